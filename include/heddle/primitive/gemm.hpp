@@ -1,0 +1,93 @@
+/// @file
+/// `gemm`: rows times a weight matrix, the primitive under linear layers, pointwise convolutions and patch embeddings.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "../core/context.hpp"
+#include "activation.hpp"
+
+namespace heddle::inline v0 {
+
+namespace op {
+/// Tag of `heddle::gemm`.
+struct gemm {};
+}  // namespace op
+
+/// A weight matrix `[outputs, inputs]` and its bias in the form that one backend's `gemm` reads. Made once, at load, by
+/// `prepare_dense`; copies share the memory.
+struct dense_weight {
+  std::size_t outputs = 0;
+  std::size_t inputs = 0;
+  const float* data = nullptr;   ///< the kernel's own layout (row-major `[outputs, inputs]` for `reference`)
+  const float* bias = nullptr;   ///< `[outputs]` (padded as the kernel needs), or null
+  std::uint32_t format = 0;      ///< identifies the layout; 0: not prepared
+  std::shared_ptr<const void> owner{};   ///< keeps `data` and `bias` alive
+};
+
+/// A run of `length` inputs that every row finds at `data + row * row_stride`.
+struct row_segment {
+  const float* data = nullptr;
+  std::size_t row_stride = 0;
+  std::size_t length = 0;
+};
+
+/// Rows whose inputs lie in several places: the concatenation of `segments`, never copied together. Rows may overlap
+/// (`row_stride < length`), which is how a convolution reads its taps.
+struct segmented_rows {
+  std::size_t rows = 0;
+  std::span<const row_segment> segments{};
+};
+
+/// Brings a weight matrix `[outputs, inputs]` and an optional bias (empty span: none) into the layout of `Backend`.
+/// Allocates; call it at load. @throws shape_error if the bias has another length than `outputs`.
+template <class Backend>
+dense_weight prepare_dense(const Backend&, matrix_view<const float> weight, std::span<const float> bias = {}) {
+  if (!bias.empty()) require_extent("bias", "outputs", weight.extent(0), bias.size());
+  return kernel<op::gemm, Backend>::prepare(weight, bias);
+}
+
+namespace detail {
+template <class Kernel>
+void require_prepared(const dense_weight& weight) {
+  if (weight.format != Kernel::format)
+    raise<weight_error>("weights: not prepared for the backend that runs them; call heddle::prepare<Backend>(model) after binding");
+}
+}  // namespace detail
+
+/// `y[r, n] = residual[r, n] + activation(sum_k x[r, k] * weight[n, k] + bias[n])`.
+///
+/// @param x         rows, `[rows, inputs]`, in one or several segments
+/// @param weight    prepared for this backend
+/// @param y         `[rows, outputs]`
+/// @param activation element-wise policy (`identity`, `gelu`, ...), inlined into the epilogue
+/// @param residual  `[rows, outputs]`; may be `y` itself; a default-made view means none
+/// @throws shape_error, weight_error before any work
+template <class Backend, class Activation = identity>
+void gemm(context<Backend> ctx, const segmented_rows& x, const dense_weight& weight, matrix_view<float> y, Activation activation = {},
+          matrix_view<const float> residual = {}) {
+  using implementation = kernel<op::gemm, Backend>;
+  std::size_t inputs = 0;
+  for (const row_segment& s : x.segments) inputs += s.length;
+  require_extent("gemm: x", "inputs", weight.inputs, inputs);
+  require_extent("gemm: y", "rows", x.rows, y.extent(0));
+  require_extent("gemm: y", "outputs", weight.outputs, y.extent(1));
+  if (residual.data_handle() != nullptr) {
+    require_extent("gemm: residual", "rows", x.rows, residual.extent(0));
+    require_extent("gemm: residual", "outputs", weight.outputs, residual.extent(1));
+  }
+  detail::require_prepared<implementation>(weight);
+  implementation::run(ctx, x, weight, y, activation, residual);
+}
+
+/// The same for rows in one piece.
+template <class Backend, class Activation = identity>
+void gemm(context<Backend> ctx, matrix_view<const float> x, const dense_weight& weight, matrix_view<float> y, Activation activation = {},
+          matrix_view<const float> residual = {}) {
+  const row_segment whole{x.data_handle(), x.stride(0), x.extent(1)};
+  gemm(ctx, segmented_rows{x.extent(0), std::span<const row_segment>(&whole, 1)}, weight, y, activation, residual);
+}
+
+}  // namespace heddle::inline v0
