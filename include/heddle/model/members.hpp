@@ -1,0 +1,132 @@
+/// @file
+/// Named children of a module, and what follows from them: visiting parameters by name, counting them, preparing weights.
+///
+/// A module names its children once:
+/// @code
+/// struct feed_forward {
+///   heddle::linear<48, 192> fc1;
+///   heddle::linear<192, 48> fc2;
+///   static constexpr auto members() { return heddle::members<&feed_forward::fc1, &feed_forward::fc2>("fc1", "fc2"); }
+/// };
+/// @endcode
+/// A container whose children are not data members (`repeat`, `sequential`) provides instead
+/// `template <class Self, class F> static void visit_children(Self&, F&& f)`, which calls `f(name, child)`, and
+/// `static constexpr std::size_t parameter_count()`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "../core/context.hpp"
+#include "parameter.hpp"
+
+namespace heddle::inline v0 {
+
+/// Pointers to members with a name for each. An empty name is transparent: its children appear as the module's own.
+template <auto... Pointers>
+struct member_list {
+  std::array<std::string_view, sizeof...(Pointers)> names;
+};
+
+/// Names members in order: `members<&m::a, &m::b>("a", "b")`.
+template <auto... Pointers, class... Names>
+constexpr member_list<Pointers...> members(Names... names) {
+  static_assert(sizeof...(Names) == sizeof...(Pointers), "heddle::members: one name for every member");
+  return {{std::string_view(names)...}};
+}
+
+namespace detail {
+
+template <class M>
+concept has_members = requires { M::members(); };
+template <class M>
+concept has_parameter_count = requires {
+  { M::parameter_count() } -> std::convertible_to<std::size_t>;
+};
+
+template <class T>
+struct member_type_of;
+template <class C, class T>
+struct member_type_of<T C::*> {
+  using type = T;
+};
+
+template <class M>
+constexpr std::size_t count_parameters();
+
+template <auto... Pointers>
+constexpr std::size_t count_members(member_list<Pointers...>) {
+  return (count_parameters<typename member_type_of<decltype(Pointers)>::type>() + ... + std::size_t{0});
+}
+
+template <class M>
+constexpr std::size_t count_parameters() {
+  if constexpr (is_bound_tensor<M>) {
+    return M::is_trained ? M::size() : 0;
+  } else if constexpr (has_parameter_count<M>) {
+    return M::parameter_count();
+  } else if constexpr (has_members<M>) {
+    return count_members(M::members());
+  } else {
+    return 0;
+  }
+}
+
+template <class Self, class F, auto... Pointers>
+void visit_member_list(Self& self, const member_list<Pointers...>& list, F&& f) {
+  std::size_t i = 0;
+  (f(list.names[i++], self.*Pointers), ...);
+}
+
+template <class M>
+concept has_visit_children = requires(M& m) { M::visit_children(m, [](std::string_view, auto&) {}); };
+
+}  // namespace detail
+
+/// Calls `f(name, child)` for every direct child of a module; nothing for a leaf.
+template <class M, class F>
+void for_each_child(M& module, F&& f) {
+  using plain = std::remove_const_t<M>;
+  if constexpr (detail::has_visit_children<plain>) {
+    plain::visit_children(module, f);
+  } else if constexpr (detail::has_members<plain>) {
+    detail::visit_member_list(module, plain::members(), f);
+  }
+}
+
+/// Calls `f(path, tensor)` for every `parameter` and `buffer` of a module, in order of declaration; the path joins the names
+/// from the root with dots. Absent parameters are left out.
+template <class M, class F>
+void for_each_parameter(M& module, F&& f, const std::string& prefix = {}) {
+  using plain = std::remove_const_t<M>;
+  if constexpr (detail::is_bound_tensor<plain>) {
+    f(std::string_view(prefix), module);
+  } else {
+    for_each_child(module, [&](std::string_view name, auto& child) {
+      std::string path = prefix;
+      if (!path.empty() && !name.empty()) path += '.';
+      path += name;
+      for_each_parameter(child, f, path);
+    });
+  }
+}
+
+/// Number of trained parameters of a model: a constant of its type.
+/// @code
+/// static_assert(heddle::parameters<my_network> == 919'395);
+/// @endcode
+template <class M>
+inline constexpr std::size_t parameters = detail::count_parameters<M>();
+
+/// Makes what `Backend` needs from the bound weights (folded norms, packed panels): children first, then the module's own
+/// `prepare(backend)`, where it has one. Allocates; call it once after binding, or let `io::bind<Backend>` do it.
+template <class Backend, class M>
+void prepare(M& module, const Backend& backend = {}) {
+  for_each_child(module, [&](std::string_view, auto& child) { prepare<Backend>(child, backend); });
+  if constexpr (requires { module.prepare(backend); }) module.prepare(backend);
+}
+
+}  // namespace heddle::inline v0
