@@ -1,0 +1,64 @@
+# Flags of this project's own programs: tests, benchmarks, examples. Users of the library get none of them.
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+option(HEDDLE_WERROR "Warnings of the project's own programs are errors" ON)
+option(HEDDLE_NO_EXCEPTIONS "Build the project's own programs with -fno-exceptions -fno-rtti" OFF)
+set(HEDDLE_SANITIZE "" CACHE STRING "Sanitizers for the project's own programs, as for -fsanitize= (address,undefined)")
+
+add_library(heddle_build_flags INTERFACE)
+if(MSVC)
+  target_compile_options(heddle_build_flags INTERFACE /W4 $<$<BOOL:${HEDDLE_WERROR}>:/WX> /permissive- /utf-8)
+else()
+  target_compile_options(heddle_build_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${HEDDLE_WERROR}>:-Werror>)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # The ABI note on vector arguments (-Wpsabi) is about code compiled by GCC 4.5 and cannot concern us.
+    target_compile_options(heddle_build_flags INTERFACE -Wno-psabi)
+  endif()
+endif()
+if(HEDDLE_SANITIZE)
+  target_compile_options(heddle_build_flags INTERFACE
+    -fsanitize=${HEDDLE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(heddle_build_flags INTERFACE -fsanitize=${HEDDLE_SANITIZE})
+endif()
+if(HEDDLE_NO_EXCEPTIONS)
+  target_compile_options(heddle_build_flags INTERFACE -fno-exceptions -fno-rtti)
+endif()
+
+# The instruction sets a program can be compiled for. Eigen refuses AVX-512 without FMA, so every x86 set beyond the
+# baseline has FMA and the half-precision conversions.
+set(heddle_isa_flags_baseline "")
+set(heddle_isa_flags_avx2 -mavx2 -mfma -mf16c)
+set(heddle_isa_flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mf16c)
+set(heddle_isa_features_baseline "")
+set(heddle_isa_features_avx2 avx2 fma f16c)
+set(heddle_isa_features_avx512 avx512f avx512bw avx512dq avx512vl avx512cd fma f16c)
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
+  set(heddle_isa_default baseline avx2 avx512)
+else()
+  set(heddle_isa_default baseline)
+endif()
+set(HEDDLE_TEST_ISAS "${heddle_isa_default}" CACHE STRING "Instruction sets that the simd tests are compiled for")
+
+# Sets `out` to the features of `isa` that this machine lacks; nothing when its programs can run here.
+function(heddle_isa_missing isa out)
+  set(missing "")
+  if(heddle_isa_features_${isa})
+    set(flags " ")
+    if(EXISTS /proc/cpuinfo)
+      file(STRINGS /proc/cpuinfo lines REGEX "^flags" LIMIT_COUNT 1)
+      string(REGEX REPLACE "^flags[^:]*:" "" flags "${lines} ")
+    endif()
+    foreach(feature IN LISTS heddle_isa_features_${isa})
+      if(NOT flags MATCHES " ${feature} ")
+        list(APPEND missing ${feature})
+      endif()
+    endforeach()
+  endif()
+  list(JOIN missing " " missing)
+  set(${out} "${missing}" PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,77 @@
+# Installs the headers into an empty prefix, checks that both include roots arrived, and builds and runs tests/install/consumer
+# against the prefix (find_package), against the source tree (add_subdirectory), and one file by pkg-config.
+cmake_minimum_required(VERSION 3.22)
+set(prefix "${WORK}/prefix")
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGV " " command)
+    message(FATAL_ERROR "failed (${status}): ${command}\n${output}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE "${WORK}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}" --component headers)
+
+# Every header of both roots, once, under the same spelling. (A library once shipped without its second root.)
+set(expected "")
+foreach(root include kernels)
+  file(GLOB_RECURSE found RELATIVE "${SOURCE}/${root}" "${SOURCE}/${root}/*.hpp" "${SOURCE}/${root}/*.cuh")
+  foreach(header IN LISTS found)
+    if(header IN_LIST expected)
+      message(FATAL_ERROR "${header} is in both include roots: installed, one would replace the other")
+    endif()
+    list(APPEND expected "${header}")
+    if(NOT EXISTS "${prefix}/include/${header}")
+      message(FATAL_ERROR "${header} (from ${root}/) was not installed")
+    endif()
+  endforeach()
+endforeach()
+
+# A consumer that includes one header of each folder.
+set(includes "")
+set(simd_includes "")
+set(folders "")
+foreach(header IN LISTS expected)
+  get_filename_component(folder "${header}" DIRECTORY)
+  if(folder IN_LIST folders OR NOT header MATCHES "[.]hpp$" OR header MATCHES "^heddle/(cuda/|backend/cuda)")
+    continue()
+  endif()
+  list(APPEND folders "${folder}")
+  if(header MATCHES "^heddle/(simd/|backend/simd)")
+    string(APPEND simd_includes "#include <${header}>\n")
+  else()
+    string(APPEND includes "#include <${header}>\n")
+  endif()
+endforeach()
+file(WRITE "${WORK}/one_of_each.hpp" "#pragma once\n${includes}#if defined(CONSUMER_SIMD)\n${simd_includes}#endif\n")
+
+set(configure "${CMAKE_COMMAND}" -S "${SOURCE}/tests/install/consumer" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${CXX}"
+  "-DCONSUMER_INCLUDES=${WORK}" "-DCONSUMER_SIMD=${SIMD}" "-DCONSUMER_VERSION=${VERSION}")
+run(${configure} -B "${WORK}/find_package" "-DCMAKE_PREFIX_PATH=${prefix}" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF)
+run("${CMAKE_COMMAND}" --build "${WORK}/find_package")
+run("${WORK}/find_package/consumer")
+# As a user without any of the optional packages' components would: the reference backend alone.
+run(${configure} -B "${WORK}/reference_only" "-DCMAKE_PREFIX_PATH=${prefix}" -DCONSUMER_SIMD=0)
+run("${CMAKE_COMMAND}" --build "${WORK}/reference_only")
+run("${WORK}/reference_only/consumer")
+run(${configure} -B "${WORK}/add_subdirectory" "-DCONSUMER_SOURCE=${SOURCE}")
+run("${CMAKE_COMMAND}" --build "${WORK}/add_subdirectory")
+run("${WORK}/add_subdirectory/consumer")
+
+find_program(pkg_config NAMES pkg-config pkgconf)
+if(pkg_config)
+  set(ENV{PKG_CONFIG_PATH} "${prefix}/share/pkgconfig")
+  execute_process(COMMAND "${pkg_config}" --cflags heddle OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND "${pkg_config}" --modversion heddle-simd OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+  if(NOT version STREQUAL VERSION)
+    message(FATAL_ERROR "pkg-config says version ${version}, CMake ${VERSION}")
+  endif()
+  separate_arguments(flags UNIX_COMMAND "${flags}")
+  run("${CXX}" -std=c++20 ${flags} "-I${WORK}" "-DCONSUMER_VERSION=\"${VERSION}\""
+    "${SOURCE}/tests/install/consumer/main.cpp" -o "${WORK}/by_pkg_config")
+  run("${WORK}/by_pkg_config")
+endif()
