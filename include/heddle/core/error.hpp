@@ -74,7 +74,7 @@ template <class Error>
 }  // namespace detail
 
 /// Checks one number of a shape; `argument` and `what` name it in the message ("x: expected 48 channels, got 47").
-inline void require_extent(const char* argument, const char* what, std::size_t expected, std::size_t got) {
+constexpr void require_extent(const char* argument, const char* what, std::size_t expected, std::size_t got) {
   if (expected != got) detail::raise_shape(argument, what, expected, got);
 }
 

@@ -90,4 +90,21 @@ void gemm(context<Backend> ctx, matrix_view<const float> x, const dense_weight& 
   gemm(ctx, segmented_rows{x.extent(0), std::span<const row_segment>(&whole, 1)}, weight, y, activation, residual);
 }
 
+/// Floats that `scale_inputs` needs for its copy of a weight matrix `[outputs, inputs]`.
+template <class Backend>
+constexpr std::size_t scaled_weight_size(const Backend&, std::size_t outputs, std::size_t inputs) {
+  return kernel<op::gemm, Backend>::scaled_size(outputs, inputs);
+}
+
+/// The prepared weight with every input column `k` multiplied by `scale[k]`, written to `storage` (aligned to a cache line,
+/// `scaled_weight_size` floats, kept alive by the caller). This is how the gate of squeeze-and-excitation reaches the product
+/// without another pass over the map. @throws shape_error, weight_error before any work
+template <class Backend>
+dense_weight scale_inputs(const Backend&, const dense_weight& weight, std::span<const float> scale, float* storage) {
+  using implementation = kernel<op::gemm, Backend>;
+  require_extent("scale_inputs: scale", "inputs", weight.inputs, scale.size());
+  detail::require_prepared<implementation>(weight);
+  return implementation::scale_inputs(weight, scale, storage);
+}
+
 }  // namespace heddle::inline v0
