@@ -9,20 +9,20 @@ namespace examples {
 
 /// Which source samples make one target sample along one axis, and how much of each.
 struct resample_taps {
-  std::size_t count = 0;             ///< taps per target sample
-  std::vector<std::size_t> index;    ///< [targets, count]
-  std::vector<float> weight;         ///< [targets, count]; each row sums to one
+  std::size_t count = 0;           ///< taps per target sample
+  std::vector<std::size_t> index;  ///< [targets, count]
+  std::vector<float> weight;       ///< [targets, count]; each row sums to one
 };
 
 /// Bicubic taps (Keys' kernel with a = -1/2) between `from` source and `to` target samples, pixel centres at half integers.
 ///
-/// On down-scaling the kernel is widened by from/to, so that it removes what the target cannot hold; beyond the border the picture
-/// is mirrored with the edge sample repeated. These are the rules of the super-resolution benchmarks (MATLAB's `imresize`).
-/// Keys, "Cubic convolution interpolation for digital image processing" (1981), eq. 15.
+/// On down-scaling the kernel is widened by from/to, so that it removes what the target cannot hold; beyond the border the
+/// picture is mirrored with the edge sample repeated. These are the rules of the super-resolution benchmarks (MATLAB's
+/// `imresize`). Keys, "Cubic convolution interpolation for digital image processing" (1981), eq. 15.
 resample_taps bicubic_taps(std::size_t from, std::size_t to);
 
-/// A picture resized by the bicubic rule, one row at a time. Rows may be asked for in any order; in increasing order every source
-/// row is filtered once. Memory: a few filtered rows.
+/// A picture resized by the bicubic rule, one row at a time. Rows may be asked for in any order; in increasing order every
+/// source row is filtered once. Memory: a few filtered rows.
 class bicubic_rows {
  public:
   /// `source` must outlive this object.

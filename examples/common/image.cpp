@@ -59,8 +59,9 @@ void check_size(const std::string& path, std::size_t height, std::size_t width) 
     throw user_error(path + " has no pixels");
   }
   if (height > side_limit || width > side_limit || height * width > pixel_limit) {
-    throw user_error(path + " has " + std::to_string(width) + " x " + std::to_string(height) + " pixels, more than the limit of " +
-                     std::to_string(pixel_limit) + " pixels or " + std::to_string(side_limit) + " per side");
+    throw user_error(path + " has " + std::to_string(width) + " x " + std::to_string(height) +
+                     " pixels, more than the limit of " + std::to_string(pixel_limit) + " pixels or " +
+                     std::to_string(side_limit) + " per side");
   }
 }
 

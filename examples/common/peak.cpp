@@ -23,19 +23,19 @@ struct vector_of {
 /// Operations of one call of a kernel below.
 constexpr double operations(std::size_t lanes) noexcept { return 2.0 * static_cast<double>(lanes * chains * rounds); }
 
-// The same twelve chains for each vector length; written once and compiled for three instruction sets. The factor is below one, so
-// that the values stay normal numbers.
-#define HEDDLE_EXAMPLES_FMA_CHAINS(lanes)                                                                          \
-  using vec = vector_of<lanes>::type;                                                                              \
-  const vec f = vec{} + factor;                                                                                    \
-  const vec s = vec{} + 1.0F;                                                                                      \
-  vec a = s, b = s + 1.0F, c = s + 2.0F, d = s + 3.0F, e = s + 4.0F, g = s + 5.0F;                                  \
-  vec h = s + 6.0F, i = s + 7.0F, j = s + 8.0F, k = s + 9.0F, l = s + 10.0F, m = s + 11.0F;                         \
-  for (std::size_t round = 0; round < rounds; ++round) {                                                           \
-    a = a * f + s, b = b * f + s, c = c * f + s, d = d * f + s, e = e * f + s, g = g * f + s;                       \
-    h = h * f + s, i = i * f + s, j = j * f + s, k = k * f + s, l = l * f + s, m = m * f + s;                       \
-  }                                                                                                                \
-  const vec sum = a + b + c + d + e + g + h + i + j + k + l + m;                                                   \
+// The same twelve chains for each vector length; written once and compiled for three instruction sets. The factor is below one,
+// so that the values stay normal numbers.
+#define HEDDLE_EXAMPLES_FMA_CHAINS(lanes)                                                     \
+  using vec = vector_of<lanes>::type;                                                         \
+  const vec f = vec{} + factor;                                                               \
+  const vec s = vec{} + 1.0F;                                                                 \
+  vec a = s, b = s + 1.0F, c = s + 2.0F, d = s + 3.0F, e = s + 4.0F, g = s + 5.0F;            \
+  vec h = s + 6.0F, i = s + 7.0F, j = s + 8.0F, k = s + 9.0F, l = s + 10.0F, m = s + 11.0F;   \
+  for (std::size_t round = 0; round < rounds; ++round) {                                      \
+    a = a * f + s, b = b * f + s, c = c * f + s, d = d * f + s, e = e * f + s, g = g * f + s; \
+    h = h * f + s, i = i * f + s, j = j * f + s, k = k * f + s, l = l * f + s, m = m * f + s; \
+  }                                                                                           \
+  const vec sum = a + b + c + d + e + g + h + i + j + k + l + m;                              \
   return sum[0]
 
 float chains_plain(float factor) { HEDDLE_EXAMPLES_FMA_CHAINS(4); }
