@@ -3,6 +3,9 @@
 # Catch2 3 is a library; Catch2 2 is one header, whose main is compiled here so that a cross build needs no package for
 # its target.
 add_library(heddle_catch_main OBJECT "${PROJECT_SOURCE_DIR}/tests/support/catch_main.cpp")
+if(NOT MSVC)
+  target_compile_options(heddle_catch_main PRIVATE -O0)
+endif()
 find_package(Catch2 3 QUIET)
 if(Catch2_FOUND)
   target_link_libraries(heddle_catch_main PUBLIC Catch2::Catch2WithMain)
@@ -115,7 +118,7 @@ function(heddle_compile_arguments out)
     set(target heddle_simd)
   endif()
   set(paths "$<TARGET_PROPERTY:${target},INTERFACE_INCLUDE_DIRECTORIES>")
-  set(${out} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION} "$<$<BOOL:${paths}>:-I$<JOIN:${paths},;-I>>" PARENT_SCOPE)
+  set(${out} ${CMAKE_CXX20_STANDARD_COMPILE_OPTION} "$<$<BOOL:${paths}>:-I$<JOIN:${paths},$<SEMICOLON>-I>>" PARENT_SCOPE)
 endfunction()
 
 # A test that builds a target which the default build leaves out. One at a time: two builds of one tree get in each

@@ -1,5 +1,6 @@
 # cmake -DSOURCE=file -DCOMPILER_ID=GNU -P expect_failure.cmake -- compiler arguments...
 # Runs the compiler, which must fail, and looks for every EXPECT line of the source in what it prints.
+cmake_minimum_required(VERSION 3.22)
 set(command "")
 set(after FALSE)
 math(EXPR last "${CMAKE_ARGC} - 1")
@@ -16,7 +17,8 @@ if(status EQUAL 0)
   message(FATAL_ERROR "${SOURCE} compiled with HEDDLE_MUST_FAIL; it must not")
 endif()
 if(NOT status EQUAL 1)
-  message(FATAL_ERROR "the compiler did not run (${status}): ${output}")
+  message("${output}")
+  message(FATAL_ERROR "the compiler did not run (${status})")
 endif()
 
 # Not file(STRINGS), whose lists would break at a bracket or a semicolon of an expression.
@@ -38,7 +40,8 @@ foreach(key IN LISTS keys)
     string(STRIP "${expression}" expression)
     math(EXPR found "${found} + 1")
     if(NOT "${output}" MATCHES "${expression}")
-      message(FATAL_ERROR "the message does not match\n  ${expression}\nThe compiler said:\n${output}")
+      message("${output}")
+      message(FATAL_ERROR "no match for: ${expression}")
     endif()
   endwhile()
 endforeach()

@@ -1,4 +1,5 @@
 # Standard headers that cost every user compile time, or start-up code, may not be included by a public header.
+cmake_minimum_required(VERSION 3.22)
 file(GLOB_RECURSE headers "${ROOT}/include/*.hpp" "${ROOT}/kernels/*.hpp" "${ROOT}/kernels/*.cuh")
 set(problems "")
 foreach(header IN LISTS headers)
