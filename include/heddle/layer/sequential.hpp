@@ -88,6 +88,9 @@ struct sequential {
     return std::get<I>(children);
   }
 
+  /// May run in place where every child may: then nothing lies between the children either.
+  static constexpr bool in_place = (detail::in_place_module<typename detail::child_of<Children>::type>() && ...);
+
   static constexpr std::size_t parameter_count() { return (parameters<typename detail::child_of<Children>::type> + ...); }
 
   template <class Self, class F>
@@ -123,11 +126,22 @@ struct sequential {
       e = heddle::output_extents<M>(e);
     };
     (add(std::type_identity<typename detail::child_of<Children>::type>{}), ...);
-    return 2 * heddle::scratch_bytes<float>(largest_intermediate(x)) + largest;
+    return (in_place ? 0 : 2 * heddle::scratch_bytes<float>(largest_intermediate(x))) + largest;
   }
 
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
+    if constexpr (in_place) {
+      map_view<const float> from = x;
+      std::apply([&](const auto&... child) { ((heddle::forward(ctx, child, from, y), from = y), ...); }, children);
+    } else {
+      forward_through_buffers(ctx, x, y);
+    }
+  }
+
+ private:
+  template <class Backend>
+  void forward_through_buffers(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
     const std::size_t n = largest_intermediate(x.extents());
     float* const buffers[2] = {ctx.scratch.template take<float>(n), ctx.scratch.template take<float>(n)};
     map_view<const float> current = x;
@@ -137,7 +151,6 @@ struct sequential {
     }(std::make_index_sequence<sizeof...(Children)>{});
   }
 
- private:
   template <class Child, class M, class F>
   static void visit_one(M& child, std::size_t i, F&& f) {
     if constexpr (detail::child_of<Child>::name.empty()) {
