@@ -22,7 +22,7 @@ class tap_run {
   constexpr explicit tap_run(Weight* weights) noexcept : weights_(weights) {}
 
   /// Adds a tap. No index may be smaller than the first one added.
-  constexpr void add(std::size_t index, double weight) noexcept {
+  HEDDLE_ALWAYS_INLINE constexpr void add(std::size_t index, double weight) noexcept {
     if (count_ == 0) first_ = index;
     HEDDLE_ASSERT(index >= first_, "tap_run: taps must start with the smallest index");
     const std::size_t at = index - first_;
@@ -31,7 +31,7 @@ class tap_run {
   }
 
   /// Multiplies all weights by `factor`.
-  constexpr void scale(double factor) noexcept {
+  HEDDLE_ALWAYS_INLINE constexpr void scale(double factor) noexcept {
     for (std::size_t i = 0; i < count_; ++i) weights_[i] = static_cast<Weight>(weights_[i] * factor);
   }
 

@@ -32,7 +32,7 @@ struct point_taps {
   std::array<W, 4> weight{};
   std::size_t count = 0;
 
-  void add(float position, std::size_t n, W w) noexcept {
+  HEDDLE_ALWAYS_INLINE void add(float position, std::size_t n, W w) noexcept {
     if (!(position >= 0.0f) || position >= static_cast<float>(n)) return;
     index[count] = static_cast<std::size_t>(position);
     weight[count++] = w;
@@ -40,7 +40,7 @@ struct point_taps {
 };
 
 /// `position` reflected at both ends of `[low, low + length]` until it lies inside.
-inline float reflect_position(float position, float low, float length) noexcept {
+HEDDLE_ALWAYS_INLINE float reflect_position(float position, float low, float length) noexcept {
   if (length <= 0.0f) return 0.0f;
   const float distance = std::fabs(position - low);
   const float rest = std::fmod(distance, length);
@@ -48,7 +48,7 @@ inline float reflect_position(float position, float low, float length) noexcept 
   return odd ? low + (length - rest) : low + rest;
 }
 
-inline float clamp_position(float position, std::size_t n) noexcept {
+HEDDLE_ALWAYS_INLINE float clamp_position(float position, std::size_t n) noexcept {
   return std::fmin(std::fmax(position, 0.0f), static_cast<float>(n - 1));
 }
 
@@ -60,7 +60,7 @@ namespace grid_padding {
 /// Nothing: taps outside count as zero, and the weights are not renormalised.
 struct zeros {
   template <bool AlignCorners>
-  static float apply(float position, std::size_t n) noexcept {
+  static HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
     // Far away and just outside are the same; a bounded number converts to an index safely.
     return std::fmin(std::fmax(position, -4.0f), static_cast<float>(n) + 4.0f);
   }
@@ -69,7 +69,7 @@ struct zeros {
 /// The nearest pixel of the map.
 struct border {
   template <bool AlignCorners>
-  static float apply(float position, std::size_t n) noexcept {
+  static HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
     return detail::clamp_position(position, n);
   }
 };
@@ -77,7 +77,7 @@ struct border {
 /// The map mirrored at its ends: between pixel centres with aligned corners, else at the outer edges.
 struct reflection {
   template <bool AlignCorners>
-  static float apply(float position, std::size_t n) noexcept {
+  static HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
     const float length = static_cast<float>(n);
     const float inside = AlignCorners ? detail::reflect_position(position, 0.0f, length - 1.0f)
                                       : detail::reflect_position(position, -0.5f, length);
@@ -93,7 +93,7 @@ namespace grid_mode {
 /// The nearest pixel; halves round to even.
 struct nearest {
   template <class Padding, bool AlignCorners, class W>
-  static void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
     taps.add(std::nearbyint(Padding::template apply<AlignCorners>(position, n)), n, W{1});
   }
 };
@@ -101,7 +101,7 @@ struct nearest {
 /// Two neighbours, linearly.
 struct bilinear {
   template <class Padding, bool AlignCorners, class W>
-  static void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
     const float t = Padding::template apply<AlignCorners>(position, n);
     const float low = std::floor(t);
     const W fraction = static_cast<W>(t - low);
@@ -113,7 +113,7 @@ struct bilinear {
 /// Four neighbours by cubic convolution with `a = -0.75`; the padding applies to each neighbour's index.
 struct bicubic {
   template <class Padding, bool AlignCorners, class W>
-  static void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
     const float low = std::floor(position);
     const double fraction = static_cast<double>(position - low);
     for (int i = -1; i <= 2; ++i)
@@ -130,18 +130,17 @@ namespace detail {
 /// the formula is written, so that ties of `nearest` fall as in the implementations whose models are loaded. A coordinate
 /// that is not a number gives a weight that is none.
 template <class Mode, class Padding, bool AlignCorners, class W>
-point_taps<W> grid_taps(float g, std::size_t n) noexcept {
+HEDDLE_ALWAYS_INLINE point_taps<W> grid_taps(float g, std::size_t n) noexcept {
   point_taps<W> taps;
   const float size = static_cast<float>(n);
   const float position = AlignCorners ? (g + 1.0f) / 2.0f * (size - 1.0f) : ((g + 1.0f) * size - 1.0f) / 2.0f;
-  if (!std::isfinite(position) || std::fabs(position) > 1e6f * size) {
-    // Beyond this no fraction is left; where a mirrored position falls is decided by rounding alone.
-    const float far = position > 0.0f ? 1e6f * size : -1e6f * size;
-    if (std::isnan(position)) taps.add(0.0f, n, static_cast<W>(position));
-    else Mode::template taps<Padding, AlignCorners>(far, n, taps);
+  if (std::isnan(position)) {
+    taps.add(0.0f, n, static_cast<W>(position));
     return taps;
   }
-  Mode::template taps<Padding, AlignCorners>(position, n, taps);
+  // Farther out no fraction is left, so nothing is lost, and infinity stays out of what follows.
+  const float limit = 1e6f * size;
+  Mode::template taps<Padding, AlignCorners>(std::fmin(std::fmax(position, -limit), limit), n, taps);
   return taps;
 }
 

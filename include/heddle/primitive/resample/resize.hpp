@@ -43,7 +43,7 @@ struct resampled_axis {
   std::size_t outputs() const noexcept { return axis.outputs; }
   std::size_t max_taps() const noexcept { return Rule::max_taps(axis); }
   template <class W>
-  void taps(std::size_t k, tap_run<W>& run) const noexcept {
+  HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
     Rule::taps(axis, k, run);
   }
 };
@@ -92,8 +92,9 @@ std::size_t resize_bytes(const Backend& backend, const dynamic_extents<4>& x, co
       detail::resampled_axis<Rule>{resize_axis::to_length(x.extent(2), y.extent(2))});
 }
 template <class Backend, class Rule>
-std::size_t resize_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>&, Rule,
+std::size_t resize_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>& y, Rule,
                          const resize_factors& factors) {
+  if (x.size() == 0 || y.size() == 0) return 0;
   return kernel<op::resample, Backend>::bytes(backend, x.extent(2), x.extent(3),
                                               detail::resampled_axis<Rule>{resize_axis::by(x.extent(1), factors.height)},
                                               detail::resampled_axis<Rule>{resize_axis::by(x.extent(2), factors.width)});

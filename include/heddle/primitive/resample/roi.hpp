@@ -20,7 +20,7 @@ struct roi_align_options {
 namespace detail {
 
 /// The larger of `x` and 0, and not above `high`; not a number becomes 0.
-inline std::size_t bounded(double x, std::size_t high) noexcept {
+HEDDLE_ALWAYS_INLINE std::size_t bounded(double x, std::size_t high) noexcept {
   if (!(x > 0)) return 0;
   return x >= static_cast<double>(high) ? high : static_cast<std::size_t>(x);
 }
@@ -49,7 +49,7 @@ class roi_align_axis {
   std::size_t max_taps() const noexcept { return inputs_; }
 
   template <class W>
-  void taps(std::size_t k, tap_run<W>& run) const noexcept {
+  HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
     const double share = 1.0 / static_cast<double>(std::max<std::size_t>(samples_, 1));
     for (std::size_t i = 0; i < samples_; ++i) {
       const std::size_t s = bin_ < 0 ? samples_ - 1 - i : i;   // from the lowest position on
@@ -62,7 +62,7 @@ class roi_align_axis {
   static constexpr std::size_t max_samples = std::size_t{1} << 20;
 
   template <class W>
-  void sample(float position, double share, tap_run<W>& run) const noexcept {
+  HEDDLE_ALWAYS_INLINE void sample(float position, double share, tap_run<W>& run) const noexcept {
     if (std::isnan(position)) return run.add(0, static_cast<double>(position));
     if (position < -1.0f || position > static_cast<float>(inputs_)) return;
     const double t = std::max(static_cast<double>(position), 0.0);
@@ -93,7 +93,7 @@ class precise_roi_axis {
   std::size_t max_taps() const noexcept { return inputs_; }
 
   template <class W>
-  void taps(std::size_t k, tap_run<W>& run) const noexcept {
+  HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
     if (std::isnan(start_) || std::isnan(bin_)) return run.add(0, start_ + bin_);
     if (!(bin_ > 0)) return;
     const double a = start_ + static_cast<double>(k) * bin_;
@@ -106,7 +106,7 @@ class precise_roi_axis {
 
  private:
   /// Integral of the hat function from its left end to `u`.
-  static double integral(double u) noexcept {
+  static HEDDLE_ALWAYS_INLINE double integral(double u) noexcept {
     if (u <= -1.0) return 0.0;
     if (u < 0.0) return 0.5 * (1.0 + u) * (1.0 + u);
     if (u < 1.0) return 1.0 - 0.5 * (1.0 - u) * (1.0 - u);
@@ -131,17 +131,17 @@ inline void check_rois(const map_view<const float>& x, const matrix_view<const f
 template <class Axis, class Backend, class Options>
 void pool_rois(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois, const map_view<float>& y,
                const Options& options) {
-  using serial = typename Backend::serial_type;
+  using single = typename Backend::serial_type;
   check_rois(x, rois, y);
   if (y.empty()) return;
   const Axis any_row(0.0f, 0.0f, y.extent(1), x.extent(1), options);
   const Axis any_column(0.0f, 0.0f, y.extent(2), x.extent(2), options);
   const std::size_t bytes =
-      kernel<op::resample, serial>::bytes(ctx.backend.as_serial(), x.extent(2), x.extent(3), any_row, any_column);
-  ctx.for_each(rois.extent(0), bytes, [&](context<serial> inner, std::size_t r) {
+      kernel<op::resample, single>::bytes(ctx.backend.as_serial(), x.extent(2), x.extent(3), any_row, any_column);
+  ctx.for_each(rois.extent(0), bytes, [&](context<single> inner, std::size_t r) {
     const Axis rows(rois(r, 2), rois(r, 4), y.extent(1), x.extent(1), options);
     const Axis columns(rois(r, 1), rois(r, 3), y.extent(2), x.extent(2), options);
-    kernel<op::resample, serial>::run(inner, image_of(x, static_cast<std::size_t>(rois(r, 0))), rows, columns,
+    kernel<op::resample, single>::run(inner, image_of(x, static_cast<std::size_t>(rois(r, 0))), rows, columns,
                                       y.data_handle() + r * y.extent(1) * y.extent(2) * y.extent(3));
   });
 }
@@ -171,10 +171,10 @@ void precise_roi_pool(context<Backend> ctx, map_view<const float> x, matrix_view
 template <class Backend>
 std::size_t roi_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>& y) {
   if (x.size() == 0 || y.size() == 0) return 0;
-  using serial = typename Backend::serial_type;
+  using single = typename Backend::serial_type;
   const detail::precise_roi_axis rows(0.0f, 0.0f, y.extent(1), x.extent(1), 1.0f);
   const detail::precise_roi_axis columns(0.0f, 0.0f, y.extent(2), x.extent(2), 1.0f);
-  return for_each_bytes(backend, kernel<op::resample, serial>::bytes(backend.as_serial(), x.extent(2), x.extent(3), rows, columns));
+  return for_each_bytes(backend, kernel<op::resample, single>::bytes(backend.as_serial(), x.extent(2), x.extent(3), rows, columns));
 }
 
 }  // namespace heddle::inline v0

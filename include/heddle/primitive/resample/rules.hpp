@@ -21,7 +21,7 @@ namespace detail {
 
 /// Cubic convolution kernel (Keys 1981) for `a = Numerator / 100`.
 template <int Numerator>
-constexpr double cubic(double u) noexcept {
+HEDDLE_ALWAYS_INLINE constexpr double cubic(double u) noexcept {
   constexpr double a = Numerator / 100.0;
   u = u < 0 ? -u : u;
   if (u <= 1) return ((a + 2) * u - (a + 3)) * u * u + 1;
@@ -31,7 +31,7 @@ constexpr double cubic(double u) noexcept {
 
 /// Source position of output `k`, before any clamping.
 template <bool AlignCorners>
-constexpr double position(const resize_axis& axis, std::size_t k) noexcept {
+HEDDLE_ALWAYS_INLINE constexpr double position(const resize_axis& axis, std::size_t k) noexcept {
   if constexpr (AlignCorners) {
     if (axis.outputs == 1) return 0;
     return static_cast<double>(k) * static_cast<double>(axis.inputs - 1) / static_cast<double>(axis.outputs - 1);
@@ -41,7 +41,7 @@ constexpr double position(const resize_axis& axis, std::size_t k) noexcept {
 }
 
 /// An index clamped to `[0, n - 1]`.
-constexpr std::size_t clamped(double index, std::size_t n) noexcept {
+HEDDLE_ALWAYS_INLINE constexpr std::size_t clamped(double index, std::size_t n) noexcept {
   if (!(index > 0)) return 0;
   return index >= static_cast<double>(n) ? n - 1 : static_cast<std::size_t>(index);
 }
@@ -52,7 +52,7 @@ constexpr std::size_t clamped(double index, std::size_t n) noexcept {
 struct nearest {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 1; }
   template <class W>
-  static void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
     const std::size_t source = axis.by_factor ? detail::clamped(std::floor(static_cast<double>(k) * axis.step), axis.inputs)
                                               : k * axis.inputs / axis.outputs;
     run.add(source, 1.0);
@@ -63,7 +63,7 @@ struct nearest {
 struct nearest_exact {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 1; }
   template <class W>
-  static void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
     const std::size_t source = axis.by_factor ? detail::clamped(std::floor((static_cast<double>(k) + 0.5) * axis.step), axis.inputs)
                                               : (2 * k + 1) * axis.inputs / (2 * axis.outputs);
     run.add(source, 1.0);
@@ -74,7 +74,7 @@ struct nearest_exact {
 struct area {
   static constexpr std::size_t max_taps(const resize_axis& axis) noexcept { return axis.inputs / axis.outputs + 2; }
   template <class W>
-  static void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
     const std::size_t first = k * axis.inputs / axis.outputs;
     const std::size_t end = ((k + 1) * axis.inputs + axis.outputs - 1) / axis.outputs;
     for (std::size_t i = first; i < end; ++i) run.add(i, 1.0 / static_cast<double>(end - first));
@@ -86,7 +86,7 @@ template <bool AlignCorners = false>
 struct bilinear {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 2; }
   template <class W>
-  static void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
     const double t = std::max(detail::position<AlignCorners>(axis, k), 0.0);
     const double low = std::floor(t);
     const double fraction = t - low;
@@ -100,7 +100,7 @@ template <bool AlignCorners = false>
 struct bicubic {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 4; }
   template <class W>
-  static void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
     const double t = detail::position<AlignCorners>(axis, k);
     const double low = std::floor(t);
     for (int i = -1; i <= 2; ++i) run.add(detail::clamped(low + i, axis.inputs), detail::cubic<-75>(t - low - i));
@@ -110,12 +110,12 @@ struct bicubic {
 /// Kernels of `antialiased`.
 struct triangle {
   static constexpr double support = 1.0;
-  static constexpr double at(double u) noexcept { return std::max(0.0, 1.0 - (u < 0 ? -u : u)); }
+  static HEDDLE_ALWAYS_INLINE constexpr double at(double u) noexcept { return std::max(0.0, 1.0 - (u < 0 ? -u : u)); }
 };
 /// Cubic convolution with `a = -0.5`.
 struct catmull_rom {
   static constexpr double support = 2.0;
-  static constexpr double at(double u) noexcept { return detail::cubic<-50>(u); }
+  static HEDDLE_ALWAYS_INLINE constexpr double at(double u) noexcept { return detail::cubic<-50>(u); }
 };
 
 /// `Kernel` widened to the step when shrinking, so that every input counts; weights outside the map are left out and the
@@ -126,7 +126,7 @@ struct antialiased {
     return static_cast<std::size_t>(2.0 * Kernel::support * std::max(axis.step, 1.0)) + 3;
   }
   template <class W>
-  static void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
+  static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
     const double scale = std::max(axis.step, 1.0);
     const double centre = (static_cast<double>(k) + 0.5) * axis.step;
     const double reach = Kernel::support * scale;
