@@ -35,9 +35,9 @@ struct bind_report {
 
   /// A first line with the counts, then one line per problem.
   std::string text() const {
-    std::string all = title + ": " + (ok() ? "fits the model" : "does not fit the model") + " of " + detail::counted(parameters, "tensor") + ": " +
-                      std::to_string(missing.size()) + " missing, " + std::to_string(unexpected.size()) + " unexpected, " +
-                      std::to_string(mis_shaped.size()) + " mis-shaped, " + std::to_string(mis_typed.size()) + " mis-typed";
+    std::string all = detail::concat({title, ok() ? " fits" : " does not fit", " the model of ", detail::counted(parameters, "tensor"), ": ",
+                                      std::to_string(missing.size()), " missing, ", std::to_string(unexpected.size()), " unexpected, ",
+                                      std::to_string(mis_shaped.size()), " mis-shaped, ", std::to_string(mis_typed.size()), " mis-typed"});
     append(all, "missing", missing);
     append(all, "unexpected", unexpected);
     append(all, "mis-shaped", mis_shaped);
@@ -47,12 +47,7 @@ struct bind_report {
 
  private:
   static void append(std::string& all, std::string_view kind, const std::vector<std::string>& lines) {
-    for (const std::string& line : lines) {
-      all += "\n  ";
-      all += kind;
-      all += ": ";
-      all += line;
-    }
+    for (const std::string& line : lines) all.append(detail::concat({"\n  ", kind, ": ", line}));
   }
 };
 
@@ -95,8 +90,7 @@ class binder {
  public:
   binder(std::span<const safetensors> files, const key_map& map) : files_(files), map_(map) {
     for (const safetensors& file : files_) {
-      if (!report_.title.empty()) report_.title += ", ";
-      report_.title += file.path();
+      report_.title.append(report_.title.empty() ? "" : ", ").append(file.path());
       used_.emplace_back(file.size(), false);
     }
   }
@@ -119,7 +113,7 @@ class binder {
     for (std::size_t f = 0; f < files_.size(); ++f)
       for (std::size_t i = 0; i < files_[f].size(); ++i) {
         const stored_tensor& t = files_[f][i];
-        if (!used_[f][i] && !map_.is_ignored(t.name)) report_.unexpected.push_back(quoted(t.name) + ' ' + describe(t));
+        if (!used_[f][i] && !map_.is_ignored(t.name)) report_.unexpected.push_back(concat({quoted(t.name), " ", name_of(t.type), " ", to_string(t.shape)}));
       }
     return report_;
   }
@@ -148,10 +142,9 @@ class binder {
   }
 
  private:
-  static std::string describe(const stored_tensor& t) { return std::string(name_of(t.type)) + ' ' + to_string(t.shape); }
-
-  static std::string named(std::string_view parameter, const std::string& stored) {
-    return quoted(parameter) + (stored == parameter ? std::string() : " (in the file " + quoted(stored) + ')');
+  static std::string named(std::string_view parameter, std::string_view stored) {
+    if (stored == parameter) return quoted(parameter);
+    return concat({quoted(parameter), " (in the file ", quoted(stored), ")"});
   }
 
   static std::size_t elements(std::span<const std::size_t> extents) noexcept {
@@ -167,17 +160,17 @@ class binder {
       if (t == nullptr) continue;
       used_[f][static_cast<std::size_t>(t - &files_[f][0])] = true;
       if (is_floating(t->type)) return {&files_[f], t};
-      report_.mis_typed.push_back(named(parameter, name) + ": stored as " + std::string(name_of(t->type)) + ", expected F32, F16, BF16 or F64");
+      report_.mis_typed.push_back(concat({named(parameter, name), ": stored as ", name_of(t->type), ", expected F32, F16, BF16 or F64"}));
       return {};
     }
-    report_.missing.push_back(named(parameter, name) + ' ' + to_string(extents));
+    report_.missing.push_back(concat({named(parameter, name), " ", to_string(extents)}));
     return {};
   }
 
   bool same_shape(std::string_view parameter, std::span<const std::size_t> expected, const stored_tensor& t) {
     bool same = t.shape.size() == expected.size();
     for (std::size_t i = 0; same && i < expected.size(); ++i) same = t.shape[i] == expected[i];
-    if (!same) report_.mis_shaped.push_back(named(parameter, t.name) + ": expected " + to_string(expected) + ", got " + to_string(t.shape));
+    if (!same) report_.mis_shaped.push_back(concat({named(parameter, t.name), ": expected ", to_string(expected), ", got ", to_string(t.shape)}));
     return same;
   }
 
@@ -222,7 +215,8 @@ class binder {
     }
     if (!ok) return;
     if (given > rows || (zeros == 0 ? given != rows : (rows - given) % zeros != 0)) {
-      report_.mis_shaped.push_back(quoted(parameter) + ": expected " + to_string(extents) + ", its parts in the file have " + counted(given, "row"));
+      report_.mis_shaped.push_back(
+          concat({quoted(parameter), ": expected ", to_string(extents), ", its parts in the file have ", counted(given, "row")}));
       return;
     }
     for (piece& part : p.pieces)

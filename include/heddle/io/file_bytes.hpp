@@ -13,6 +13,7 @@
 
 #include "../core/error.hpp"
 #include "../core/tensor.hpp"
+#include "report.hpp"
 
 #if defined(__has_include)
 #if __has_include(<sys/mman.h>) && __has_include(<unistd.h>)
@@ -48,7 +49,7 @@ struct shared_bytes {
 };
 
 [[noreturn]] HEDDLE_COLD inline void raise_file(const std::string& path, const char* what, int code) {
-  heddle::detail::raise<file_error>(path + ": " + what + (code == 0 ? std::string() : std::string(": ") + std::strerror(code)));
+  heddle::detail::raise<file_error>(concat({path, ": ", what, code == 0 ? "" : ": ", code == 0 ? "" : std::strerror(code)}));
 }
 
 struct close_file {

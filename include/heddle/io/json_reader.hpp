@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "../config.hpp"
+#include "report.hpp"
 
 namespace heddle::inline v0::io::detail {
 
@@ -29,7 +29,7 @@ class json_reader {
 
   /// Records the first mistake. Always false.
   HEDDLE_COLD bool fail(std::string_view what) {
-    if (error_.empty()) error_ = "byte " + std::to_string(next_) + ": " + std::string(what);
+    if (error_.empty()) error_ = concat({"byte ", std::to_string(next_), ": ", what});
     return false;
   }
 

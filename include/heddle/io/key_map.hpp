@@ -95,8 +95,8 @@ class key_map {
   /// @throws weight_error if there is no such part, or the two sides do not have the same wildcards.
   key_map& split(std::string_view from, std::string_view to, std::size_t part, std::size_t parts) {
     if (part >= parts)
-      heddle::detail::raise<weight_error>("key_map: part " + std::to_string(part) + " of " + detail::quoted(to) + " does not exist, it has " +
-                                          detail::counted(parts, "part") + ", numbered from 0");
+      heddle::detail::raise<weight_error>(detail::concat({"key_map: part ", std::to_string(part), " of ", detail::quoted(to), " does not exist, it has ",
+                                                          detail::counted(parts, "part"), ", numbered from 0"}));
     return add(from, {tensor_source{std::string(to), part, parts}});
   }
 
@@ -150,7 +150,8 @@ class key_map {
     for (const tensor_source& t : to) {
       if (to.size() > 1 && t.name.empty()) continue;
       if (wildcards(t.name) != wildcards(from))
-        heddle::detail::raise<weight_error>("key_map: " + detail::quoted(from) + " and " + detail::quoted(t.name) + " must have the same wildcards");
+        heddle::detail::raise<weight_error>(
+            detail::concat({"key_map: ", detail::quoted(from), " and ", detail::quoted(t.name), " must have the same wildcards"}));
     }
     rules_.push_back({std::string(from), std::move(to)});
     return *this;

@@ -104,7 +104,7 @@ class safetensors {
   /// @throws weight_error if there is none.
   const stored_tensor& require(std::string_view name) const {
     const stored_tensor* found = find(name);
-    if (found == nullptr) heddle::detail::raise<weight_error>(path_ + ": no tensor " + detail::quoted(name));
+    if (found == nullptr) heddle::detail::raise<weight_error>(detail::concat({path_, ": no tensor ", detail::quoted(name)}));
     return *found;
   }
 
@@ -119,7 +119,7 @@ class safetensors {
   safetensors(std::string path, detail::shared_bytes memory) : path_(std::move(path)), memory_(std::move(memory)) {
     detail::header header = detail::parse_header(memory_.bytes);
     if (!header.problems.empty())
-      heddle::detail::raise<file_error>(path_ + ": refused for " + detail::counted(header.problems.size(), "problem") + header.problems.text());
+      heddle::detail::raise<file_error>(detail::concat({path_, ": refused for ", detail::counted(header.problems.size(), "problem"), header.problems.text()}));
     data_ = memory_.bytes.subspan(header.data_offset);
     tensors_ = std::move(header.tensors);
     metadata_ = std::move(header.metadata);
@@ -129,8 +129,8 @@ class safetensors {
   }
 
   [[noreturn]] HEDDLE_COLD void raise_type(const stored_tensor& tensor, const char* wanted) const {
-    heddle::detail::raise<weight_error>(path_ + ": tensor " + detail::quoted(tensor.name) + " holds " + std::string(name_of(tensor.type)) +
-                                        ", expected " + wanted);
+    heddle::detail::raise<weight_error>(
+        detail::concat({path_, ": tensor ", detail::quoted(tensor.name), " holds ", name_of(tensor.type), ", expected ", wanted}));
   }
 };
 

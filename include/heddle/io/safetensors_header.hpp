@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <span>
@@ -75,7 +76,7 @@ class header_parser {
     const bool starts = json_.starts_with('{') || json_.fail("expected '{' at the start");
     const bool read = starts && json_.object([this](const std::string& key) { return key == "__metadata__" ? metadata() : tensor(key); }) && json_.end();
     if (!read) {
-      out_.problems.add("header: " + json_.error());
+      out_.problems.add(concat({"header: ", json_.error()}));
       return;
     }
     check_names();
@@ -106,8 +107,8 @@ class header_parser {
 
   bool field(fields& f, const std::string& key) {
     bool* seen = key == "dtype" ? &f.has_dtype : key == "shape" ? &f.has_shape : key == "data_offsets" ? &f.has_offsets : nullptr;
-    if (seen == nullptr) return json_.fail("expected dtype, shape or data_offsets, got " + quoted(key));
-    if (*seen) return json_.fail("a second " + key);
+    if (seen == nullptr) return json_.fail(concat({"expected dtype, shape or data_offsets, got ", quoted(key)}));
+    if (*seen) return json_.fail(concat({"a second ", key}));
     *seen = true;
     if (seen == &f.has_dtype) return json_.string(f.dtype_name);
     return seen == &f.has_shape ? numbers(f.shape, largest_rank) : numbers(f.offsets, 2);
@@ -118,39 +119,44 @@ class header_parser {
       std::uint64_t value = 0;
       if (!json_.integer(value)) return false;
       if (value > std::numeric_limits<std::size_t>::max()) return json_.fail("number beyond the memory of this machine");
-      if (list.size() == longest) return json_.fail("more than " + std::to_string(longest) + " numbers");
+      if (list.size() == longest) return json_.fail(concat({"more than ", std::to_string(longest), " numbers"}));
       list.push_back(static_cast<std::size_t>(value));
       return true;
     });
   }
 
-  void problem(const std::string& name, const std::string& what) { out_.problems.add("tensor " + quoted(name) + ": " + what); }
+  void problem(std::string_view name, std::initializer_list<std::string_view> what) {
+    out_.problems.add(concat({"tensor ", quoted(name), ": ", concat(what)}));
+  }
+
+  /// "[0, 64]"
+  static std::string range(std::size_t begin, std::size_t end) { return concat({"[", std::to_string(begin), ", ", std::to_string(end), "]"}); }
 
   /// The checks that concern one tensor alone. What fails them is not kept.
   void check_tensor(const std::string& name, fields& f) {
     if (!f.has_dtype || !f.has_shape || f.offsets.size() != 2) {
-      problem(name, !f.has_dtype ? "no dtype" : !f.has_shape ? "no shape" : "data_offsets must be two numbers");
+      problem(name, {!f.has_dtype ? "no dtype" : !f.has_shape ? "no shape" : "data_offsets must be two numbers"});
       return;
     }
     const std::optional<dtype> type = dtype_of(f.dtype_name);
     const std::size_t begin = f.offsets[0];
     const std::size_t end = f.offsets[1];
-    const std::string range = "data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "] ";
+    const std::string offsets = concat({"data_offsets ", range(begin, end)});
     bool ok = true;
-    const auto refuse = [&](const std::string& what) {
+    const auto refuse = [&](std::initializer_list<std::string_view> what) {
       ok = false;
       problem(name, what);
     };
-    if (!type) refuse("dtype " + quoted(f.dtype_name) + " is not supported");
-    if (begin > end) refuse(range + "end before they begin");
-    if (end > data_bytes_) refuse(range + "end outside the " + std::to_string(data_bytes_) + " bytes of data");
+    if (!type) refuse({"dtype ", quoted(f.dtype_name), " is not supported"});
+    if (begin > end) refuse({offsets, " end before they begin"});
+    if (end > data_bytes_) refuse({offsets, " end outside the ", std::to_string(data_bytes_), " bytes of data"});
     if (type && begin <= end) {
       const std::optional<std::size_t> needed = bytes_of(*type, f.shape);
       if (!needed) {
-        refuse("shape " + to_string(f.shape) + " has more elements than memory can hold");
+        refuse({"shape ", to_string(f.shape), " has more elements than memory can hold"});
       } else if (*needed != end - begin) {
-        refuse("shape " + to_string(f.shape) + " of " + f.dtype_name + " takes " + std::to_string(*needed) + " bytes, " + range + "hold " +
-               std::to_string(end - begin));
+        refuse({"shape ", to_string(f.shape), " of ", f.dtype_name, " takes ", std::to_string(*needed), " bytes, ", offsets, " hold ",
+                std::to_string(end - begin)});
       }
     }
     if (ok) out_.tensors.push_back({name, *type, std::move(f.shape), begin, end});
@@ -176,12 +182,12 @@ class header_parser {
   void check_names() {
     const auto order = sorted([](const stored_tensor* a, const stored_tensor* b) { return a->name < b->name; });
     for (std::size_t i = 1; i < order.size(); ++i)
-      if (order[i]->name == order[i - 1]->name) problem(order[i]->name, "the name occurs twice");
+      if (order[i]->name == order[i - 1]->name) problem(order[i]->name, {"the name occurs twice"});
     std::vector<std::string_view> keys;
     for (const auto& entry : out_.metadata) keys.push_back(entry.first);
     std::sort(keys.begin(), keys.end());
     for (std::size_t i = 1; i < keys.size(); ++i)
-      if (keys[i] == keys[i - 1]) out_.problems.add("__metadata__: the key " + quoted(keys[i]) + " occurs twice");
+      if (keys[i] == keys[i - 1]) out_.problems.add(concat({"__metadata__: the key ", quoted(keys[i]), " occurs twice"}));
   }
 
   /// The tensors must cover the data without overlaps and, as the format asks, without holes. Holes are looked for only
@@ -194,9 +200,9 @@ class header_parser {
     const stored_tensor* last = nullptr;
     for (const stored_tensor* t : order) {
       if (t->begin < covered && last != nullptr) {
-        problem(t->name, "its bytes [" + std::to_string(t->begin) + ", " + std::to_string(t->end) + "] overlap those of tensor " + quoted(last->name));
+        problem(t->name, {"its bytes ", range(t->begin, t->end), " overlap those of tensor ", quoted(last->name)});
       } else if (t->begin > covered && sound) {
-        problem(t->name, "the bytes [" + std::to_string(covered) + ", " + std::to_string(t->begin) + "] before it belong to no tensor");
+        problem(t->name, {"the bytes ", range(covered, t->begin), " before it belong to no tensor"});
       }
       if (t->end >= covered) {
         covered = t->end;
@@ -204,7 +210,7 @@ class header_parser {
       }
     }
     if (covered < data_bytes_ && sound)
-      out_.problems.add("the bytes [" + std::to_string(covered) + ", " + std::to_string(data_bytes_) + "] at the end belong to no tensor");
+      out_.problems.add(concat({"the bytes ", range(covered, data_bytes_), " at the end belong to no tensor"}));
   }
 };
 
@@ -212,16 +218,17 @@ class header_parser {
 inline header parse_header(std::span<const std::byte> file) {
   header out;
   if (file.size() < length_bytes) {
-    out.problems.add("the file has " + counted(file.size(), "byte") + ", a header length alone takes 8");
+    out.problems.add(concat({"the file has ", counted(file.size(), "byte"), ", a header length alone takes 8"}));
     return out;
   }
   const auto length = load_little_endian<std::uint64_t>(file.data());
   if (length > largest_header) {
-    out.problems.add("header length " + std::to_string(length) + " is above the format's limit of " + std::to_string(largest_header));
+    out.problems.add(concat({"header length ", std::to_string(length), " is above the format's limit of ", std::to_string(largest_header)}));
     return out;
   }
   if (length > file.size() - length_bytes) {
-    out.problems.add("header length " + std::to_string(length) + " is beyond the end of the file, which has " + counted(file.size(), "byte"));
+    out.problems.add(
+        concat({"header length ", std::to_string(length), " is beyond the end of the file, which has ", counted(file.size(), "byte")}));
     return out;
   }
   const auto header_bytes = static_cast<std::size_t>(length);
