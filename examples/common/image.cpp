@@ -66,9 +66,9 @@ void check_size(const std::string& path, std::size_t height, std::size_t width) 
 }
 
 image read_image(const std::string& path) {
+  errno = 0;
   const std::unique_ptr<std::FILE, file_closer> file(std::fopen(path.c_str(), "rb"));
   std::uint8_t head[8] = {};
-  errno = 0;
   const std::size_t got = file ? std::fread(head, 1, sizeof head, file.get()) : 0;
   if (!file || std::ferror(file.get()) != 0) {
     throw user_error("cannot read " + path + ": " + std::strerror(errno));

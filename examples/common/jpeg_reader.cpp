@@ -122,9 +122,10 @@ image read_jpeg(const std::string& path) {
   }
   image picture(decoder.state.image_height, decoder.state.image_width, space == JCS_GRAYSCALE ? 1 : 3);
   picture.icc.assign(decoder.profile, decoder.profile + decoder.profile_size);
+  const int orientation = orientation_of(decoder);  // reading the last row frees the markers
   read_rows(decoder, picture);
   require_success(decoder, path);
-  return oriented(std::move(picture), orientation_of(decoder));
+  return oriented(std::move(picture), orientation);
 }
 
 }  // namespace examples
