@@ -1,0 +1,15 @@
+/// @file
+/// The reference backend: plain loops with double accumulation, the definition of every primitive.
+#pragma once
+
+#include <heddle/reference/attend.hpp>
+#include <heddle/reference/convolve.hpp>
+#include <heddle/reference/gemm.hpp>
+#include <heddle/reference/map.hpp>
+#include <heddle/reference/normalize.hpp>
+#include <heddle/reference/pad.hpp>
+#include <heddle/reference/pixel_shuffle.hpp>
+#include <heddle/reference/resample.hpp>
+#include <heddle/reference/resize_u8.hpp>
+
+#include "tags.hpp"
