@@ -1,0 +1,79 @@
+/// @file
+/// What a policy of each slot must be able to do.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include "category.hpp"
+#include "mask/ask.hpp"
+#include "partition/strided_groups.hpp"
+#include "score/ask.hpp"
+#include "token_grid.hpp"
+
+namespace heddle::inline v0 {
+
+/// An index map (group, position) -> token, -1 for padding.
+template <class M>
+concept index_map = requires(const M& m, std::size_t i, std::int32_t* out) {
+  { m.groups() } -> std::convertible_to<std::size_t>;
+  { m.group_size() } -> std::convertible_to<std::size_t>;
+  { m.window() } -> std::convertible_to<window_extents>;
+  { m.token(i, i) } -> std::convertible_to<std::int32_t>;
+  m.tokens(i, out);
+  { m.padded() } -> std::convertible_to<bool>;
+  { M::static_size } -> std::convertible_to<std::size_t>;
+};
+
+/// `p.map(token_grid)` makes the index map and throws `shape_error` for a grid that does not fit.
+template <class P>
+concept partition_policy = policy_of<P, partition_tag> && requires(const P& p, const token_grid& g) {
+  { p.map(g) } -> index_map;
+};
+
+/// `m(q, k)` or `m(context, q, k)`, and if it can leave tiles out `m.classify(context, q0, q1, k0, k1)`.
+template <class M>
+concept mask_policy = policy_of<M, mask_tag> && detail::askable_mask<M, group_context<strided_groups<>>>;
+
+/// `s.scale(head, head_dim)`: the factor of the dot product.
+template <class S>
+concept score_policy = policy_of<S, score_tag> && requires(const S& s, std::size_t i) {
+  { s.scale(i, i) } -> std::convertible_to<float>;
+};
+
+/// A bias that depends on the head and on the offset from key to query in the window: kernels expand it once and start
+/// their sums from it.
+template <class B>
+concept relative_bias = requires(const B& b, window_extents w, std::size_t i) {
+  { b.offset_bias(w, i, i, i) } -> std::convertible_to<float>;
+  b.check(w, i);
+};
+
+/// `f(score, head, q, k)` gives the new score: generic in its number type, or for single elements.
+template <class F>
+concept score_function = detail::batch_score<F> || detail::element_score<F, detail::as_index> || detail::element_score<F, float>;
+
+/// A function of the score, or a relative bias.
+template <class P>
+concept score_modifier_policy = policy_of<P, score_mod_tag> && (relative_bias<P> || score_function<P>);
+
+template <class P>
+concept normalizer_policy = policy_of<P, normalizer_tag>;
+
+/// `same_tokens` says whether keys come from the tokens of the queries.
+template <class P>
+concept source_policy = policy_of<P, source_tag> && requires {
+  { P::same_tokens } -> std::convertible_to<bool>;
+};
+
+template <class P>
+concept position_policy = policy_of<P, position_tag>;
+
+/// `returns_logsumexp` says whether `attend` writes it.
+template <class P>
+concept observer_policy = policy_of<P, observer_tag> && requires {
+  { P::returns_logsumexp } -> std::convertible_to<bool>;
+};
+
+}  // namespace heddle::inline v0

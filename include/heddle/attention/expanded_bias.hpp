@@ -1,0 +1,207 @@
+/// @file
+/// Relative biases in the form that kernels read: rows of floats, one for each query.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <limits>
+
+#include "../core/workspace.hpp"
+#include "attention.hpp"
+
+namespace heddle::inline v0 {
+
+namespace detail {
+
+/// Rows of biases are padded to this many keys, a multiple of every vector width.
+inline constexpr std::size_t bias_padding = 16;
+/// Kernels compute tiles of rows: this many rows behind the last are readable.
+inline constexpr std::size_t bias_extra_rows = 32;
+/// Up to this many bytes the biases of all pairs are written out once; beyond, rows are made when they are needed.
+inline constexpr std::size_t bias_matrix_limit = std::size_t{2} << 20U;
+
+constexpr std::size_t padded_keys(std::size_t keys) noexcept { return (keys + bias_padding - 1) / bias_padding * bias_padding; }
+
+/// Which modifiers of a composition are biases, and which of them follow one another: a run of biases is one sum.
+template <class Composition>
+struct bias_runs {
+  static constexpr std::size_t modifiers = Composition::modifiers;
+
+  template <std::size_t I>
+  static constexpr bool is_bias = relative_bias<typename Composition::template modifier_type<I>>;
+
+ private:
+  template <std::size_t... I>
+  static constexpr std::array<bool, modifiers + 1> flags(std::index_sequence<I...>) noexcept {
+    return {is_bias<I>..., false};
+  }
+
+ public:
+  static constexpr std::array<bool, modifiers + 1> biases = flags(std::make_index_sequence<modifiers>{});
+
+  /// The run of modifier `i`: how many runs begin before or at it, less one.
+  static constexpr std::size_t run_of(std::size_t i) noexcept {
+    std::size_t n = 0;
+    for (std::size_t j = 0; j <= i; ++j) n += biases[j] && (j == 0 || !biases[j - 1]) ? 1 : 0;
+    return n - 1;
+  }
+  static constexpr std::size_t count = modifiers == 0 ? 0 : run_of(modifiers) + 1;
+  /// The first run can be the value that the sums of products start from.
+  static constexpr bool leading = biases[0];
+  /// Nothing but biases: what they set to -inf stays.
+  static constexpr bool only = [] {
+    bool all = leading;
+    for (std::size_t i = 0; i < modifiers; ++i) all = all && biases[i];
+    return all;
+  }();
+  /// The first modifier of its run: where a kernel adds the run.
+  static constexpr bool begins_run(std::size_t i) noexcept { return biases[i] && (i == 0 || !biases[i - 1]); }
+};
+
+/// `f(std::integral_constant<std::size_t, I>)` for every modifier.
+template <class Composition, class F>
+HEDDLE_ALWAYS_INLINE constexpr void each_modifier(F&& f) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (f(std::integral_constant<std::size_t, I>{}), ...);
+  }(std::make_index_sequence<Composition::modifiers>{});
+}
+
+}  // namespace detail
+
+/// The biases of a composition for one window, expanded. Memory comes from the caller.
+///
+/// Every relative bias becomes a table `[heads, 2h-1, 2w-1]` over offsets key - query, so that the row of a query is made
+/// of runs of the table; where it is small enough every run of biases also becomes a matrix
+/// `[heads, queries, keys padded]` whose padding is -inf.
+template <class Composition>
+class expanded_bias {
+  using runs = detail::bias_runs<Composition>;
+  static constexpr std::size_t tables = Composition::modifiers == 0 ? 1 : Composition::modifiers;
+  static constexpr std::size_t matrices = runs::count == 0 ? 1 : runs::count;
+
+  window_extents window_{};
+  std::size_t heads_ = 0;
+  std::array<const float*, tables> tables_{};
+  std::array<const float*, matrices> matrices_{};
+
+  static constexpr std::size_t table_floats(window_extents w) noexcept { return (2 * w.height - 1) * (2 * w.width - 1); }
+  static constexpr std::size_t matrix_floats(window_extents w, std::size_t heads) noexcept {
+    return (heads * w.size() + detail::bias_extra_rows) * detail::padded_keys(w.size());
+  }
+  static constexpr bool fits(window_extents w, std::size_t heads) noexcept {
+    return heads * w.size() * detail::padded_keys(w.size()) * sizeof(float) <= detail::bias_matrix_limit;
+  }
+
+ public:
+  /// Bytes that the constructor takes.
+  static constexpr std::size_t bytes(window_extents w, std::size_t heads) noexcept {
+    std::size_t n = 0;
+    for (std::size_t i = 0; i < Composition::modifiers; ++i)
+      if (runs::biases[i]) n += scratch_bytes<float>(heads * table_floats(w));
+    if (fits(w, heads)) n += runs::count * scratch_bytes<float>(matrix_floats(w, heads));
+    return n;
+  }
+
+  expanded_bias() = default;
+
+  /// @throws shape_error, weight_error of the policies, before anything is written; workspace_error
+  expanded_bias(const Composition& c, window_extents w, std::size_t heads, arena& memory) : window_(w), heads_(heads) {
+    if constexpr (runs::count > 0) {
+      detail::each_modifier<Composition>([&](auto i) {
+        if constexpr (runs::template is_bias<i>) c.template modifier<i>().check(w, heads);
+      });
+      if (bytes(w, heads) > memory.remaining()) arena::too_small(bytes(w, heads), memory.remaining());
+      detail::each_modifier<Composition>([&](auto i) {
+        if constexpr (runs::template is_bias<i>) tables_[i] = make_table(c.template modifier<i>(), memory);
+      });
+      if (fits(w, heads))
+        for (std::size_t run = 0; run < runs::count; ++run) matrices_[run] = make_matrix(run, memory);
+    }
+  }
+
+  window_extents window() const noexcept { return window_; }
+  /// Floats from row to row of a matrix.
+  std::size_t pitch() const noexcept { return detail::padded_keys(window_.size()); }
+
+  /// Row of query 0 of a head in the matrix of a run, or null where rows are made by `rows`.
+  const float* matrix(std::size_t run, std::size_t head) const noexcept {
+    return matrices_[run] == nullptr ? nullptr : matrices_[run] + head * window_.size() * pitch();
+  }
+
+  /// The bias of one modifier for one pair, from its table.
+  float at(std::size_t modifier, std::size_t head, std::size_t query, std::size_t key) const noexcept {
+    const std::size_t w = window_.width;
+    const std::size_t dy = key / w + window_.height - 1 - query / w;
+    const std::size_t dx = key % w + w - 1 - query % w;
+    return tables_[modifier][head * table_floats(window_) + dy * (2 * w - 1) + dx];
+  }
+
+  /// Writes the rows of queries `[q0, q1)` of a run, `pitch()` apart, padding included.
+  void rows(std::size_t run, std::size_t head, std::size_t q0, std::size_t q1, float* out) const noexcept {
+    std::size_t y = q0 / window_.width;
+    std::size_t x = q0 % window_.width;
+    for (std::size_t q = q0; q < q1; ++q, out += pitch()) {
+      row(run, head, y, x, out);
+      if (++x == window_.width) {
+        x = 0;
+        ++y;
+      }
+    }
+  }
+
+ private:
+  template <class Bias>
+  const float* make_table(const Bias& bias, arena& memory) const {
+    const std::size_t rows = 2 * window_.height - 1;
+    const std::size_t columns = 2 * window_.width - 1;
+    float* table = memory.take<float>(heads_ * rows * columns);
+    for (std::size_t y = 0; y < rows; ++y) {
+      for (std::size_t x = 0; x < columns; ++x) {
+        const std::size_t dy = rows - 1 - y;   // policies count from query - key
+        const std::size_t dx = columns - 1 - x;
+        float* out = table + y * columns + x;
+        if constexpr (requires { bias.offset_biases(window_, dy, dx, out, rows); }) {
+          bias.offset_biases(window_, dy, dx, out, rows * columns);
+        } else {
+          for (std::size_t head = 0; head < heads_; ++head) out[head * rows * columns] = bias.offset_bias(window_, head, dy, dx);
+        }
+      }
+    }
+    return table;
+  }
+
+  const float* make_matrix(std::size_t run, arena& memory) const {
+    float* matrix = memory.take<float>(matrix_floats(window_, heads_));
+    const std::size_t per_head = window_.size() * pitch();
+    for (std::size_t head = 0; head < heads_; ++head) rows(run, head, 0, window_.size(), matrix + head * per_head);
+    float* behind = matrix + heads_ * per_head;
+    for (std::size_t i = 0; i < detail::bias_extra_rows * pitch(); ++i) behind[i] = 0.0F;
+    return matrix;
+  }
+
+  void row(std::size_t run, std::size_t head, std::size_t qy, std::size_t qx, float* out) const noexcept {
+    const std::size_t keys = window_.size();
+    bool first = true;
+    for (std::size_t i = 0; i < Composition::modifiers; ++i) {
+      if (!runs::biases[i] || runs::run_of(i) != run) continue;
+      row_of_table(tables_[i] + head * table_floats(window_), qy, qx, first, out);
+      first = false;
+    }
+    for (std::size_t k = keys; k < pitch(); ++k) out[k] = -std::numeric_limits<float>::infinity();
+  }
+
+  /// The keys of one row of the window are neighbours in the table.
+  void row_of_table(const float* table, std::size_t qy, std::size_t qx, bool first, float* out) const noexcept {
+    const std::size_t w = window_.width;
+    const float* source = table + (window_.height - 1 - qy) * (2 * w - 1) + (w - 1 - qx);
+    for (std::size_t y = 0; y < window_.height; ++y, source += 2 * w - 1, out += w) {
+      if (first) {
+        for (std::size_t x = 0; x < w; ++x) out[x] = source[x];
+      } else {
+        for (std::size_t x = 0; x < w; ++x) out[x] += source[x];
+      }
+    }
+  }
+};
+
+}  // namespace heddle::inline v0

@@ -1,0 +1,123 @@
+// All masks: what they say about rectangles never contradicts what they say about elements.
+#include <heddle/attention/attention.hpp>
+
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace heddle;
+
+namespace {
+
+using context_type = group_context<strided_groups<>>;
+
+template <class Mask>
+bool sees(const Mask& mask, const context_type& c, std::size_t q, std::size_t k) {
+  return detail::visible<float>(mask, c, static_cast<float>(q), static_cast<float>(k));
+}
+
+template <class Mask>
+void require_consistent(const Mask& mask, const context_type& c) {
+  for (std::size_t q0 = 0; q0 < c.queries; q0 += 3)
+    for (std::size_t q1 = q0 + 1; q1 <= c.queries; ++q1)
+      for (std::size_t k0 = 0; k0 < c.keys; k0 += 2)
+        for (std::size_t k1 = k0 + 1; k1 <= c.keys; ++k1) {
+          const tile t = detail::classify(mask, c, q0, q1, k0, k1);
+          if (t == tile::partial) continue;
+          for (std::size_t q = q0; q < q1; ++q)
+            for (std::size_t k = k0; k < k1; ++k) REQUIRE(sees(mask, c, q, k) == (t == tile::full));
+        }
+}
+
+}  // namespace
+
+TEST_CASE("causal by its two alignments") {
+  const context_type c{0, 0, 0, 5, 9, nullptr};
+  CHECK(sees(causal<>{}, c, 2, 2));
+  CHECK_FALSE(sees(causal<>{}, c, 2, 3));
+  CHECK(sees(causal<alignment::bottom_right>{}, c, 4, 8));
+  CHECK(sees(causal<alignment::bottom_right>{}, c, 0, 4));
+  CHECK_FALSE(sees(causal<alignment::bottom_right>{}, c, 0, 5));
+  require_consistent(causal<>{}, c);
+  require_consistent(causal<alignment::bottom_right>{}, c);
+  const context_type wide{0, 0, 0, 9, 4, nullptr};   // more queries than keys: the first ones see nothing
+  CHECK_FALSE(sees(causal<alignment::bottom_right>{}, wide, 4, 0));
+  CHECK(sees(causal<alignment::bottom_right>{}, wide, 5, 0));
+  require_consistent(causal<alignment::bottom_right>{}, wide);
+  CHECK(causal<>{}.classify(c, 0, 2, 3, 9) == tile::skip);
+  CHECK(causal<>{}.classify(c, 3, 5, 0, 4) == tile::full);
+}
+
+TEST_CASE("lengths of each batch item") {
+  const std::vector<std::int32_t> values{4, 0, 9};
+  const lengths mask{values};
+  for (std::size_t b = 0; b < 3; ++b) {
+    const context_type c{b, 0, 0, 3, 9, nullptr};
+    for (std::size_t k = 0; k < 9; ++k) CHECK(sees(mask, c, 1, k) == (static_cast<std::int32_t>(k) < values[b]));
+    require_consistent(mask, c);
+  }
+  REQUIRE_NOTHROW(mask.check(3));
+  REQUIRE_THROWS_AS(mask.check(4), shape_error);
+}
+
+TEST_CASE("same_region separates what only the roll brought together") {
+  for (std::size_t wh = 1; wh <= 5; ++wh)
+    for (std::size_t ww = 2; ww <= 4; ++ww) {
+      const window<> shifted{wh, ww, wh / 2, ww / 2};
+      const token_grid grid{1, 3 * wh, 2 * ww};
+      const auto map = shifted.map(grid);
+      for (std::size_t g = 0; g < map.groups(); ++g) {
+        const context_type c{0, g, 0, map.group_size(), map.group_size(), &map};
+        // Neighbours in the window stay neighbours in the grid exactly where both tokens come from one region.
+        for (std::size_t i = 0; i < c.queries; ++i)
+          for (std::size_t j = 0; j < c.keys; ++j) {
+            const auto a = static_cast<std::size_t>(map.token(g, i));
+            const auto b = static_cast<std::size_t>(map.token(g, j));
+            const bool same_y = a / grid.width + j / ww == b / grid.width + i / ww;
+            const bool same_x = a % grid.width + j % ww == b % grid.width + i % ww;
+            REQUIRE(sees(same_region{}, c, i, j) == (same_y && same_x));
+          }
+        require_consistent(same_region{}, c);
+      }
+    }
+}
+
+TEST_CASE("a predicate in every form it may be written in") {
+  const context_type c{0, 0, 0, 6, 6, nullptr};
+  const visible_if generic{[](auto q, auto k) { return k <= q; }};
+  const visible_if indices{[](std::size_t q, std::size_t k) { return k <= q; }};
+  const visible_if integers{[](int q, int k) { return k - q <= 0; }};
+  const visible_if floats{[](float q, float k) { return k - q < 0.5F; }};
+  const visible_if informed{[](const auto& context, auto q, auto k) {
+    return k + detail::batch_value<decltype(k)>(context.queries) <= q + detail::batch_value<decltype(k)>(context.keys);
+  }};
+  STATIC_REQUIRE(detail::batch_mask<decltype(generic)>);
+  STATIC_REQUIRE_FALSE(detail::batch_mask<decltype(indices)>);
+  for (std::size_t q = 0; q < 6; ++q)
+    for (std::size_t k = 0; k < 6; ++k) {
+      CHECK(sees(generic, c, q, k) == (k <= q));
+      CHECK(sees(indices, c, q, k) == (k <= q));
+      CHECK(sees(integers, c, q, k) == (k <= q));
+      CHECK(sees(floats, c, q, k) == (k <= q));
+      CHECK(sees(informed, c, q, k) == (k <= q));
+    }
+  CHECK(detail::classify(generic, c, 0, 6, 0, 6) == tile::partial);
+}
+
+TEST_CASE("all_of and any_of combine rectangles and elements") {
+  const std::vector<std::int32_t> values{5};
+  const context_type c{0, 0, 0, 8, 8, nullptr};
+  const all_of both{causal<>{}, lengths{values}};
+  const any_of either{causal<>{}, lengths{values}};
+  for (std::size_t q = 0; q < 8; ++q)
+    for (std::size_t k = 0; k < 8; ++k) {
+      CHECK(sees(both, c, q, k) == (k <= q && k < 5));
+      CHECK(sees(either, c, q, k) == (k <= q || k < 5));
+    }
+  require_consistent(both, c);
+  require_consistent(either, c);
+  require_consistent(any_of{all_of{causal<>{}, lengths{values}}, visible_if{[](auto q, auto k) { return q == k; }}}, c);
+  CHECK(both.classify(c, 0, 8, 5, 8) == tile::skip);
+  CHECK(either.classify(c, 0, 8, 0, 5) == tile::full);
+  REQUIRE_THROWS_AS(both.check(2), shape_error);
+}
