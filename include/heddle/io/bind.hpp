@@ -2,7 +2,7 @@
 /// Binding a model to a file: every parameter finds its tensor, or one report says everything that does not fit.
 #pragma once
 
-#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,11 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "../backend/tags.hpp"
 #include "../core/error.hpp"
 #include "../core/tensor.hpp"
-#include "../fwd.hpp"
 #include "../model/members.hpp"
 #include "key_map.hpp"
+#include "report.hpp"
 #include "safetensors.hpp"
 
 namespace heddle::inline v0::io {
@@ -231,11 +232,6 @@ class binder {
   }
 };
 
-template <std::size_t... Es>
-constexpr std::array<std::size_t, sizeof...(Es)> shape_of(const extents<Es...>&) noexcept {
-  return {Es...};
-}
-
 template <class Model>
 void add_parameters(binder& b, const Model& model) {
   for_each_parameter(model, [&](std::string_view name, const auto& tensor) {
@@ -268,8 +264,6 @@ bind_report check(const Model& model, const safetensors& file, const key_map& ma
 /// was before.
 template <class Backend = reference, class Model>
 void bind(Model& model, std::span<const safetensors> files, const key_map& map = {}) {
-  static_assert(requires { sizeof(Backend); },
-                "heddle::io::bind: the backend is only declared; include its header (heddle/backend/reference.hpp, heddle/backend/simd.hpp)");
   detail::binder b(files, map);
   detail::add_parameters(b, model);
   const bind_report& report = b.finish();
