@@ -97,9 +97,7 @@ class header_parser {
 
   bool tensor(const std::string& name) {
     fields f;
-    // White space may follow the JSON as padding, but the format lets none come before it.
-    const bool starts = json_.starts_with('{') || json_.fail("expected '{' at the start");
-    const bool read = starts && json_.object([&](const std::string& key) { return field(f, key); });
+    const bool read = json_.object([&](const std::string& key) { return field(f, key); });
     if (!read) return false;
     check_tensor(name, f);
     return true;
