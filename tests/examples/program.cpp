@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -31,12 +32,39 @@ void redirect(const std::string& path, int descriptor) {
   ::close(file);
 }
 
-void bind_limit(decltype(RLIMIT_FSIZE) which, long long value) {
-  if (value >= 0) {
-    const rlimit limit{static_cast<rlim_t>(value), static_cast<rlim_t>(value)};
-    ::setrlimit(which, &limit);
+void bind_file_size(long long bytes) {
+  if (bytes >= 0) {
+    const rlimit limit{static_cast<rlim_t>(bytes), static_cast<rlim_t>(bytes)};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
   }
 }
+
+/// The two ends of a pseudo terminal; -1 where none was asked for.
+struct terminal {
+  int ours = -1;
+  int theirs = -1;
+
+  explicit terminal(bool wanted) {
+    if (wanted) {
+      ours = ::posix_openpt(O_RDWR | O_NOCTTY);
+      ::grantpt(ours);
+      ::unlockpt(ours);
+      theirs = ::open(::ptsname(ours), O_RDWR | O_NOCTTY);
+    }
+  }
+
+  /// What was written to the terminal until its last user left.
+  std::string drain() {
+    ::close(theirs);
+    std::string text;
+    char buffer[256];
+    for (ssize_t got = ::read(ours, buffer, sizeof buffer); got > 0; got = ::read(ours, buffer, sizeof buffer)) {
+      text.append(buffer, static_cast<std::size_t>(got));
+    }
+    ::close(ours);
+    return text;
+  }
+};
 
 [[noreturn]] void become(const std::string& program, const std::vector<std::string>& arguments) {
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
@@ -86,17 +114,21 @@ std::size_t count_entries(const std::string& folder) {
 
 outcome run_program(const std::string& program, const std::vector<std::string>& arguments, const limits& bound) {
   const scratch_folder logs;
+  terminal screen(bound.terminal);
   const pid_t child = ::fork();
   if (child == 0) {
     redirect(logs / "out", STDOUT_FILENO);
     redirect(logs / "err", STDERR_FILENO);
-    bind_limit(RLIMIT_FSIZE, bound.file_bytes);
-    bind_limit(RLIMIT_AS, bound.memory_bytes);
+    if (bound.terminal) ::dup2(screen.theirs, STDERR_FILENO);
+    bind_file_size(bound.file_bytes);
     become(program, arguments);
   }
+  const std::string shown = bound.terminal ? screen.drain() : "";
   int status = 0;
-  ::waitpid(child, &status, 0);
-  return {exit_code(status), text_of(logs / "out"), text_of(logs / "err")};
+  rusage usage{};
+  ::wait4(child, &status, 0, &usage);
+  return {exit_code(status), text_of(logs / "out"), bound.terminal ? shown : text_of(logs / "err"),
+          static_cast<std::size_t>(usage.ru_maxrss) * 1024};
 }
 
 bool run_on_small_disk(const std::string& program, const std::vector<std::string>& arguments, const std::string& folder,
@@ -124,7 +156,7 @@ bool run_on_small_disk(const std::string& program, const std::vector<std::string
   if (exit_code(status) == no_file_system) {
     return false;
   }
-  result = {exit_code(status), text_of(logs / "out"), text_of(logs / "err")};
+  result = {exit_code(status), text_of(logs / "out"), text_of(logs / "err"), 0};
   std::ifstream(logs / "left") >> entries_left;
   return true;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,12 @@ struct outcome {
   int code = -1;  ///< exit code, or -1 when a signal ended the program
   std::string output;
   std::string errors;
+  std::size_t peak_bytes = 0;  ///< largest resident memory
 };
 
 struct limits {
-  long long file_bytes = -1;    ///< no file may grow beyond this
-  long long memory_bytes = -1;  ///< address space
+  long long file_bytes = -1;  ///< no file may grow beyond this
+  bool terminal = false;      ///< standard error is a terminal
 };
 
 /// Runs a program with arguments and collects what it writes.

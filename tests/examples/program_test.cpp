@@ -224,6 +224,32 @@ TEST_CASE("a full disk leaves nothing") {
   CHECK(left == 0);
 }
 
+TEST_CASE("a terminal sees the progress, a file does not") {
+  const workplace place;
+  examples::write_png(place.input, test_picture(150, 260));
+  limits bound;
+  bound.terminal = true;
+  const outcome shown = place.run({place.input, place.output}, bound);
+  CHECK(shown.code == 0);
+  CHECK_THAT(shown.errors, Contains("100 %") && Contains("tile 18 of 18"));
+  CHECK_THAT(shown.errors, Catch::Matchers::EndsWith("\r\033[K"));
+  CHECK(place.run({place.input, place.output}).errors.empty());
+}
+
+TEST_CASE("twelve megapixels need far less than a gigabyte") {
+  const workplace place;
+  write_bytes(place.weights, {'2', ' ', '0'});
+  image picture(3000, 4000, 3);
+  for (std::size_t i = 0; i < picture.bytes.size(); ++i) {
+    picture.bytes[i] = static_cast<std::uint8_t>(i % 12000 / 64);
+  }
+  examples::write_png(place.input, picture);
+  const outcome result = place.run({place.input, place.output});
+  INFO(result.errors);
+  REQUIRE(result.code == 0);
+  CHECK(result.peak_bytes < std::size_t{200} << 20);
+}
+
 TEST_CASE("the demonstration prints its measures and writes its pictures") {
   const workplace place;
   examples::write_png(place.input, test_picture(161, 203));

@@ -97,7 +97,7 @@ std::unique_ptr<network> global_network(std::size_t scale) { return std::make_un
 
 namespace maxsr_app {
 
-/// The stand-in's weights are a text file that holds its scale.
+/// The stand-in's weights are a text file that holds its scale and, if it is not 1, its radius.
 std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale) {
   std::ifstream file(weights_path);
   std::size_t trained = 0;
@@ -108,7 +108,9 @@ std::unique_ptr<network> load_network(const std::string& weights_path, std::size
     throw examples::user_error("the weights " + weights_path + " are for x" + std::to_string(trained) + ", not x" +
                                std::to_string(scale));
   }
-  return stand_in::local_network(scale, 1);
+  std::size_t radius = 1;
+  file >> radius;
+  return stand_in::local_network(scale, file ? radius : 1);
 }
 
 }  // namespace maxsr_app
