@@ -1,0 +1,15 @@
+# golden_config.hpp of the system "resample": the sizes that the outputs are resized to.
+include("${CMAKE_CURRENT_LIST_DIR}/support/json.cmake")
+
+function(heddle_golden_config_resample json out)
+  set(body "#include <array>\n#include <cstddef>\n\nnamespace heddle::golden {\n")
+  foreach(key sizes u8_sizes)
+    golden_json_text(text "${json}" ${key})
+    golden_json_length(count "${json}" ${key})
+    string(APPEND body "inline constexpr std::array<std::array<std::size_t, 2>, ${count}> ${key}{${text}};\n")
+  endforeach()
+  golden_json_text(text "${json}" roi_output)
+  string(APPEND body "inline constexpr std::array<std::size_t, 2> roi_output{${text}};\n}  // namespace heddle::golden\n")
+  golden_header(header "${body}" "")
+  set(${out} "${header}" PARENT_SCOPE)
+endfunction()
