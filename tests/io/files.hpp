@@ -31,8 +31,10 @@ inline std::vector<std::byte> make_file(std::string_view header, std::span<const
 inline std::vector<std::byte> make_file(std::string_view header, std::size_t zero_bytes = 0) {
   return make_file(header, std::vector<std::byte>(zero_bytes));
 }
+/// With the padding that writers of the format put behind the header, so that the floats are aligned.
 inline std::vector<std::byte> make_file(std::string_view header, const std::vector<float>& data) {
-  return make_file(header, std::as_bytes(std::span(data)));
+  const std::string padded = std::string(header) + std::string((8 - header.size() % 8) % 8, ' ');
+  return make_file(padded, std::as_bytes(std::span(data)));
 }
 
 /// A path in the folder for temporary files that nobody else uses; what lies there is removed at the end.

@@ -136,7 +136,7 @@ TEST_CASE("names that occur twice", "[io]") {
           "\n  tensor \"a\": the name occurs twice");
   REQUIRE(report(R"({"__metadata__":{"k":"1","k":"2"}})") == "\n  __metadata__: the key \"k\" occurs twice");
   REQUIRE(report(R"({"__metadata__":{},"__metadata__":{}})") == "\n  header: byte 34: a second __metadata__");
-  REQUIRE(report(R"({"a":{"dtype":"F32","dtype":"F32"}})") == "\n  header: byte 27: a second dtype");
+  REQUIRE(report(R"({"a":{"dtype":"F32","dtype":"F32"}})") == "\n  header: byte 28: a second dtype");
 }
 
 TEST_CASE("headers that are no header", "[io]") {
