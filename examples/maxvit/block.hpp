@@ -67,8 +67,10 @@ struct maxvit_mbconv_of {
                                      .inner_bias = false,
                                      .output_bias = C.convolution_bias,
                                      .padding = C.padding,
-                                     .gate = {.bias = true, .as_convolution = true}},
-                      maxvit_convolution_activation<C>, norm_before<C.batch_norm_epsilon>, shortcut>;
+                                     .gate = {.bias = true, .as_convolution = true},
+                                     .size = C.kernel},
+                      maxvit_convolution_activation<C>, norm_before<C.batch_norm_epsilon>, shortcut,
+                      typename detail::maxvit_activation_of<C.gate_activation>::type>;
 };
 
 /// Attention in `Partition` with a bias for every relative position, and its feed-forward part.

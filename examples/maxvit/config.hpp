@@ -41,9 +41,11 @@ struct maxvit_config {
 
   ratio expansion{4, 1};                  ///< of the MBConv
   bool expand_output = true;              ///< expand the output's channels, not the input's
+  std::size_t kernel = 3;                 ///< side of the depthwise window
   ratio squeeze{1, 4};                    ///< of the output's channels, or of the expanded ones without `expand_output`
   bool convolution_bias = true;           ///< of an MBConv's last convolution and its shortcut's
   maxvit_activation convolution_activation = maxvit_activation::gelu_tanh;
+  maxvit_activation gate_activation = maxvit_activation::silu;
   ratio batch_norm_epsilon{1, 1000};
 
   std::size_t head_dim = 32;

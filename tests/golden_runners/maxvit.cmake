@@ -32,14 +32,13 @@ function(golden_maxvit_refusals out json)
   set(refused "")
   set(conv "cfg;conv_cfg")
   golden_expect(refused "${json}" "${conv};block_type" mbconv)
-  golden_expect(refused "${json}" "${conv};kernel_size" 3)
+  golden_expect(refused "${json}" "${conv};kernel_size" 1 3 5 7 9)
   golden_expect(refused "${json}" "${conv};group_size" 1)
   golden_expect(refused "${json}" "${conv};pre_norm_act" false missing)
   golden_expect(refused "${json}" "${conv};stride_mode" dw)
   golden_expect(refused "${json}" "${conv};pool_type" avg2)
   golden_expect(refused "${json}" "${conv};attn_early" false missing)
   golden_expect(refused "${json}" "${conv};attn_layer" se)
-  golden_expect(refused "${json}" "${conv};attn_act_layer" silu swish)
   golden_expect(refused "${json}" "${conv};norm_layer" batchnorm2d)
   golden_expect(refused "${json}" "${conv};padding" same "")
   set(attention "cfg;transformer_cfg")
@@ -86,6 +85,8 @@ function(heddle_golden_config_maxvit json out)
   golden_ratio(squeeze refused "${json}" "${conv};attn_ratio")
   golden_ratio(batch_norm_eps refused "${json}" "${conv};norm_eps")
   golden_activation(convolution_activation refused "${json}" "${conv};act_layer")
+  golden_activation(gate_activation refused "${json}" "${conv};attn_act_layer")
+  golden_whole(kernel refused "${json}" "${conv};kernel_size")
   golden_whole(head_dim refused "${json}" "${attention};dim_head")
   golden_json_or(heads_first "${json}" "${attention};head_first" true)
   golden_json_or(attention_bias "${json}" "${attention};attn_bias" true)
@@ -126,9 +127,11 @@ inline constexpr examples::maxvit_config golden_config{
     .padding = padding_rule::${padding},
     .expansion = ${expansion},
     .expand_output = ${expand_output},
+    .kernel = ${kernel},
     .squeeze = ${squeeze},
     .convolution_bias = ${output_bias},
     .convolution_activation = examples::maxvit_activation::${convolution_activation},
+    .gate_activation = examples::maxvit_activation::${gate_activation},
     .batch_norm_epsilon = ${batch_norm_eps},
     .head_dim = ${head_dim},
     .heads_first = ${heads_first},

@@ -79,6 +79,7 @@ struct mbconv_options {
   bool output_bias = true;            ///< of the last convolution
   padding_rule padding = padding_rule::symmetric;
   squeeze_excite_options gate{};
+  std::size_t size = 3;               ///< rows and columns of the depthwise window
 };
 
 /// `y = Shortcut(x) + conv1x1(gate * z)`, `z = act(norm(depthwise(act(norm(conv1x1(norm(x)))))))` with the gate of
@@ -87,7 +88,7 @@ struct mbconv_options {
 ///
 /// Children: `expand`, `depthwise`, `gate`, `project`, `shortcut`. `Norms` is `norm_after` or `norm_before`.
 template <std::size_t In, std::size_t Out, mbconv_options Options, class Activation = gelu, class Norms = norm_after<>,
-          class Shortcut = identity_shortcut>
+          class Shortcut = identity_shortcut, class GateActivation = silu>
 struct mbconv {
   static_assert(!std::is_same_v<Shortcut, identity_shortcut> || (In == Out && Options.stride == 1),
                 "heddle::mbconv: identity_shortcut needs as many output as input channels and stride 1");
@@ -96,9 +97,9 @@ struct mbconv {
                                             typename Norms::template first<In>>;
   using depthwise_type =
       convolution<expanded, expanded,
-                  convolution_options{.size = 3, .stride = Options.stride, .padding = Options.padding, .bias = Options.inner_bias, .depthwise = true},
+                  convolution_options{.size = Options.size, .stride = Options.stride, .padding = Options.padding, .bias = Options.inner_bias, .depthwise = true},
                   typename Norms::template inner<expanded>, Activation>;
-  using gate_type = squeeze_excite<expanded, Options.reduced, Options.gate>;
+  using gate_type = squeeze_excite<expanded, Options.reduced, Options.gate, GateActivation>;
   using project_type = pointwise_convolution<expanded, Out, Options.output_bias, typename Norms::template last<Out>>;
 
   expand_type expand;
@@ -170,7 +171,7 @@ struct mbconv {
     return fitting < 3 ? 1 : (fitting > 18 ? 16 : fitting - 2);
   }
   static constexpr std::size_t band_bytes(const map_extents& x) {
-    return heddle::scratch_bytes<float>(((band_rows(x) - 1) * Options.stride + 3) * x.extent(2) * expanded);
+    return heddle::scratch_bytes<float>(((band_rows(x) - 1) * Options.stride + Options.size) * x.extent(2) * expanded);
   }
 
   template <class Backend>
@@ -202,7 +203,7 @@ struct mbconv {
       const std::size_t count = rows - first < step ? rows - first : step;
       // input rows [begin, end) of the band; rows outside the map are the window's zero padding
       const std::size_t wanted_begin = first * Options.stride;
-      const std::size_t wanted_end = (first + count - 1) * Options.stride + 3;
+      const std::size_t wanted_end = (first + count - 1) * Options.stride + Options.size;
       const std::size_t begin = wanted_begin > whole.top ? wanted_begin - whole.top : 0;
       const std::size_t end = wanted_end - whole.top < x.extent(1) ? wanted_end - whole.top : x.extent(1);
       convolution_window window = whole;
