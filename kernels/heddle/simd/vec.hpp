@@ -34,7 +34,7 @@ struct vec {
   register_type value;
 
   vec() = default;
-  HEDDLE_ALWAYS_INLINE explicit vec(float x) noexcept : value(batch_type(x)) {}
+  HEDDLE_ALWAYS_INLINE vec(float x) noexcept : value(batch_type(x)) {}   // implicit: policies mix vectors with floats
   HEDDLE_ALWAYS_INLINE vec(register_type r) noexcept : value(r) {}
   HEDDLE_ALWAYS_INLINE vec(const batch_type& b) noexcept : value(b) {}
   HEDDLE_ALWAYS_INLINE batch_type batch() const noexcept { return batch_type(value); }
