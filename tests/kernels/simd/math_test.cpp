@@ -38,6 +38,7 @@ double ulp_error(float got, long double exact) {
 template <class F, class Exact>
 double worst_ulp(F f, Exact exact, std::uint32_t stride = 1u << 10) {
   double worst = 0.0;
+  float where = 0.0f;
   std::uint32_t bits = 0;
   float in[v::size];
   float out[v::size];
@@ -53,10 +54,11 @@ double worst_ulp(F f, Exact exact, std::uint32_t stride = 1u << 10) {
       const double error = ulp_error(out[i], exact(static_cast<long double>(in[i])));
       if (error > worst) {
         worst = error;
-        UNSCOPED_INFO("x = " << in[i] << ": " << error << " ULP");
+        where = in[i];
       }
     }
   }
+  UNSCOPED_INFO("worst at x = " << where << ": " << worst << " ULP");
   return worst;
 }
 
