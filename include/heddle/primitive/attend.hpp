@@ -143,9 +143,11 @@ template <class Backend, attention_composition Composition, detail::heads_view Q
 void attend(context<Backend> ctx, const Composition& c, const Q& q, const K& k, const V& v, const O& out, const token_grid& grid,
             head_rows<float> logsumexp = {}) {
   if constexpr (Composition::source_type::same_tokens) {
-    attend(ctx, plan_attention(c, grid, q.extent(1), ctx.scratch), q, k, v, out, logsumexp);
+    const auto plan = plan_attention(c, grid, q.extent(1), ctx.scratch);   // takes from ctx.scratch before ctx is passed on
+    attend(ctx, plan, q, k, v, out, logsumexp);
   } else {
-    attend(ctx, plan_attention(c, grid, sequence_grid(k.extent(2)), q.extent(1), ctx.scratch), q, k, v, out, logsumexp);
+    const auto plan = plan_attention(c, grid, sequence_grid(k.extent(2)), q.extent(1), ctx.scratch);
+    attend(ctx, plan, q, k, v, out, logsumexp);
   }
 }
 
