@@ -13,7 +13,9 @@ struct tiff_reader {
 
   bool holds(std::size_t offset, std::size_t bytes) const noexcept { return offset <= size && bytes <= size - offset; }
   unsigned u16(std::size_t at) const noexcept {
-    return little_endian ? data[at] | data[at + 1] << 8U : static_cast<unsigned>(data[at]) << 8U | data[at + 1];
+    const unsigned first = data[at];
+    const unsigned second = data[at + 1];
+    return little_endian ? second << 8U | first : first << 8U | second;
   }
   std::size_t u32(std::size_t at) const noexcept {
     return little_endian ? std::size_t{u16(at)} | std::size_t{u16(at + 2)} << 16U : std::size_t{u16(at)} << 16U | u16(at + 2);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -122,6 +123,10 @@ outcome run_program(const std::string& program, const std::vector<std::string>& 
     if (bound.terminal) ::dup2(screen.theirs, STDERR_FILENO);
     bind_file_size(bound.file_bytes);
     become(program, arguments);
+  }
+  if (bound.terminate_after_ms >= 0) {
+    ::usleep(static_cast<useconds_t>(bound.terminate_after_ms) * 1000U);
+    ::kill(child, SIGTERM);
   }
   const std::string shown = bound.terminal ? screen.drain() : "";
   int status = 0;

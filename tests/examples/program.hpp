@@ -14,8 +14,9 @@ struct outcome {
 };
 
 struct limits {
-  long long file_bytes = -1;  ///< no file may grow beyond this
-  bool terminal = false;      ///< standard error is a terminal
+  long long file_bytes = -1;    ///< no file may grow beyond this
+  int terminate_after_ms = -1;  ///< send SIGTERM then
+  bool terminal = false;        ///< standard error is a terminal
 };
 
 /// Runs a program with arguments and collects what it writes.

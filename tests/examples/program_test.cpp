@@ -224,6 +224,17 @@ TEST_CASE("a full disk leaves nothing") {
   CHECK(left == 0);
 }
 
+TEST_CASE("an interrupted run leaves nothing") {
+  const workplace place;
+  write_bytes(place.weights, {'2', ' ', '9'});
+  examples::write_png(place.input, test_picture(3000, 4000));
+  limits bound;
+  bound.terminate_after_ms = 3000;
+  const outcome result = place.run({place.input, place.output}, bound);
+  CHECK(result.code == 128 + 15);
+  CHECK_FALSE(place.wrote());
+}
+
 TEST_CASE("a terminal sees the progress, a file does not") {
   const workplace place;
   examples::write_png(place.input, test_picture(150, 260));
