@@ -11,7 +11,7 @@ function(heddle_list_headers out)
   # Device code needs its own compiler.
   list(FILTER headers EXCLUDE REGEX "^heddle/(cuda/|backend/cuda)")
   if(NOT TARGET heddle::simd)
-    list(FILTER headers EXCLUDE REGEX "^heddle/(simd/|backend/simd)")
+    list(FILTER headers EXCLUDE REGEX "^heddle/(simd/|backend/simd|core/interop_eigen)")
   endif()
   set(${out} "${headers}" PARENT_SCOPE)
 endfunction()
@@ -41,4 +41,6 @@ function(heddle_add_header_tests)
   heddle_add_build_test(headers/self_contained heddle_headers LABELS static)
   heddle_add_ctest(headers/forbidden_includes LABELS static
     COMMAND "${CMAKE_COMMAND}" "-DROOT=${PROJECT_SOURCE_DIR}" -P "${PROJECT_SOURCE_DIR}/tests/headers/forbidden_includes.cmake")
+  heddle_add_ctest(headers/umbrella LABELS static
+    COMMAND "${CMAKE_COMMAND}" "-DROOT=${PROJECT_SOURCE_DIR}" -P "${PROJECT_SOURCE_DIR}/tests/headers/umbrella.cmake")
 endfunction()

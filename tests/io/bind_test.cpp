@@ -212,7 +212,7 @@ TEST_CASE("tied weights are one tensor under two parameters", "[io]") {
   REQUIRE(net.a.data() == net.b.data());
 }
 
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#if HEDDLE_HAS_EXCEPTIONS
 TEST_CASE("a model that does not fit stays as it was", "[io]") {
   network net;
   const std::vector<std::byte> good = make_file(sound, numbers);

@@ -1,6 +1,8 @@
 // Files for the tests of the readers: made in memory byte by byte, so that every wrong byte is deliberate.
 #pragma once
 
+#include <heddle/config.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -65,7 +67,7 @@ inline std::vector<std::byte> bytes_of_file(const std::string& path) {
   return bytes;
 }
 
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#if HEDDLE_HAS_EXCEPTIONS
 /// What `f` throws says.
 template <class Error, class F>
 std::string message_of(F&& f) {

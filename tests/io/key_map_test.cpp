@@ -84,7 +84,7 @@ TEST_CASE("ignored names match as a whole", "[io]") {
   REQUIRE_FALSE(key_map{}.is_ignored("a"));
 }
 
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#if HEDDLE_HAS_EXCEPTIONS
 TEST_CASE("rules that cannot mean anything are refused", "[io]") {
   using heddle::test::message_of;
   key_map map;

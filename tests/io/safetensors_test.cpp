@@ -103,7 +103,7 @@ TEST_CASE("numbers of every type are converted", "[io]") {
   REQUIRE(file.integers("bool") == std::vector<std::int64_t>{1});
 }
 
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#if HEDDLE_HAS_EXCEPTIONS
 using heddle::test::message_of;
 
 TEST_CASE("what cannot be opened is refused with the reason", "[io]") {

@@ -93,7 +93,7 @@ TEST_CASE("a file is replaced while it is mapped", "[io]") {
   REQUIRE(safetensors{target.path()}.floats("a") == second);
 }
 
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#if HEDDLE_HAS_EXCEPTIONS
 TEST_CASE("what would not be readable is not written", "[io]") {
   using heddle::test::message_of;
   const temporary_file target("refused.safetensors");

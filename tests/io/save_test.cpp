@@ -91,7 +91,7 @@ TEST_CASE("tied weights are saved once", "[io]") {
   REQUIRE(safetensors{target.path()}.size() == 2);
 }
 
-#if defined(__cpp_exceptions) || defined(__EXCEPTIONS)
+#if HEDDLE_HAS_EXCEPTIONS
 TEST_CASE("a model that cannot be saved is refused with all reasons", "[io]") {
   bound b;
   const temporary_file target("refused.safetensors");
