@@ -116,6 +116,10 @@ class session {
   void report(std::string_view name, std::span<const std::size_t> shape_of_it, const test::worst_element& worst, bool passed, double measured,
               double allowed, const char* unit) {
     if (!passed) ++failures_;
+    if (worst.difference == 0.0) {
+      std::printf("ok      %s: %.*s: equal\n", backend_.c_str(), static_cast<int>(name.size()), name.data());
+      return;
+    }
     std::printf("%s  %s: %.*s: worst at %s: expected %.9g, got %.9g, difference %.3g %s (allowed %.3g)\n", passed ? "ok    " : "FAILED",
                 backend_.c_str(), static_cast<int>(name.size()), name.data(), index_text(worst.index, shape_of_it).c_str(), worst.expected,
                 worst.actual, measured, unit, allowed);
