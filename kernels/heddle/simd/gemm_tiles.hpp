@@ -152,10 +152,21 @@ HEDDLE_NOINLINE void run_dot_tile(const gemm_tile& t, std::size_t inputs) {
     }
     w += rest;
   }
+  // Lane sums of several outputs together; every output's lanes are added in the same order, wherever it is.
+  constexpr std::size_t outputs_per_join = v::size < Outputs ? v::size : v::size / Outputs * Outputs;
+  static_assert(outputs_per_join % Outputs == 0, "heddle: too few lanes for this many outputs");
+  constexpr std::size_t rows_per_join = outputs_per_join / Outputs;
+  alignas(memory_alignment) float joined[v::size];
   HEDDLE_UNROLL
-  for (std::size_t i = 0; i < Rows; ++i) {
+  for (std::size_t i = 0; i < Rows; i += rows_per_join) {
+    v group[v::size];
     HEDDLE_UNROLL
-    for (std::size_t n = 0; n < Outputs; ++n) t.out[i * t.out_stride + n] = reduce_add(sum[i][n]) + t.start[n];
+    for (std::size_t e = 0; e < v::size; ++e)
+      group[e] = e < outputs_per_join && i + e / Outputs < Rows ? sum[i + e / Outputs][e % Outputs] : v::zero();
+    join_add(group).store(joined);
+    HEDDLE_UNROLL
+    for (std::size_t e = 0; e < outputs_per_join; ++e)
+      if (i + e / Outputs < Rows) t.out[(i + e / Outputs) * t.out_stride + e % Outputs] = joined[e] + t.start[e % Outputs];
   }
 }
 

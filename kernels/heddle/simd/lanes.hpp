@@ -20,6 +20,8 @@ namespace heddle::inline v0::detail {
 /// - `scale(a, n)` is a 2^n for whole n in [-252, 254] with one rounding, also into the denormal numbers; `scale_normal`
 ///   requires that a and the result are normal numbers.
 /// - `split` writes a positive normal number as mantissa 2^exponent with the mantissa in [sqrt(1/2), sqrt(2)).
+/// - `look_up(table, index)`, where `has_look_up`: the element of 32 floats that the last five bits of each lane of `index`
+///   name.
 /// - `join(rows, f)` gives the vector whose lane r is the f-combination of all lanes of `rows[r]`.
 template <class Isa>
 struct lanes {

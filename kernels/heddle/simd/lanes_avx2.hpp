@@ -14,6 +14,7 @@ struct lanes<isa::avx2> {
   using arch = xsimd::fma3<xsimd::avx2>;
   using reg = __m256;
   using mask = __m256;
+  static constexpr bool has_look_up = false;
 
   static HEDDLE_ALWAYS_INLINE __m256i first_integers(std::size_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), _mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0));

@@ -21,6 +21,7 @@ struct lanes<isa::avx512> {
   using arch = xsimd::avx512bw;
   using reg = __m512;
   using mask = __mmask16;
+  static constexpr bool has_look_up = true;
 
   static HEDDLE_ALWAYS_INLINE mask first(std::size_t n) {
     return static_cast<mask>(n >= 16 ? 0xffffu : (1u << static_cast<unsigned>(n)) - 1u);
@@ -29,6 +30,9 @@ struct lanes<isa::avx512> {
   static HEDDLE_ALWAYS_INLINE void store(float* p, reg a) { _mm512_storeu_ps(p, a); }
   static HEDDLE_ALWAYS_INLINE reg load_partial(const float* p, std::size_t n) { return _mm512_maskz_loadu_ps(first(n), p); }
   static HEDDLE_ALWAYS_INLINE void store_partial(float* p, reg a, std::size_t n) { _mm512_mask_storeu_ps(p, first(n), a); }
+  static HEDDLE_ALWAYS_INLINE reg look_up(const float* table, reg index) {
+    return _mm512_permutex2var_ps(_mm512_load_ps(table), _mm512_castps_si512(index), _mm512_load_ps(table + 16));
+  }
   static HEDDLE_ALWAYS_INLINE unsigned bits(mask m) { return m; }
   static HEDDLE_ALWAYS_INLINE reg iota() {
     return _mm512_set_ps(15.0f, 14.0f, 13.0f, 12.0f, 11.0f, 10.0f, 9.0f, 8.0f, 7.0f, 6.0f, 5.0f, 4.0f, 3.0f, 2.0f, 1.0f, 0.0f);

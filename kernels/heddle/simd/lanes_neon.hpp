@@ -14,6 +14,7 @@ struct lanes<isa::baseline> {
   using arch = xsimd::neon64;
   using reg = float32x4_t;
   using mask = uint32x4_t;
+  static constexpr bool has_look_up = false;
 
   static HEDDLE_ALWAYS_INLINE reg load(const float* p) { return vld1q_f32(p); }
   static HEDDLE_ALWAYS_INLINE void store(float* p, reg a) { vst1q_f32(p, a); }

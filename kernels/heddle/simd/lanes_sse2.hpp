@@ -14,6 +14,7 @@ struct lanes<isa::baseline> {
   using arch = xsimd::sse2;
   using reg = __m128;
   using mask = __m128;
+  static constexpr bool has_look_up = false;
 
   static HEDDLE_ALWAYS_INLINE reg load(const float* p) { return _mm_loadu_ps(p); }
   static HEDDLE_ALWAYS_INLINE void store(float* p, reg a) { _mm_storeu_ps(p, a); }

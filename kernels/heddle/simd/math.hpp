@@ -14,6 +14,7 @@
 
 #include <limits>
 
+#include "erf_table.hpp"
 #include "vec.hpp"
 
 namespace heddle::inline v0 {
@@ -101,9 +102,11 @@ HEDDLE_ALWAYS_INLINE vec<Isa> log(vec<Isa> x) noexcept {
   return select(x >= v(0.0f), result, v(std::numeric_limits<float>::quiet_NaN()));
 }
 
-/// Error function: a polynomial up to 1; beyond, 1 - 2^-q(|x|) with a polynomial q.
+/// Error function: a polynomial up to 1; beyond, 1 - 2^-q(|x|) with a polynomial q. By table where that is
+/// cheaper.
 template <class Isa>
 HEDDLE_ALWAYS_INLINE vec<Isa> erf(vec<Isa> x) noexcept {
+  if constexpr (detail::lanes<Isa>::has_look_up) return detail::erf_by_table(x);
   using v = vec<Isa>;
   const v t = min(abs(x), v(4.0f));
   const v small = x * detail::polynomial(x * x, detail::erf_small);
@@ -123,8 +126,8 @@ HEDDLE_ALWAYS_INLINE vec<Isa> tanh(vec<Isa> x) noexcept {
   const v t = min(abs(x), v(10.0f));
   const v square = x * x;
   const v small = fma(detail::polynomial(square, detail::tanh_tail) * square, x, x);
-  const v large = copysign(v(1.0f) - v(2.0f) / (detail::exp_bounded(t + t) + v(1.0f)), x);
-  return select(t < v(0.65f), small, large);
+  const v large = v(1.0f) - v(2.0f) / (detail::exp_bounded(t + t) + v(1.0f));
+  return copysign(select(t < v(0.65f), small, large), x);
 }
 
 }  // namespace heddle::inline v0

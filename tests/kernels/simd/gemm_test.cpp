@@ -115,13 +115,14 @@ TEST_CASE("shapes of models, split among workers", "[gemm]") {
 }
 
 TEST_CASE("a row has the same bits wherever it is", "[gemm]") {
-  const problem p(70, 144, 48);
-  const auto whole = p.run(simd{}, gelu{}, false, false);
-  for (std::size_t rows = 1; rows < 70; ++rows) {
-    problem part = p;
-    part.rows = rows;
-    const auto some = part.run(simd{}, gelu{}, false, false);
-    CHECK(std::equal(some.begin(), some.end(), whole.begin()));
+  for (const problem& p : {problem(70, 144, 48), problem(70, 3, 100)}) {
+    const auto whole = p.run(simd{}, gelu{}, false, false);
+    for (std::size_t rows = 1; rows < 70; ++rows) {
+      problem part = p;
+      part.rows = rows;
+      const auto some = part.run(simd{}, gelu{}, false, false);
+      CHECK(std::equal(some.begin(), some.end(), whole.begin()));
+    }
   }
 }
 
