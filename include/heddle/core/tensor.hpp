@@ -65,7 +65,8 @@ class tensor {
   using view_type = heddle::view<T, Extents>;
   using const_view_type = heddle::view<const T, Extents>;
 
-  tensor() = default;
+  /// All static extents, or zero along every dynamic one.
+  tensor() : tensor(Extents{}) {}
   explicit tensor(const Extents& e) : memory_(e.size() * sizeof(T)), extents_(e) {}
 
   const Extents& extents() const noexcept { return extents_; }
