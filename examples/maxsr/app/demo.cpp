@@ -1,7 +1,10 @@
 // maxsr_demo: halves a photograph, enlarges it again with MaxSR-light and with bicubic, and measures both against the original.
 
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -31,7 +34,7 @@ constexpr std::size_t detail_zoom = 4;
 struct arguments {
   common_options common;
   std::string photograph;
-  std::string folder;
+  std::string folder = "out";
 };
 
 struct quality {
@@ -49,8 +52,14 @@ std::optional<int> read_arguments(arguments& args, int argc, char** argv) {
                "maxsr_demo");
   args.common.add_to(app);
   app.add_option("PHOTO", args.photograph, "photograph (PNG or JPEG)")->required();
-  app.add_option("OUT_DIR", args.folder, "existing folder for the pictures")->required();
+  app.add_option("OUT_DIR", args.folder, "folder for the pictures, made if it is missing")->capture_default_str();
   return parse(app, argc, argv);
+}
+
+void make_folder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+    throw user_error("cannot make the folder " + path + ": " + std::strerror(errno));
+  }
 }
 
 /// The top left part whose sides are multiples of `scale`.
@@ -111,6 +120,7 @@ int body(int argc, char** argv) {
   }
   const auto net = load_network(args.common.weights, args.common.scale);
   const std::size_t scale = net->scale();
+  make_folder(args.folder);
   const image original = read_photograph(args.photograph, scale);
   const image small = examples::bicubic(original, original.height / scale, original.width / scale);
   std::printf("network     %s\n", net->description().c_str());
