@@ -3,6 +3,8 @@
 #include "tests/io/files.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -101,6 +103,23 @@ TEST_CASE("numbers of every type are converted", "[io]") {
   REQUIRE(file.integers("i8") == std::vector<std::int64_t>{-5});
   REQUIRE(file.integers("u8") == std::vector<std::int64_t>{250});
   REQUIRE(file.integers("bool") == std::vector<std::int64_t>{1});
+}
+
+TEST_CASE("the recorded checkpoints are read whole", "[io]") {
+  const std::filesystem::path goldens = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(goldens)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    ++files;
+    const safetensors mapped{entry.path().string()};
+    const safetensors copied(entry.path().string(), heddle::io::read_whole);
+    REQUIRE(mapped.size() == copied.size());
+    for (std::size_t i = 0; i < mapped.size(); ++i) {
+      REQUIRE(mapped.find(mapped[i].name) == &mapped[i]);
+      REQUIRE(std::ranges::equal(mapped.bytes(mapped[i]), copied.bytes(copied[i])));
+    }
+  }
+  REQUIRE(files > 0);
 }
 
 #if HEDDLE_HAS_EXCEPTIONS
