@@ -82,8 +82,9 @@ class onednn_product {
     using dnnl::memory;
     const auto m = static_cast<memory::dim>(p.m), n = static_cast<memory::dim>(p.n), k = static_cast<memory::dim>(p.k);
     const auto f32 = memory::data_type::f32;
-    const memory::desc rows_a({m, k}, f32, memory::format_tag::ab), rows_b({k, n}, f32, memory::format_tag::ab), rows_c({m, n}, f32, memory::format_tag::ab);
-    const memory::desc any_b({k, n}, f32, packed ? memory::format_tag::any : memory::format_tag::ab);
+    const auto plain = memory::format_tag::ab;
+    const memory::desc rows_a({m, k}, f32, plain), rows_b({k, n}, f32, plain), rows_c({m, n}, f32, plain);
+    const memory::desc any_b({k, n}, f32, packed ? memory::format_tag::any : plain);
 #if DNNL_VERSION_MAJOR >= 3
     const dnnl::matmul::primitive_desc description(engine_, rows_a, any_b, rows_c);
 #else
