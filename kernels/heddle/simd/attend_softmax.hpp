@@ -16,22 +16,32 @@ namespace heddle::inline v0::detail {
 inline constexpr float lowest_score = -2.0e38F;
 inline constexpr float log2_e = 1.44269504088896341F;
 
+/// The last step of `exp2_weight`: `p 2^n`, or 0 in the lanes where `x` is below the exponents of normal numbers (a
+/// denormal weight would cost a hundred cycles wherever it is used).
+template <class Isa>
+struct weight_scale {
+  static HEDDLE_ALWAYS_INLINE vec<Isa> apply(vec<Isa> p, vec<Isa> n, vec<Isa> x) noexcept {
+    return select(x < vec<Isa>(-126.0F), vec<Isa>::zero(), vec<Isa>(lanes<Isa>::scale_normal(p.value, n.value)));
+  }
+};
+#if defined(__AVX512F__)
+template <>
+struct weight_scale<isa::avx512> {
+  static HEDDLE_ALWAYS_INLINE vec<isa::avx512> apply(vec<isa::avx512> p, vec<isa::avx512> n, vec<isa::avx512> x) noexcept {
+    const __mmask16 normal = _mm512_cmp_ps_mask(x.value, _mm512_set1_ps(-126.0F), _CMP_NLT_UQ);   // true for NaN
+    return _mm512_maskz_scalef_ps(normal, p.value, n.value);
+  }
+};
+#endif
+
 /// 2^x for x <= about 1: -inf (and all below the normal numbers) gives 0, NaN gives NaN. Error about one ULP.
 template <class Isa>
 HEDDLE_ALWAYS_INLINE vec<Isa> exp2_weight(vec<Isa> x) noexcept {
   using v = vec<Isa>;
-  if constexpr (std::is_same_v<Isa, isa::avx512>) {
-    const v bounded = max(x, v(-252.0F));
-    const v n = round(bounded);
-    const v f = bounded - n;
-    return lanes<Isa>::scale(fma(polynomial(f, exp2_tail), f, v(1.0F)).value, n.value);
-  } else {
-    const v bounded = max(x, v(-126.0F));
-    const v n = round(bounded);
-    const v f = bounded - n;
-    const v y = lanes<Isa>::scale_normal(fma(polynomial(f, exp2_tail), f, v(1.0F)).value, n.value);
-    return select(x < v(-126.0F), v::zero(), y);
-  }
+  const v bounded = std::is_same_v<Isa, isa::avx512> ? x : max(x, v(-126.0F));   // integer arithmetic needs the bound
+  const v n = round(bounded);
+  const v f = bounded - n;
+  return weight_scale<Isa>::apply(fma(polynomial(f, exp2_tail), f, v(1.0F)), n, x);
 }
 
 /// Statistics of the rows of a block, `[rows padded to V]` each.
