@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "../backend/tags.hpp"
 #include "../core/workspace.hpp"
 #include "attention.hpp"
 
@@ -13,6 +14,8 @@ namespace heddle::inline v0 {
 
 namespace detail {
 
+/// Problems of up to this many tokens may be computed with queries in the lanes of vectors.
+inline constexpr std::size_t short_problem = 256;
 /// Rows of biases are padded to this many keys, a multiple of every vector width.
 inline constexpr std::size_t bias_padding = 16;
 /// Kernels compute tiles of rows: this many rows behind the last are readable.
@@ -73,7 +76,9 @@ HEDDLE_ALWAYS_INLINE constexpr void each_modifier(F&& f) {
 /// Every relative bias becomes a table `[heads, 2h-1, 2w-1]` over offsets key - query, so that the row of a query is made
 /// of runs of the table; where it is small enough every run of biases also becomes a matrix
 /// `[heads, queries, keys padded]` whose padding is -inf.
-template <class Composition>
+///
+/// `Isa` keeps the functions of translation units with different instruction sets apart.
+template <class Composition, class Isa = isa::native>
 class expanded_bias {
   using runs = detail::bias_runs<Composition>;
   static constexpr std::size_t tables = Composition::modifiers == 0 ? 1 : Composition::modifiers;
@@ -83,10 +88,15 @@ class expanded_bias {
   std::size_t heads_ = 0;
   std::array<const float*, tables> tables_{};
   std::array<const float*, matrices> matrices_{};
+  const float* columns_ = nullptr;
 
   static constexpr std::size_t table_floats(window_extents w) noexcept { return (2 * w.height - 1) * (2 * w.width - 1); }
   static constexpr std::size_t matrix_floats(window_extents w, std::size_t heads) noexcept {
     return (heads * w.size() + detail::bias_extra_rows) * detail::padded_keys(w.size());
+  }
+  /// Short problems with nothing but biases also have them by columns.
+  static constexpr bool by_columns(window_extents w, std::size_t heads) noexcept {
+    return runs::only && w.size() <= detail::short_problem && fits(w, heads);
   }
   static constexpr bool fits(window_extents w, std::size_t heads) noexcept {
     return heads * w.size() * detail::padded_keys(w.size()) * sizeof(float) <= detail::bias_matrix_limit;
@@ -99,6 +109,7 @@ class expanded_bias {
     for (std::size_t i = 0; i < Composition::modifiers; ++i)
       if (runs::biases[i]) n += scratch_bytes<float>(heads * table_floats(w));
     if (fits(w, heads)) n += runs::count * scratch_bytes<float>(matrix_floats(w, heads));
+    if (by_columns(w, heads)) n += scratch_bytes<float>(heads * w.size() * detail::padded_keys(w.size()));
     return n;
   }
 
@@ -116,6 +127,7 @@ class expanded_bias {
       });
       if (fits(w, heads))
         for (std::size_t run = 0; run < runs::count; ++run) matrices_[run] = make_matrix(run, memory);
+      if (by_columns(w, heads)) columns_ = make_columns(memory);
     }
   }
 
@@ -126,6 +138,11 @@ class expanded_bias {
   /// Row of query 0 of a head in the matrix of a run, or null where rows are made by `rows`.
   const float* matrix(std::size_t run, std::size_t head) const noexcept {
     return matrices_[run] == nullptr ? nullptr : matrices_[run] + head * window_.size() * pitch();
+  }
+
+  /// The sum of all biases of a head as `[keys, queries padded]`, or null: for short problems with nothing but biases.
+  const float* columns(std::size_t head) const noexcept {
+    return columns_ == nullptr ? nullptr : columns_ + head * window_.size() * pitch();
   }
 
   /// The bias of one modifier for one pair, from its table.
@@ -177,6 +194,19 @@ class expanded_bias {
     float* behind = matrix + heads_ * per_head;
     for (std::size_t i = 0; i < detail::bias_extra_rows * pitch(); ++i) behind[i] = 0.0F;
     return matrix;
+  }
+
+  const float* make_columns(arena& memory) const {
+    const std::size_t n = window_.size();
+    float* all = memory.take<float>(heads_ * n * pitch());
+    for (std::size_t head = 0; head < heads_; ++head) {
+      for (std::size_t k = 0; k < n; ++k) {
+        float* out = all + (head * n + k) * pitch();
+        for (std::size_t q = 0; q < n; ++q) out[q] = matrix(0, head)[q * pitch() + k];
+        for (std::size_t q = n; q < pitch(); ++q) out[q] = 0.0F;
+      }
+    }
+    return all;
   }
 
   void row(std::size_t run, std::size_t head, std::size_t qy, std::size_t qx, float* out) const noexcept {

@@ -12,12 +12,13 @@ namespace heddle::inline v0 {
 
 /// A composition, its index map and its expanded biases: what all batch items, groups and heads share. Made by
 /// `plan_attention`, once per forward pass or kept as long as the grid and the weights stay; the memory is the caller's.
-template <attention_composition Composition>
+/// `Isa` is that of the translation unit (see `expanded_bias`).
+template <attention_composition Composition, class Isa = isa::native>
 class attention_plan {
  public:
   using composition_type = Composition;
   using map_type = typename Composition::map_type;
-  using bias_type = expanded_bias<Composition>;
+  using bias_type = expanded_bias<Composition, Isa>;
 
  private:
   Composition composition_;
