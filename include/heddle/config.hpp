@@ -12,6 +12,7 @@
 #if defined(__GNUC__) || defined(__clang__)
 #define HEDDLE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define HEDDLE_NOINLINE __attribute__((noinline))
+/// Errors and load-time code: kept out of line and small, so that models compile fast.
 #define HEDDLE_COLD __attribute__((cold, noinline))
 #else
 #define HEDDLE_ALWAYS_INLINE inline

@@ -86,7 +86,7 @@ struct convolution {
 
   /// Folds the norms and brings the weight into the order of the backend.
   template <class Backend>
-  void prepare(const Backend& backend) {
+  HEDDLE_COLD void prepare(const Backend& backend) {
     constexpr std::size_t inputs = in_channels_per_output * taps;
     std::vector<float> folded(Out * inputs);
     std::vector<float> folded_bias(Out);

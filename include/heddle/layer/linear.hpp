@@ -31,13 +31,13 @@ struct linear {
   }
 
   template <class Backend>
-  void prepare(const Backend& backend) {
+  HEDDLE_COLD void prepare(const Backend& backend) {
     prepared = prepare_dense(backend, as_rows(weight.view()), bias.span());
   }
 
   /// As `prepare`, with every output multiplied by its entry of `scale` `[Out]`: how a layer scale is folded.
   template <class Backend>
-  void prepare_scaled(const Backend& backend, std::span<const float> scale) {
+  HEDDLE_COLD void prepare_scaled(const Backend& backend, std::span<const float> scale) {
     std::vector<float> w(Out * In);
     std::vector<float> b(bias.span().size());
     for (std::size_t o = 0; o < Out; ++o) {

@@ -57,7 +57,7 @@ struct pooled_shortcut {
   }
 
   template <class Backend>
-  void prepare(const Backend& backend) {
+  HEDDLE_COLD void prepare(const Backend& backend) {
     const std::vector<float> weights(In * 4, 0.25f);
     quarters = prepare_depthwise(backend, make_matrix(weights.data(), In, 4));
   }

@@ -30,7 +30,7 @@ struct child_of<named<Name, M>> {
 
 /// Calls `f` with the decimal digits of `i`.
 template <class F>
-void with_index_name(std::size_t i, F&& f) {
+HEDDLE_COLD void with_index_name(std::size_t i, F&& f) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, i);
   f(std::string_view(digits, static_cast<std::size_t>(end.ptr - digits)));
@@ -94,7 +94,7 @@ struct sequential {
   static constexpr std::size_t parameter_count() { return (parameters<typename detail::child_of<Children>::type> + ...); }
 
   template <class Self, class F>
-  static void visit_children(Self& self, F&& f) {
+  HEDDLE_COLD static void visit_children(Self& self, F&& f) {
     std::size_t i = 0;
     std::apply(
         [&](auto&... child) {
@@ -201,7 +201,7 @@ struct repeat {
   static constexpr std::size_t parameter_count() { return N * parameters<M>; }
 
   template <class Self, class F>
-  static void visit_children(Self& self, F&& f) {
+  HEDDLE_COLD static void visit_children(Self& self, F&& f) {
     for (std::size_t i = 0; i < N; ++i) detail::with_index_name(i, [&](std::string_view name) { f(name, self.children[i]); });
   }
 

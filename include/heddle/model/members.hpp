@@ -76,7 +76,7 @@ constexpr std::size_t count_parameters() {
 }
 
 template <class Self, class F, auto... Pointers>
-void visit_member_list(Self& self, const member_list<Pointers...>& list, F&& f) {
+HEDDLE_COLD void visit_member_list(Self& self, const member_list<Pointers...>& list, F&& f) {
   std::size_t i = 0;
   (f(list.names[i++], self.*Pointers), ...);
 }
@@ -88,7 +88,7 @@ concept has_visit_children = requires(M& m) { M::visit_children(m, [](std::strin
 
 /// Calls `f(name, child)` for every direct child of a module; nothing for a leaf.
 template <class M, class F>
-void for_each_child(M& module, F&& f) {
+HEDDLE_COLD void for_each_child(M& module, F&& f) {
   using plain = std::remove_const_t<M>;
   if constexpr (detail::has_visit_children<plain>) {
     plain::visit_children(module, f);
@@ -100,7 +100,7 @@ void for_each_child(M& module, F&& f) {
 /// Calls `f(path, tensor)` for every `parameter` and `buffer` of a module, in order of declaration; the path joins the names
 /// from the root with dots. Absent parameters are left out.
 template <class M, class F>
-void for_each_parameter(M& module, F&& f, const std::string& prefix = {}) {
+HEDDLE_COLD void for_each_parameter(M& module, F&& f, const std::string& prefix = {}) {
   using plain = std::remove_const_t<M>;
   if constexpr (detail::is_bound_tensor<plain>) {
     f(std::string_view(prefix), module);
@@ -124,7 +124,7 @@ inline constexpr std::size_t parameters = detail::count_parameters<M>();
 /// Makes what `Backend` needs from the bound weights (folded norms, packed panels): children first, then the module's own
 /// `prepare(backend)`, where it has one. Allocates; call it once after binding, or let `io::bind<Backend>` do it.
 template <class Backend, class M>
-void prepare(M& module, const Backend& backend = {}) {
+HEDDLE_COLD void prepare(M& module, const Backend& backend = {}) {
   for_each_child(module, [&](std::string_view, auto& child) { prepare<Backend>(child, backend); });
   if constexpr (requires { module.prepare(backend); }) module.prepare(backend);
 }
