@@ -24,6 +24,7 @@ using examples::user_error;
 using examples::user_error_exit_code;
 
 constexpr std::size_t most_threads = 1024;
+constexpr std::size_t smallest_tile = 25;  // two fades and their margins fit
 constexpr std::size_t largest_tile = 1024;
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
@@ -56,7 +57,7 @@ void common_options::add_to(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--tile", run.tiles.side,
                  "side of a tile in pixels of the small picture; squares (36, 49, 64, 81, 100) suit the network")
-      ->check(CLI::Range(std::size_t{40}, largest_tile))
+      ->check(CLI::Range(smallest_tile, largest_tile))
       ->capture_default_str();
   app.add_flag("--self-ensemble", run.self_ensemble, "average over the 8 flips and turns: 8 times slower, slightly better");
 }

@@ -19,8 +19,8 @@ inline constexpr std::size_t smallest_side = 16;
 ///   next over `ramp` pixels.
 struct tile_options {
   std::size_t side = 64;
-  std::size_t margin = 4;
-  std::size_t ramp = 8;
+  std::size_t margin = 2;
+  std::size_t ramp = 4;
 
   std::size_t overlap() const noexcept { return 2 * margin + ramp; }
   /// Two fades must not meet inside one tile: the distance of neighbouring tiles can fall to half of side - overlap.

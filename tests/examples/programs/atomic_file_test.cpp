@@ -1,10 +1,10 @@
-#include "../../examples/common/atomic_file.hpp"
+#include "../../../examples/common/atomic_file.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../examples/common/png_writer.hpp"
-#include "../support/catch.hpp"
+#include "../../../examples/common/png_writer.hpp"
+#include "../../support/catch.hpp"
 #include "picture_files.hpp"
 
 using namespace examples_test;

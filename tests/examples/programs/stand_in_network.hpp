@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "../../examples/maxsr/app/network.hpp"
+#include "../../../examples/maxsr/app/network.hpp"
 
 namespace stand_in {
 

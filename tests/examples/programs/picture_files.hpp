@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "../../examples/common/image.hpp"
+#include "../../../examples/common/image.hpp"
 
 namespace examples_test {
 

@@ -1,12 +1,12 @@
-#include "../../examples/common/image.hpp"
+#include "../../../examples/common/image.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 
-#include "../../examples/common/png_writer.hpp"
-#include "../support/catch.hpp"
+#include "../../../examples/common/png_writer.hpp"
+#include "../../support/catch.hpp"
 #include "picture_files.hpp"
 
 using namespace examples_test;

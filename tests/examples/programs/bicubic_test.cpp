@@ -1,12 +1,12 @@
-#include "../../examples/common/bicubic.hpp"
+#include "../../../examples/common/bicubic.hpp"
 
 #include <cmath>
 #include <cstdlib>
 #include <string>
 
-#include "../../examples/common/metrics.hpp"
-#include "../support/catch.hpp"
-#include "../support/data_dir.hpp"
+#include "../../../examples/common/metrics.hpp"
+#include "../../support/catch.hpp"
+#include "../../support/data_dir.hpp"
 #include "picture_files.hpp"
 
 using examples::bicubic;

@@ -1,8 +1,8 @@
-#include "../../examples/common/metrics.hpp"
+#include "../../../examples/common/metrics.hpp"
 
 #include <cmath>
 
-#include "../support/catch.hpp"
+#include "../../support/catch.hpp"
 #include "picture_files.hpp"
 
 using examples::image;

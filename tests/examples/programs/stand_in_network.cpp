@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "../../examples/common/user_error.hpp"
+#include "../../../examples/common/user_error.hpp"
 
 namespace stand_in {
 namespace {
