@@ -233,12 +233,8 @@ class binder {
 };
 
 template <class Model>
-void add_parameters(binder& b, const Model& model) {
-  for_each_parameter(model, [&](std::string_view name, const auto& tensor) {
-    using tensor_type = std::remove_cvref_t<decltype(tensor)>;
-    constexpr auto shape = shape_of(typename tensor_type::extents_type{});
-    b.add(name, shape);
-  });
+void add_parameters(binder& b, Model& model) {
+  for (const auto& entry : list_parameters(model)) b.add(entry.name, entry.shape);
 }
 
 }  // namespace detail
@@ -271,10 +267,10 @@ void bind(Model& model, std::span<const safetensors> files, const key_map& map =
   b.fetch();
   Model bound = model;
   std::size_t index = 0;
-  for_each_parameter(bound, [&](std::string_view, auto& tensor) {
+  for (const parameter_entry& entry : list_parameters(bound)) {
     detail::bound_memory memory = b.memory(index++);
-    tensor.bind(memory.data, std::move(memory.owner));
-  });
+    entry.slot->bind(memory.data, std::move(memory.owner));
+  }
   prepare<Backend>(bound);
   model = std::move(bound);
 }

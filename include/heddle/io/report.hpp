@@ -10,7 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include "../core/extents.hpp"
 
 namespace heddle::inline v0::io {
 namespace detail {
@@ -36,12 +35,6 @@ inline std::string to_string(std::span<const std::size_t> shape) {
 }
 
 namespace detail {
-
-/// The extents of a parameter, which are all constants.
-template <std::size_t... Es>
-constexpr std::array<std::size_t, sizeof...(Es)> shape_of(const extents<Es...>&) noexcept {
-  return {Es...};
-}
 
 /// A name from a file between quotes, fit for a terminal: control characters escaped, long names cut.
 inline std::string quoted(std::string_view name) {

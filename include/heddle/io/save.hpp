@@ -98,11 +98,7 @@ class saver {
 template <class Model>
 void save(const Model& model, const std::string& path, const key_map& map = {}, dtype stored = dtype::f32, const metadata_list& metadata = {}) {
   detail::saver s(map);
-  for_each_parameter(model, [&](std::string_view name, const auto& tensor) {
-    using tensor_type = std::remove_cvref_t<decltype(tensor)>;
-    constexpr auto shape = detail::shape_of(typename tensor_type::extents_type{});
-    s.add(name, shape, tensor.data());
-  });
+  for (const const_parameter_entry& entry : list_parameters(model)) s.add(entry.name, entry.shape, entry.slot->data());
   write_safetensors(path, s.entries(path, stored), metadata);
 }
 

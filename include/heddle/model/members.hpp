@@ -16,9 +16,12 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "../core/context.hpp"
 #include "parameter.hpp"
@@ -114,6 +117,55 @@ HEDDLE_COLD void for_each_parameter(M& module, F&& f, const std::string& prefix 
   }
 }
 
+/// One parameter or buffer of a model, its type forgotten.
+template <class Slot>
+struct basic_parameter_entry {
+  std::string name;                       ///< the path from the root
+  std::span<const std::size_t> shape;
+  bool is_trained = true;
+  Slot* slot = nullptr;
+};
+using parameter_entry = basic_parameter_entry<weight_slot>;
+using const_parameter_entry = basic_parameter_entry<const weight_slot>;
+
+namespace detail {
+
+/// Follows the names down the model. One class whatever is done with the list, so that a model is walked by one copy of
+/// the code.
+template <class Slot>
+struct parameter_collector {
+  std::vector<basic_parameter_entry<Slot>>& entries;
+  const std::string& prefix;
+
+  template <class M>
+  HEDDLE_COLD void operator()(std::string_view name, M& child) const {
+    using plain = std::remove_const_t<M>;
+    std::string path = prefix;
+    if (!path.empty() && !name.empty()) path += '.';
+    path += name;
+    if constexpr (is_bound_tensor<plain>) {
+      entries.push_back({std::move(path), plain::shape, plain::is_trained, &child});
+    } else {
+      for_each_child(child, parameter_collector{entries, path});
+    }
+  }
+};
+
+template <class Backend>
+struct preparer;
+
+}  // namespace detail
+
+/// Every parameter and buffer of a model in order of declaration. @see for_each_parameter, which knows their types
+template <class M>
+std::vector<basic_parameter_entry<std::conditional_t<std::is_const_v<M>, const weight_slot, weight_slot>>> list_parameters(M& model) {
+  using slot = std::conditional_t<std::is_const_v<M>, const weight_slot, weight_slot>;
+  std::vector<basic_parameter_entry<slot>> entries;
+  const std::string root;
+  detail::parameter_collector<slot>{entries, root}({}, model);
+  return entries;
+}
+
 /// Number of trained parameters of a model: a constant of its type.
 /// @code
 /// static_assert(heddle::parameters<my_network> == 919'395);
@@ -125,8 +177,19 @@ inline constexpr std::size_t parameters = detail::count_parameters<M>();
 /// `prepare(backend)`, where it has one. Allocates; call it once after binding, or let `io::bind<Backend>` do it.
 template <class Backend, class M>
 HEDDLE_COLD void prepare(M& module, const Backend& backend = {}) {
-  for_each_child(module, [&](std::string_view, auto& child) { prepare<Backend>(child, backend); });
+  for_each_child(module, detail::preparer<Backend>{backend});
   if constexpr (requires { module.prepare(backend); }) module.prepare(backend);
 }
+
+namespace detail {
+template <class Backend>
+struct preparer {
+  const Backend& backend;
+  template <class M>
+  void operator()(std::string_view, M& child) const {
+    heddle::prepare<Backend>(child, backend);
+  }
+};
+}  // namespace detail
 
 }  // namespace heddle::inline v0

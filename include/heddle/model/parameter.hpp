@@ -3,6 +3,7 @@
 /// file, a converted copy) and share its ownership, so copies of a model share their weights.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -13,13 +14,29 @@
 
 namespace heddle::inline v0 {
 
+/// The memory that a parameter is bound to, whatever its shape.
+class weight_slot {
+  const float* data_ = nullptr;
+  std::shared_ptr<const void> owner_{};
+
+ public:
+  bool is_bound() const noexcept { return data_ != nullptr; }
+
+  /// Points to row-major floats, as many as the parameter has, that `owner` keeps alive (null: the caller does).
+  void bind(const float* data, std::shared_ptr<const void> owner = nullptr) noexcept {
+    data_ = data;
+    owner_ = std::move(owner);
+  }
+
+  const float* data() const noexcept { return data_; }
+  const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
+};
+
 /// A tensor of float weights of static shape `[Es...]`, bound at load. `Trained` tells parameters (counted by
 /// `parameters<M>`) from buffers such as running statistics (not counted).
 template <bool Trained, std::size_t... Es>
-class bound_tensor {
+class bound_tensor : public weight_slot {
   static_assert(((Es != dyn) && ...), "heddle::parameter: every extent must be a constant");
-  const float* data_ = nullptr;
-  std::shared_ptr<const void> owner_{};
 
  public:
   using extents_type = extents<Es...>;
@@ -27,18 +44,11 @@ class bound_tensor {
   static constexpr bool is_trained = Trained;
   static constexpr std::size_t size() noexcept { return (Es * ... * std::size_t{1}); }
 
-  bool is_bound() const noexcept { return data_ != nullptr; }
+  /// The extents as an array.
+  static constexpr std::array<std::size_t, sizeof...(Es)> shape{Es...};
 
-  /// Points to `size()` row-major floats that `owner` keeps alive (null: the caller does).
-  void bind(const float* data, std::shared_ptr<const void> owner = nullptr) noexcept {
-    data_ = data;
-    owner_ = std::move(owner);
-  }
-
-  const float* data() const noexcept { return data_; }
-  view_type view() const noexcept { return view_type(data_, extents_type{}); }
-  std::span<const float> span() const noexcept { return {data_, size()}; }
-  const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
+  view_type view() const noexcept { return view_type(data(), extents_type{}); }
+  std::span<const float> span() const noexcept { return {data(), size()}; }
 };
 
 /// A trained parameter of shape `[Es...]`.
