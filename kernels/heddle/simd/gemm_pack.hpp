@@ -31,7 +31,7 @@ class gemm_packing {
     if (gemm_shape<Isa>::widest < 3 || vectors_ < 3) return;
     if (vectors_ % 3 == 0) {
       threes_ = vectors_ / 3;
-    } else if (vectors_ % 2 != 0) {
+    } else if (vectors_ % 2 != 0 || inputs % 1024 == 0) {   // rows a page apart share cache sets: 9 of them fit, 14 do not
       threes_ = vectors_ % 3 == 2 ? vectors_ / 3 : vectors_ / 3 - 1;   // 5 = 3 + 2, 7 = 3 + 2 + 2
     }
   }

@@ -41,6 +41,16 @@ struct gemm_shape<isa::baseline> {   // 32 registers
 };
 #endif
 
+/// Steps of k that a tile fetches its panel ahead: the hardware does not follow from the second-level cache in time.
+inline constexpr std::size_t prefetch_distance = 48;
+
+/// Asks for a cache line; any address will do.
+HEDDLE_ALWAYS_INLINE void prefetch([[maybe_unused]] const void* p) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(p);
+#endif
+}
+
 /// A local array with constant loops: the one way of writing it that keeps the accumulators in registers with every
 /// compiler tried. Never inlined, so that nothing around it competes for registers.
 template <class Isa, std::size_t Rows, std::size_t Vectors>
@@ -61,6 +71,8 @@ HEDDLE_NOINLINE void run_gemm_tile(const gemm_tile& t) {
     const float* const end = x + segment.length;
     HEDDLE_NO_UNROLL
     for (; x != end; ++x, panel += Vectors * v::size) {
+      HEDDLE_UNROLL
+      for (std::size_t j = 0; j < Vectors; ++j) prefetch(panel + (prefetch_distance * Vectors + j) * v::size);
       v w[Vectors];
       HEDDLE_UNROLL
       for (std::size_t j = 0; j < Vectors; ++j) w[j] = v::load(panel + j * v::size);
