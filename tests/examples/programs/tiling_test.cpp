@@ -79,7 +79,7 @@ TEST_CASE("shares rise smoothly and symmetrically from zero to one") {
     CHECK(axis.share(1, x) + axis.share(1, to - 1 - (x - from)) == Approx(1.0));
     CHECK((x == from || axis.share(1, x) > axis.share(1, x - 1)));
   }
-  CHECK(axis.share(1, from) < 0.01F);
+  CHECK(axis.share(1, from) < 0.02F);
 }
 
 TEST_CASE("options whose fades could meet are refused") {
