@@ -96,7 +96,7 @@ def main():
     if not args.list:
         json.dump(index, open(os.path.join(out, "index.json"), "w"), indent=0)
     with open(os.path.join(args.cache, "pictures.csv"), "w", newline="") as f:
-        writer = csv.writer(f)
+        writer = csv.writer(f, lineterminator="\n")
         writer.writerow("package file licence holder width height use best_match_with_test".split())
         writer.writerows(rows)
     print("%d pictures (%d held out), %d versions, %.1f Mpx" % (

@@ -23,6 +23,12 @@ def read(path):
     return np.asarray(Image.open(path).convert("RGB"))
 
 
+def partner(folder, name, scale):
+    """The benchmarks call the small picture name.png or namex2.png."""
+    paths = [os.path.join(folder, name + end) for end in (".png", "x%d.png" % scale)]
+    return next(p for p in paths if os.path.exists(p))
+
+
 def to_tensor(image):
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float().div(255)
 
@@ -68,14 +74,14 @@ def main():
     print("| picture | bicubic | whole picture | %d-pixel tiles |" % args.tile)
     print("|---|---|---|---|")
     for path in sorted(glob.glob(args.hr + "/*.png")):
-        hr, lr = read(path), read(os.path.join(args.lr, os.path.basename(path)))
+        name = os.path.splitext(os.path.basename(path))[0]
+        hr, lr = read(path), read(partner(args.lr, name, args.scale))
         hr = hr[:lr.shape[0] * args.scale, :lr.shape[1] * args.scale]
         results = (resample.resize(lr, *hr.shape[:2]), to_image(net(to_tensor(lr))),
                    to_image(enlarge_tiled(net, lr, args.tile, args.margin)))
         row = [(metrics.psnr(r, hr, args.scale), metrics.ssim(r, hr, args.scale)) for r in results]
         table.append(row)
-        print("| %s | %s |" % (os.path.splitext(os.path.basename(path))[0],
-                               " | ".join("%.2f / %.4f" % pair for pair in row)), flush=True)
+        print("| %s | %s |" % (name, " | ".join("%.2f / %.4f" % pair for pair in row)), flush=True)
     print("| mean | %s |" % " | ".join("%.3f / %.4f" % tuple(pair) for pair in np.mean(table, axis=0)))
 
 
