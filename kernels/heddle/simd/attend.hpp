@@ -4,10 +4,11 @@
 /// For a group the token list is made once; for each head its keys become panels `[head_dim][V]` (lane = key), its values
 /// rows of whole vectors. A block of queries then makes all its scores (a register tile starts from the bias, so that a
 /// bias costs one load), turns them into weights in place and sums the values. Panels that the mask leaves out are never
-/// touched. Every row is computed by the same operations whatever the number of workers.
+/// touched. Short groups without masked pairs take another way (`attend_columns.hpp`). Every row is computed by the same operations whatever the number of workers.
 #pragma once
 
 #include <heddle/simd/attend_block.hpp>
+#include <heddle/simd/attend_columns.hpp>
 
 namespace heddle::inline v0 {
 
@@ -69,6 +70,8 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
     using position_type = typename Composition::position_type;
     static constexpr bool positioned = !std::is_same_v<position_type, no_position>;
     static constexpr bool masked = !std::is_same_v<typename Composition::mask_type, full>;
+    static constexpr bool by_columns = detail::attend_columns<Isa, D>::possible && Composition::source_type::same_tokens &&
+                                       (Composition::modifiers == 0 || detail::bias_runs<Composition>::only);
 
     const attend_arguments<Composition, D>& a_;
     sizes_type sizes_;
@@ -91,7 +94,10 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
     /// Queries `[first, last)` of one head.
     void head(std::size_t h, std::size_t first, std::size_t last) const {
       const group_context<typename Composition::map_type> c{batch_, group_, h, sizes_.queries, sizes_.keys, &a_.plan.map()};
-      detail::pack_panels<Isa, D>(source(a_.k, s_.key_tokens, h), sizes_.keys, sizes_.head_dim, s_.keys);
+      if constexpr (by_columns) {
+        if (all_visible(c) && columns_ready(h)) return head_by_columns(h, first, last);
+      }
+      detail::pack_panels<Isa, D>(source(a_.k, s_.key_tokens, h), sizes_.keys, sizes_.head_dim, 1.0F, s_.keys);
       if (!pack_values(h)) return plainly(c, first, last);
       detail::attend_problem<Isa, Composition, D> problem(a_.plan.composition(), a_.plan.bias(), sizes_, s_, c);
       const float scale = a_.plan.composition().score().scale(h, sizes_.head_dim);
@@ -102,13 +108,88 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
     }
 
    private:
+    /// Nothing is masked: not by the mask, not by padding.
+    template <class Context>
+    bool all_visible(const Context& c) const {
+      if (sizes_.short_keys() < detail::attend_columns<Isa, D>::rows) return false;
+      if (a_.plan.map().padded()) return false;
+      if constexpr (masked) return detail::classify(a_.plan.composition().mask(), c, 0, sizes_.queries, 0, sizes_.keys) == tile::full;
+      return true;
+    }
+    /// There is no bias, or it is expanded by columns.
+    bool columns_ready(std::size_t h) const { return Composition::modifiers == 0 || a_.plan.bias().columns(h) != nullptr; }
+
+    /// Queries `[first, last)` of a head in which everybody sees everybody.
+    void head_by_columns(std::size_t h, std::size_t first, std::size_t last) const {
+      const float scale = a_.plan.composition().score().scale(h, D);
+      detail::pack_panels<Isa, D>(source(a_.q, s_.query_tokens, h), sizes_.queries, D, scale, s_.keys);
+      detail::attend_columns<Isa, D> problem{s_.keys,   nullptr,
+                                             nullptr,   sizes_.value_pitch,
+                                             sizes_.value_pitch, sizes_.keys,
+                                             nullptr,   a_.plan.bias().pitch(),
+                                             s_.scores, s_.row_vectors,
+                                             s_.sums};
+      if constexpr (Composition::modifiers > 0) problem.bias = a_.plan.bias().columns(h);
+      find_rows(problem, h);
+      const std::size_t end = (last + v::size - 1) / v::size;
+      for (std::size_t vector = first / v::size; vector < end; vector += 2) {
+        if (vector + 1 < end) {
+          problem.template run<2>(vector);
+          store_columns<2>(problem, h, vector, last);
+        } else {
+          problem.template run<1>(vector);
+          store_columns<1>(problem, h, vector, last);
+        }
+      }
+    }
+
+    /// Rows of keys and values: in place where they are the rows of the group, else packed.
+    void find_rows(detail::attend_columns<Isa, D>& problem, std::size_t h) const {
+      const auto k = source(a_.k, s_.key_tokens, h);
+      const auto values = rows_of(a_.v, s_.key_tokens, h);
+      if (local_ && !positioned) {
+        problem.keys = k.row(0);
+        problem.key_pitch = a_.k.stride(2);
+        problem.values = values.row(0);
+        problem.value_pitch = a_.v.stride(2);
+      } else {
+        detail::pack_rows<Isa, D, false>(k, 0, sizes_.keys, D, 1.0F, s_.key_rows, sizes_.value_pitch);
+        detail::pack_rows<Isa, D, false>(values, 0, sizes_.keys, D, 1.0F, s_.values, sizes_.value_pitch);
+        problem.keys = s_.key_rows;
+        problem.values = s_.values;
+      }
+    }
+
+    template <std::size_t Columns>
+    void store_columns(const detail::attend_columns<Isa, D>& problem, std::size_t h, std::size_t vector, std::size_t last) const {
+      for (std::size_t j = 0; j < Columns; ++j) {
+        const std::size_t q0 = (vector + j) * v::size;
+        problem.template store<Columns>(j, [&](std::size_t lane) -> float* {
+          return q0 + lane < last ? &a_.out(view_batch_, h, output_row(q0 + lane), 0) : nullptr;
+        });
+        if constexpr (Composition::observer_type::returns_logsumexp) {
+          for (std::size_t q = q0; q < q0 + v::size && q < last; ++q)
+            write_logsumexp(h, q, problem.statistics[j * v::size + q - q0], problem.statistics[(2 + j) * v::size + q - q0]);
+        }
+      }
+    }
+
+    std::size_t output_row(std::size_t q) const noexcept { return local_ ? q : static_cast<std::size_t>(s_.query_tokens[q]); }
+
+    void write_logsumexp(std::size_t h, std::size_t q, float largest, float sum) const {
+      a_.logsumexp(view_batch_, h, output_row(q)) = sum == 0.0F ? -std::numeric_limits<float>::infinity() : largest + std::log(sum);
+    }
+
+    detail::head_rows_source rows_of(const head_view<const float, D>& x, const std::int32_t* tokens, std::size_t h) const {
+      return {x.data_handle() + view_batch_ * x.stride(0) + h * x.stride(1), x.stride(2), tokens, local_};
+    }
+
     /// The rows of a head; after the position policy where there is one.
     auto source(const head_view<const float, D>& x, const std::int32_t* tokens, std::size_t h) const {
-      const detail::head_rows_source rows{x.data_handle() + view_batch_ * x.stride(0) + h * x.stride(1), x.stride(2), tokens, local_};
       if constexpr (positioned) {
-        return detail::positioned_source<position_type>{rows, a_.plan.composition().position(), s_.stage, sizes_.head_dim, h};
+        return detail::positioned_source<position_type>{rows_of(x, tokens, h), a_.plan.composition().position(), s_.stage, sizes_.head_dim, h};
       } else {
-        return rows;
+        return rows_of(x, tokens, h);
       }
     }
 
@@ -130,9 +211,7 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
 
     /// False where a value is not finite and a mask could hide it: its weight 0 would not.
     bool pack_values(std::size_t h) const {
-      const detail::head_rows_source rows{a_.v.data_handle() + view_batch_ * a_.v.stride(0) + h * a_.v.stride(1), a_.v.stride(2),
-                                          s_.key_tokens, local_};
-      const bool finite = detail::pack_rows<Isa, D, masked>(rows, 0, sizes_.keys, sizes_.head_dim, 1.0F, s_.values, sizes_.value_pitch);
+      const bool finite = detail::pack_rows<Isa, D, masked>(rows_of(a_.v, s_.key_tokens, h), 0, sizes_.keys, sizes_.head_dim, 1.0F, s_.values, sizes_.value_pitch);
       for (float* p = s_.values + sizes_.keys * sizes_.value_pitch; p < s_.values + sizes_.panels * v::size * sizes_.value_pitch; ++p)
         *p = 0.0F;
       return finite;
@@ -153,11 +232,10 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
       const std::size_t dim = D == dyn ? sizes_.head_dim : D;
       for (std::size_t q = q0; q < q1; ++q) {
         if (s_.query_tokens[q] < 0) continue;
-        const std::size_t row = local_ ? q : static_cast<std::size_t>(s_.query_tokens[q]);
         const std::size_t r = q - q0;
         const float sum = any ? s_.rows.sum[r] : 0.0F;
         const v inverse(1.0F / sum);
-        float* out = &a_.out(view_batch_, h, row, 0);
+        float* out = &a_.out(view_batch_, h, output_row(q), 0);
         const float* from = s_.sums + r * sizes_.value_pitch;
         for (std::size_t d = 0; d < dim; d += v::size) {
           const v y = sum == 0.0F ? v::zero() : v::load(from + d) * inverse;
@@ -167,9 +245,7 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
             y.store_partial(out + d, dim - d);
           }
         }
-        if constexpr (Composition::observer_type::returns_logsumexp)
-          a_.logsumexp(view_batch_, h, row) =
-              sum == 0.0F ? -std::numeric_limits<float>::infinity() : s_.rows.largest[r] + std::log(sum);
+        if constexpr (Composition::observer_type::returns_logsumexp) write_logsumexp(h, q, s_.rows.largest[r], sum);
       }
     }
   };

@@ -109,9 +109,9 @@ class attend_problem {
       refined = refined || run.refine;
       each_piece<columns>(run.count, [&](auto n, std::size_t first) {
         if (run.refine) {
-          score_piece<n, false>(panel, run.first + first);
+          score_piece<n, maxima::none>(panel, run.first + first);
         } else {
-          score_piece<n, true>(panel, run.first + first);
+          score_piece<n, maxima::by_row>(panel, run.first + first);
         }
       });
     }
@@ -119,12 +119,12 @@ class attend_problem {
   }
 
   /// `Columns` panels from `first` (counted from `panel`) for all rows of the block: the keys stay in the first cache.
-  template <std::size_t Columns, bool Largest>
+  template <std::size_t Columns, maxima Maxima>
   void score_piece(std::size_t panel, std::size_t first) {
     const float* keys = s_.keys + (panel + first) * sizes_.head_dim * v::size;
     const float* start = runs::leading ? bias_rows_[0] + (panel + first) * v::size : nullptr;
     for (std::size_t r = 0; r < padded(); r += rows) {
-      score_tile<Isa, rows, Columns, HeadDim, runs::leading, Largest>(
+      score_tile<Isa, rows, Columns, HeadDim, runs::leading, Maxima>(
           s_.queries + r * sizes_.value_pitch, sizes_.value_pitch, keys, sizes_.head_dim,
           runs::leading ? start + r * bias_.pitch() : nullptr, bias_.pitch(), s_.scores + r * sizes_.pitch + first * v::size,
           sizes_.pitch, s_.row_vectors + r * v::size);

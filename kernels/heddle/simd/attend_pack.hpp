@@ -68,11 +68,13 @@ bool pack_rows(const Source& source, std::size_t first, std::size_t count, std::
   return true;
 }
 
-/// `count` positions as panels `[panels][head_dim][V]`: lane l of panel p is position `p V + l`; missing ones are zeros.
+/// `count` positions as panels `[panels][head_dim][V]`: lane l of panel p is position `p V + l`; missing ones are zeros,
+/// all times `factor`.
 template <class Isa, std::size_t HeadDim, class Source>
-void pack_panels(const Source& source, std::size_t count, std::size_t head_dim, float* out) noexcept {
+void pack_panels(const Source& source, std::size_t count, std::size_t head_dim, float factor, float* out) noexcept {
   using v = vec<Isa>;
   const std::size_t dim = HeadDim == dyn ? head_dim : HeadDim;
+  const v scale(factor);
   for (std::size_t first = 0; first < count; first += v::size, out += dim * v::size) {
     const float* rows[v::size];
     for (std::size_t i = 0; i < v::size; ++i)
@@ -80,7 +82,7 @@ void pack_panels(const Source& source, std::size_t count, std::size_t head_dim, 
     for (std::size_t d = 0; d < dim; d += v::size) {
       v block[v::size];
       HEDDLE_UNROLL
-      for (std::size_t i = 0; i < v::size; ++i) block[i] = rows[i] != nullptr ? load_part<Isa>(rows[i], d, dim) : v::zero();
+      for (std::size_t i = 0; i < v::size; ++i) block[i] = rows[i] != nullptr ? load_part<Isa>(rows[i], d, dim) * scale : v::zero();
       transpose(block);
       if (dim - d >= v::size) {
         HEDDLE_UNROLL

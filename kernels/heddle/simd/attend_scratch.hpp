@@ -35,13 +35,17 @@ struct attend_sizes {
         chunk_panels((s.keys <= whole ? panels * width : chunk) / width), value_pitch((s.head_dim + width - 1) / width * width),
         pitch(chunk_panels * width + 16) {}
 
+  /// Keys whose rows are packed for `attend_columns`.
+  constexpr std::size_t short_keys() const noexcept { return keys <= short_problem ? keys : 0; }
+
   constexpr std::size_t bytes() const noexcept {
     return scratch_bytes<std::int32_t>(queries) + scratch_bytes<std::int32_t>(keys) + scratch_bytes<float>(panels * width) +
            2 * scratch_bytes<std::uint8_t>(panels) + scratch_bytes<panel_run>(chunk_panels) +
            scratch_bytes<float>(panels * width * head_dim) + scratch_bytes<float>(panels * width * value_pitch) +
            scratch_bytes<float>(block_rows * value_pitch) + scratch_bytes<float>(block_rows * pitch) + scratch_bytes<float>(block_rows * width) +
            scratch_bytes<float>(block_rows * value_pitch) + 3 * scratch_bytes<float>(block_rows) + scratch_bytes<float>(width * head_dim) +
-           bias_runs * scratch_bytes<float>(block_rows * padded_keys(keys)) + plain_scratch_bytes(keys, head_dim);
+           scratch_bytes<float>(bias_runs * block_rows * padded_keys(keys)) +
+           scratch_bytes<float>(short_keys() * value_pitch) + plain_scratch_bytes(keys, head_dim);
   }
 };
 
@@ -63,6 +67,7 @@ struct attend_scratch {
   softmax_rows rows;
   float* stage;              ///< `[V, head_dim]`
   float* bias;               ///< `[bias_runs][block, padded keys]`
+  float* key_rows;           ///< `[short_keys, value_pitch]`
   arena plain;
 
   attend_scratch(arena& memory, const attend_sizes<Isa>& s)
@@ -74,7 +79,8 @@ struct attend_scratch {
         row_vectors(memory.take<float>(s.block_rows * s.width)), sums(memory.take<float>(s.block_rows * s.value_pitch)),
         rows{memory.take<float>(s.block_rows), memory.take<float>(s.block_rows), memory.take<float>(s.block_rows)},
         stage(memory.take<float>(s.width * s.head_dim)),
-        bias(s.bias_runs == 0 ? nullptr : memory.take<float>(s.bias_runs * s.block_rows * padded_keys(s.keys))), plain(memory) {}
+        bias(memory.take<float>(s.bias_runs * s.block_rows * padded_keys(s.keys))),
+        key_rows(memory.take<float>(s.short_keys() * s.value_pitch)), plain(memory) {}
 };
 
 }  // namespace heddle::inline v0::detail

@@ -71,6 +71,24 @@ TEST_CASE("every head_dim, known to the type or not") {
   require_like_reference<80>(attention<logsumexp>{}, 1, 1, 80, sequence_grid(50), 5);
 }
 
+TEST_CASE("short groups with a known head_dim: every number of tokens, with and without a bias") {
+  for (std::size_t n = 1; n <= 70; ++n) {
+    require_like_reference<12>(attention<logsumexp>{}, 1, 2, 12, sequence_grid(n), n);
+    const auto table = test::normal_vector((2 * n - 1) * 2, n);
+    require_like_reference<16>(attention{relative_position_bias<>{table.data(), 2}, logsumexp{}}, 1, 2, 16, sequence_grid(n), n);
+  }
+  require_like_reference<8>(attention<adaptive_block, logsumexp>{}, 2, 2, 8, {1, 36, 36}, 71);
+  require_like_reference<24>(attention<adaptive_grid>{}, 1, 2, 24, {1, 49, 25}, 72);
+  require_like_reference<48>(attention<window<16>>{}, 1, 1, 48, {1, 32, 16}, 73);
+  const auto table = test::normal_vector(15 * 15 * 2, 74);
+  const resized_position_bias<8> bias{table.data(), 2};
+  require_like_reference<12>(attention{adaptive_grid{}, bias, logsumexp{}}, 2, 2, 12, {1, 81, 36}, 75);
+  require_like_reference<32>(attention{window<7>{3, 3}, same_region{}, relative_position_bias<>{table.data(), 2}, logsumexp{}}, 1, 2, 32,
+                             {1, 21, 14}, 76);
+  require_like_reference<12>(attention{window<8>{4, 4}, same_region{}, bias, logsumexp{}}, 1, 2, 12, {1, 20, 30}, 77);   // padded
+  require_like_reference<12>(attention<rotary, logsumexp>{}, 1, 2, 12, sequence_grid(40), 78);
+}
+
 TEST_CASE("long sequences are computed in chunks") {
   require_like_reference<dyn>(attention<logsumexp>{}, 1, 1, 16, sequence_grid(1100), 6);
   require_like_reference<dyn>(attention<causal<>, logsumexp>{}, 1, 1, 8, sequence_grid(1300), 7);
@@ -244,13 +262,14 @@ TEST_CASE("the same bits for every number of threads") {
   const auto table = test::normal_vector(15 * 15 * 4, 27);
   const auto check = [](const auto& composition, attend_case a) {
     attend_case b = a;
-    a.run<simd>(composition);
+    a.run<simd, 12>(composition);
     for (const std::size_t threads : {1U, 2U, 3U, 7U}) {
-      b.run(composition, simd_on<openmp>{openmp{threads}});
+      b.run<simd_on<openmp>, 12>(composition, simd_on<openmp>{openmp{threads}});
       REQUIRE(std::memcmp(a.out.data(), b.out.data(), a.out.size() * sizeof(float)) == 0);
     }
   };
   check(attention{window<8>{4, 4}, same_region{}, relative_position_bias<8>{table.data(), 4}}, attend_case(2, 4, 12, {1, 24, 24}, 28));
-  check(attention<causal<>>{}, attend_case(1, 2, 16, sequence_grid(900), 29));
+  check(attention<causal<>>{}, attend_case(1, 2, 12, sequence_grid(900), 29));
+  check(attention<>{}, attend_case(1, 3, 12, {1, 12, 16}, 30));
 }
 #endif
