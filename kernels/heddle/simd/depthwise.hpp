@@ -88,6 +88,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     const std::size_t inner_end = reach < window.width ? inner_begin : std::max(inner_begin, std::min(columns, (reach - window.width) / window.stride + 1));
     for (std::size_t j = 0; j < inner_begin; ++j) border_column(taps, weight, window, width, j, out, activation);
     std::size_t j = inner_begin;
+    if (window.width == 3 && window.stride == 1)
+      for (; j + tile <= inner_end; j += tile) columns_of_three_taps(taps, weight, window, j, out, activation);
     for (; j + tile <= inner_end; j += tile) columns_at<tile>(taps, weight, window, j, out, activation);
     for (; j < inner_end; ++j) columns_at<1>(taps, weight, window, j, out, activation);
     for (; j < columns; ++j) border_column(taps, weight, window, width, j, out, activation);
@@ -116,6 +118,35 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
       }
       HEDDLE_UNROLL
       for (std::size_t t = 0; t < Columns; ++t) detail::store_lanes<Isa>(activation(sum[t]), out + (j + t) * channels + c, n);
+    });
+  }
+
+  /// `columns_at` for the commonest window: neighbouring outputs share their inputs, each is loaded once for three taps.
+  template <class Activation>
+  static void columns_of_three_taps(const row_taps& taps, const dense_weight& weight, const convolution_window& window, std::size_t j, float* out,
+                                    Activation activation) {
+    const std::size_t channels = taps.channels;
+    const float* const first = taps.input + (j - window.left) * channels;
+    detail::for_row_vectors<Isa>(channels, [&](std::size_t c, std::size_t n) {
+      v sum[tile];
+      HEDDLE_UNROLL
+      for (std::size_t t = 0; t < tile; ++t) sum[t] = v::load(weight.bias + c);
+      const float* input = first + c;
+      const float* w = weight.data + taps.begin * 3 * taps.pitch + c;
+      HEDDLE_NO_UNROLL
+      for (std::size_t ky = taps.begin; ky < taps.end; ++ky, input += taps.row_stride, w += 3 * taps.pitch) {
+        v x[tile + 2];
+        HEDDLE_UNROLL
+        for (std::size_t t = 0; t < tile + 2; ++t) x[t] = detail::load_lanes<Isa>(input + t * channels, n);
+        HEDDLE_UNROLL
+        for (std::size_t kx = 0; kx < 3; ++kx) {
+          const v factor = v::load(w + kx * taps.pitch);
+          HEDDLE_UNROLL
+          for (std::size_t t = 0; t < tile; ++t) sum[t] = fma(x[t + kx], factor, sum[t]);
+        }
+      }
+      HEDDLE_UNROLL
+      for (std::size_t t = 0; t < tile; ++t) detail::store_lanes<Isa>(activation(sum[t]), out + (j + t) * channels + c, n);
     });
   }
 

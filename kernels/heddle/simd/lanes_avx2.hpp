@@ -31,6 +31,7 @@ struct lanes<isa::avx2> {
   static HEDDLE_ALWAYS_INLINE reg fnma(reg a, reg b, reg c) { return _mm256_fnmadd_ps(a, b, c); }
   static HEDDLE_ALWAYS_INLINE reg min(reg a, reg b) { return _mm256_min_ps(b, a); }
   static HEDDLE_ALWAYS_INLINE reg max(reg a, reg b) { return _mm256_max_ps(b, a); }
+  static HEDDLE_ALWAYS_INLINE reg sqrt(reg a) { return _mm256_sqrt_ps(a); }
   static HEDDLE_ALWAYS_INLINE reg round(reg a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static HEDDLE_ALWAYS_INLINE reg copysign(reg magnitude, reg sign) {
     const reg s = _mm256_set1_ps(-0.0f);

@@ -43,6 +43,7 @@ struct lanes<isa::avx512> {
   static HEDDLE_ALWAYS_INLINE reg fnma(reg a, reg b, reg c) { return _mm512_fnmadd_ps(a, b, c); }
   static HEDDLE_ALWAYS_INLINE reg min(reg a, reg b) { return _mm512_min_ps(b, a); }
   static HEDDLE_ALWAYS_INLINE reg max(reg a, reg b) { return _mm512_max_ps(b, a); }
+  static HEDDLE_ALWAYS_INLINE reg sqrt(reg a) { return _mm512_sqrt_ps(a); }
   static HEDDLE_ALWAYS_INLINE reg round(reg a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
   static HEDDLE_ALWAYS_INLINE reg copysign(reg magnitude, reg sign) {
     const __m512i s = _mm512_set1_epi32(0x7fffffff);   // bit by bit: s ? magnitude : sign

@@ -45,6 +45,8 @@ struct lanes<isa::baseline> {
   static HEDDLE_ALWAYS_INLINE reg fnma(reg a, reg b, reg c) { return vfmsq_f32(c, a, b); }
   static HEDDLE_ALWAYS_INLINE reg min(reg a, reg b) { return vbslq_f32(vcltq_f32(b, a), b, a); }
   static HEDDLE_ALWAYS_INLINE reg max(reg a, reg b) { return vbslq_f32(vcltq_f32(a, b), b, a); }
+  // xsimd 8.1 approximates it here
+  static HEDDLE_ALWAYS_INLINE reg sqrt(reg a) { return vsqrtq_f32(a); }
   static HEDDLE_ALWAYS_INLINE reg round(reg a) { return vrndnq_f32(a); }
   static HEDDLE_ALWAYS_INLINE reg copysign(reg magnitude, reg sign) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude); }
   static HEDDLE_ALWAYS_INLINE reg scale(reg a, reg n) {

@@ -43,6 +43,7 @@ struct lanes<isa::baseline> {
   static HEDDLE_ALWAYS_INLINE reg fnma(reg a, reg b, reg c) { return _mm_sub_ps(c, _mm_mul_ps(a, b)); }
   static HEDDLE_ALWAYS_INLINE reg min(reg a, reg b) { return _mm_min_ps(b, a); }
   static HEDDLE_ALWAYS_INLINE reg max(reg a, reg b) { return _mm_max_ps(b, a); }
+  static HEDDLE_ALWAYS_INLINE reg sqrt(reg a) { return _mm_sqrt_ps(a); }
   static HEDDLE_ALWAYS_INLINE reg round(reg a) {   // beyond 2^23 every float is whole
     const reg limit = _mm_cmplt_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), a), _mm_set1_ps(8388608.0f));
     const reg near = _mm_cvtepi32_ps(_mm_cvtps_epi32(a));

@@ -130,7 +130,7 @@ HEDDLE_ALWAYS_INLINE vec<Isa> abs(vec<Isa> a) noexcept {
 }
 template <class Isa>
 HEDDLE_ALWAYS_INLINE vec<Isa> sqrt(vec<Isa> a) noexcept {
-  return xsimd::sqrt(a.batch());
+  return detail::lanes<Isa>::sqrt(a.value);
 }
 /// To the nearest integer, ties to even.
 template <class Isa>
