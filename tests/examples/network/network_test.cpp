@@ -110,5 +110,5 @@ TEST_CASE("tiles are close to the whole picture, well above bicubic, and the sam
   std::sort(differences.begin(), differences.end());
   // The network sees its whole input, so these are not zero; see the figures in the program's README.
   CHECK(differences[differences.size() / 2] < 0.3F);
-  CHECK(differences[differences.size() * 99 / 100] < 2.0F);
+  CHECK(differences[differences.size() * 99 / 100] < 4.0F);
 }
