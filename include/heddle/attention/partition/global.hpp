@@ -15,7 +15,7 @@ struct global {
   HEDDLE_HOST_DEVICE constexpr map_type map(const token_grid& grid) const noexcept {
     const std::size_t height = grid.frames * grid.height;
     map_type m;
-    m.sides = extents<dyn, dyn>(height, grid.width);
+    m.sides = detail::group_sides<dyn, dyn>({height, grid.width});
     m.grid = {1, height, grid.width};
     m.padded_height = height;
     m.padded_width = grid.width;

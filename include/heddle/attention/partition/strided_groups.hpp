@@ -16,6 +16,26 @@ struct region_split {
   std::size_t x = 0;
 };
 
+namespace detail {
+
+/// Sides of a group: known to the type, or stored.
+template <std::size_t Height, std::size_t Width>
+struct group_sides {
+  static_assert(Height != dyn && Width != dyn, "heddle: both sides of a window are known to the type, or none");
+  constexpr group_sides() = default;
+  HEDDLE_HOST_DEVICE constexpr explicit group_sides(window_extents) noexcept {}
+  HEDDLE_HOST_DEVICE static constexpr window_extents get() noexcept { return {Height, Width}; }
+};
+template <>
+struct group_sides<dyn, dyn> {
+  window_extents value{};
+  constexpr group_sides() = default;
+  HEDDLE_HOST_DEVICE constexpr explicit group_sides(window_extents w) noexcept : value(w) {}
+  HEDDLE_HOST_DEVICE constexpr window_extents get() const noexcept { return value; }
+};
+
+}  // namespace detail
+
 /// An affine index map: token `(ty, tx)` of group `(gy, gx)` lies at
 /// `y = (gy * group_step_y + ty * token_step_y + shift_y) mod padded_height`, `x` alike; positions outside the grid are
 /// padding. Window, block, grid, adaptive and global partitions are values of it; nothing is ever copied.
@@ -26,7 +46,7 @@ struct strided_groups {
   /// Positions of a group where the type knows them, else `dyn`.
   static constexpr std::size_t static_size = Height == dyn || Width == dyn ? dyn : Height * Width;
 
-  extents<Height, Width> sides{};   ///< of a group
+  [[no_unique_address]] detail::group_sides<Height, Width> sides{};
   token_grid grid{};
   std::size_t groups_y = 1;
   std::size_t groups_x = 1;
@@ -39,9 +59,9 @@ struct strided_groups {
   std::size_t shift_y = 0;         ///< cyclic, below the padded side
   std::size_t shift_x = 0;
 
-  HEDDLE_HOST_DEVICE constexpr std::size_t height() const noexcept { return sides.extent(0); }
-  HEDDLE_HOST_DEVICE constexpr std::size_t width() const noexcept { return sides.extent(1); }
-  HEDDLE_HOST_DEVICE constexpr window_extents window() const noexcept { return {height(), width()}; }
+  HEDDLE_HOST_DEVICE constexpr std::size_t height() const noexcept { return sides.get().height; }
+  HEDDLE_HOST_DEVICE constexpr std::size_t width() const noexcept { return sides.get().width; }
+  HEDDLE_HOST_DEVICE constexpr window_extents window() const noexcept { return sides.get(); }
   HEDDLE_HOST_DEVICE constexpr std::size_t groups() const noexcept { return grid.frames * groups_y * groups_x; }
   HEDDLE_HOST_DEVICE constexpr std::size_t group_size() const noexcept { return height() * width(); }
   /// True where some group holds padding.

@@ -14,7 +14,7 @@ namespace detail {
 template <std::size_t Height, std::size_t Width>
 HEDDLE_HOST_DEVICE constexpr strided_groups<Height, Width> window_map(const token_grid& grid, window_extents w) {
   strided_groups<Height, Width> m;
-  m.sides = extents<Height, Width>(w.height, w.width);
+  m.sides = group_sides<Height, Width>(w);
   m.grid = grid;
   m.groups_y = (grid.height + w.height - 1) / w.height;
   m.groups_x = (grid.width + w.width - 1) / w.width;
@@ -29,7 +29,7 @@ HEDDLE_HOST_DEVICE constexpr strided_groups<Height, Width> window_map(const toke
 template <std::size_t Height, std::size_t Width>
 HEDDLE_HOST_DEVICE constexpr strided_groups<Height, Width> lattice_map(const token_grid& grid, window_extents w) {
   strided_groups<Height, Width> m;
-  m.sides = extents<Height, Width>(w.height, w.width);
+  m.sides = group_sides<Height, Width>(w);
   m.grid = grid;
   m.groups_y = grid.height / w.height;
   m.groups_x = grid.width / w.width;
