@@ -100,7 +100,7 @@ TEST_CASE("resize: a factor gives the length and enters the positions") {
 TEST_CASE("resize: wrong shapes are refused") {
   const std::vector<float> x(12);
   std::vector<float> y;
-  const context<reference> ctx{};
+  [[maybe_unused]] const context<reference> ctx{};
   CHECK_THROWS_AS(heddle::resize(ctx, in(x, 1, 2, 3, 2), out(y, 2, 2, 3, 2), rule::nearest{}), heddle::shape_error);
   CHECK_THROWS_AS(heddle::resize(ctx, in(x, 1, 2, 3, 2), out(y, 1, 2, 3, 1), rule::nearest{}), heddle::shape_error);
   CHECK_THROWS_AS(heddle::resize(ctx, in(x, 1, 0, 3, 2), out(y, 1, 2, 3, 2), rule::nearest{}), heddle::shape_error);
@@ -195,7 +195,7 @@ TEST_CASE("roi_align and precise_roi_pool: boxes at and beyond the edges") {
 
 TEST_CASE("roi_align: a box must name an image") {
   const std::vector<float> ones(2 * 9, 1.0f);
-  const auto x = in(ones, 2, 3, 3, 1);
+  [[maybe_unused]] const auto x = in(ones, 2, 3, 3, 1);
   CHECK_THROWS_AS(pooled(x, {2, 0, 0, 1, 1}, 1, 1, align(2, true)), heddle::shape_error);
   CHECK_THROWS_AS(pooled(x, {-1, 0, 0, 1, 1}, 1, 1, precise), heddle::shape_error);
   CHECK_THROWS_AS(pooled(x, {std::numeric_limits<float>::quiet_NaN(), 0, 0, 1, 1}, 1, 1, precise), heddle::shape_error);
