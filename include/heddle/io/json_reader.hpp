@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "../config.hpp"
 #include "report.hpp"
 
 namespace heddle::inline v0::io::detail {

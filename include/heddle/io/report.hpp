@@ -2,14 +2,15 @@
 /// Texts of error reports: problems counted, names quoted, shapes written out.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "../config.hpp"
 
 namespace heddle::inline v0::io {
 namespace detail {
