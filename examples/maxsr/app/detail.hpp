@@ -15,8 +15,8 @@ struct detail {
   std::size_t side = 0;
 };
 
-/// The square of `side` pixels (less if the picture is smaller) whose luma varies most, among positions on a grid of a quarter
-/// of its side. Precondition: the picture has pixels.
+/// The square of `side` pixels (less if the picture is smaller) whose luma changes most from pixel to pixel, among positions on a
+/// grid of a quarter of its side. Precondition: the picture has pixels.
 detail liveliest_detail(const examples::image& picture, std::size_t side);
 
 /// A picture and what is written under it.
