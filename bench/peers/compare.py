@@ -124,6 +124,7 @@ def run_case(options, size, threads, folder):
     subprocess.run(command + (["--weights", options.weights] if options.weights else []), check=True)
     programs = start_all(options, size, threads, cores, folder)
     best = {}
+    print(f"{size}, {threads} threads: {len(programs)} programs are ready", flush=True)
     try:
         for _ in range(options.rounds):
             for index, program in enumerate(programs):

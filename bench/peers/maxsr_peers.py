@@ -12,7 +12,8 @@ FORM is how the same network is written, see maxsr_model.py: {maps,tokens}-{sdpa
 it was fastest with. Every peer's result is compared with a float64 run before it is timed; a relative difference above 1e-4 of
 the largest output is an error.
 
-PEER files writes what the programs of one comparison share.
+PEER files writes what the programs of one comparison share. PEER golden compares every form of the network with the recorded
+outputs in --folder ../../tests/golden/maxsr.
 
 One JSON line per measurement: {"peer", "case", "dtype", "threads", "ns_per_iter_min", "ns_per_iter_median", "gflops", ...}.
 With --serve the program prepares itself, says {"ready": ...}, and measures for the number of seconds on every line that it
@@ -34,7 +35,7 @@ DEFAULT_FORM = {"torch": "maps-sdpa", "inductor": "maps-sdpa", "ort": "maps-matm
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("peer", choices=[*DEFAULT_FORM, "files"])
+    parser.add_argument("peer", choices=[*DEFAULT_FORM, "files", "golden"])
     parser.add_argument("--size", default="64x64", help="of the input, HEIGHTxWIDTH")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--weights", help="safetensors file; without one, seeded random weights")
@@ -42,7 +43,8 @@ def parse():
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--tag", default="", help="appended to the peer's name")
     parser.add_argument("--serve", action="store_true")
-    parser.add_argument("--folder", help="PEER files: where to write input, float64 result and weights; others: where to find the result")
+    parser.add_argument("--folder", help="PEER files: where to write input, float64 result and weights; golden: the recorded folder; "
+                        "others: where to find the result")
     return parser.parse_args()
 
 
@@ -94,6 +96,27 @@ def write_files(size, folder):
     expected = make_network(size, "maps-sdpa", True).double()(image.double()).float()
     for name, tensor in (("input", image), ("expected", expected)):
         tensor[0].permute(1, 2, 0).contiguous().numpy().tofile(os.path.join(folder, name + ".f32"))
+
+
+def check_golden(folder):
+    """Every form, with batch norms folded and not, against the recorded outputs."""
+    with open(os.path.join(folder, "config.json")) as file:
+        config = json.load(file)
+    names = ("scale", "dim", "heads", "depth", "base_window")
+    weights, recorded = (load_file(os.path.join(folder, name + ".safetensors")) for name in ("weights", "io"))
+    for form in ("maps", "tokens"):
+        for use_sdpa, fold in ((True, True), (True, False), (False, True)):
+            worst = 0.0
+            for name in (n for n in recorded if n.startswith("input.")):
+                images, expected = recorded[name], recorded[name.replace("input.lr", "output.sr")]
+                net = MaxSR(*(config[n] for n in names), form=form, use_sdpa=use_sdpa)
+                net.load_state_dict(weights)
+                net.fix(*images.shape[2:], fold)
+                got = torch.cat([net(image[None]) for image in images])
+                worst = max(worst, ((got - expected).abs().max() / expected.abs().max()).item())
+            print(json.dumps({"form": f"{form}-{'sdpa' if use_sdpa else 'matmul'}", "folded": fold, "rel_err": float(f"{worst:.1e}")}))
+            if not worst < 1e-5:
+                sys.exit("the network differs from the recorded outputs")
 
 
 def prepare_torch(net, image):
@@ -164,6 +187,8 @@ def main():
     size = tuple(int(n) for n in OPTIONS.size.split("x"))
     if OPTIONS.peer == "files":
         return write_files(size, OPTIONS.folder)
+    if OPTIONS.peer == "golden":
+        return check_golden(OPTIONS.folder)
     form = OPTIONS.form or DEFAULT_FORM[OPTIONS.peer]
     image = make_input(size)
     net = make_network(size, form, fold=OPTIONS.peer == "torch")
