@@ -1,6 +1,8 @@
 // Dense convolution on vectors against its definition.
 #include <heddle/simd/convolve.hpp>
 
+#include <initializer_list>
+
 #include "heddle/backend/reference.hpp"
 #include "heddle/primitive/activation.hpp"
 #include "tests/support/catch.hpp"
@@ -39,8 +41,8 @@ void check(const dynamic_extents<4>& shape, std::size_t outputs, const convoluti
 }  // namespace
 
 TEST_CASE("windows, strides and padding", "[convolve]") {
-  for (const std::size_t size : {1, 2, 3, 5})
-    for (const std::size_t stride : {1, 2, 3})
+  for (const std::size_t size : std::initializer_list<std::size_t>{1, 2, 3, 5})
+    for (const std::size_t stride : std::initializer_list<std::size_t>{1, 2, 3})
       for (std::size_t padding = 0; padding < size; ++padding) check({1, 9, 11, 5}, 7, convolution_window::square(size, stride, padding));
   check({2, 6, 7, 4}, 20, convolution_window{3, 2, 1, 2, 0, 0, 1});
   check({1, 6, 70, 4}, 3, convolution_window{1, 3, 2, 0, 1, 0, 1}, relu{}, true);

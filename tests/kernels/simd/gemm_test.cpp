@@ -1,6 +1,7 @@
 // Products on vectors against their definition, for every tile height and panel width; the same bits for every split.
 #include <heddle/simd/gemm.hpp>
 
+#include <initializer_list>
 #include <thread>
 
 #include "heddle/backend/reference.hpp"
@@ -87,7 +88,7 @@ TEST_CASE("every number of outputs around the panels", "[gemm]") {
 
 TEST_CASE("narrow outputs of long rows", "[gemm]") {
   for (std::size_t outputs = 1; outputs <= 5; ++outputs)
-    for (const std::size_t inputs : {31, 64, 65, 79, 100, 432}) problem(9, outputs, inputs, inputs).check(identity{}, outputs == 3, true);
+    for (const std::size_t inputs : std::initializer_list<std::size_t>{31, 64, 65, 79, 100, 432}) problem(9, outputs, inputs, inputs).check(identity{}, outputs == 3, true);
 }
 
 TEST_CASE("activations and residuals, also in place", "[gemm]") {
@@ -128,7 +129,7 @@ TEST_CASE("a row has the same bits wherever it is", "[gemm]") {
 
 TEST_CASE("rows in several, overlapping segments", "[gemm]") {
   const std::vector<float> map = test::normal_vector(1000, 5);
-  for (const std::size_t outputs : {3, 20, 48}) {
+  for (const std::size_t outputs : std::initializer_list<std::size_t>{3, 20, 48}) {
     const std::size_t lengths[] = {27, 1, 40};
     const std::vector<float> weight = test::normal_vector(outputs * 68, 6);
     const row_segment segments[] = {{map.data(), 9, lengths[0]}, {map.data() + 300, 4, lengths[1]}, {map.data() + 500, 7, lengths[2]}};
@@ -144,7 +145,7 @@ TEST_CASE("rows in several, overlapping segments", "[gemm]") {
 }
 
 TEST_CASE("inputs are scaled in a copy of the weight", "[gemm]") {
-  for (const std::size_t outputs : {3, 48, 70}) {
+  for (const std::size_t outputs : std::initializer_list<std::size_t>{3, 48, 70}) {
     problem p(12, outputs, 90);
     const std::vector<float> scale = test::normal_vector(p.inputs, 8);
     const auto w = make_matrix(p.weight.data(), p.outputs, p.inputs);
