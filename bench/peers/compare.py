@@ -121,7 +121,8 @@ def run_case(options, size, threads, folder):
     available = sorted(os.sched_getaffinity(0))
     cores = {int(c) for c in options.cores.split(",")} if options.cores else set(available[-threads:])
     command = [options.python, os.path.join(HERE, "maxsr_peers.py"), "files", "--size", size, "--folder", folder]
-    subprocess.run(command + (["--weights", options.weights] if options.weights else []), check=True)
+    if subprocess.run(command + (["--weights", options.weights] if options.weights else [])).returncode != 0:
+        sys.exit("compare.py: the input and its float64 result could not be made (--python needs torch, numpy and safetensors)")
     programs = start_all(options, size, threads, cores, folder)
     best = {}
     print(f"{size}, {threads} threads: {len(programs)} programs are ready", flush=True)
