@@ -14,7 +14,9 @@ set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
 # Every folder with a config.json: an entry itself, or the folders inside it.
 function(heddle_find_goldens out)
   set(found "")
-  foreach(entry IN LISTS HEDDLE_GOLDEN_DIRS)
+  # A bar separates as a semicolon does, and survives being passed on from one CMake to another.
+  string(REPLACE "|" ";" entries "${HEDDLE_GOLDEN_DIRS}")
+  foreach(entry IN LISTS entries)
     get_filename_component(entry "${entry}" ABSOLUTE BASE_DIR "${PROJECT_SOURCE_DIR}")
     if(EXISTS "${entry}/config.json")
       list(APPEND found "${entry}")

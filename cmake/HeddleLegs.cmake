@@ -4,6 +4,7 @@ function(heddle_add_legs)
   find_program(HEDDLE_CLANG clang++)
   find_program(HEDDLE_AARCH64_CXX aarch64-linux-gnu-g++)
   find_program(HEDDLE_QEMU_AARCH64 NAMES qemu-aarch64 qemu-aarch64-static)
+  string(REPLACE ";" "|" golden_dirs "${HEDDLE_GOLDEN_DIRS}")
   set(legs debug clang asan no-exceptions aarch64)
   foreach(leg IN LISTS legs)
     set(missing "")
@@ -20,7 +21,7 @@ function(heddle_add_legs)
     endif()
     heddle_add_ctest("leg/${leg}" LABELS leg
       COMMAND "${CMAKE_COMMAND}" "-DSOURCE=${PROJECT_SOURCE_DIR}" "-DPRESET=${leg}"
-        "-DGOLDEN_DIRS=${HEDDLE_GOLDEN_DIRS}" "-DDATA_DIR=${HEDDLE_DATA_DIR}"
+        "-DGOLDEN_DIRS=${golden_dirs}" "-DDATA_DIR=${HEDDLE_DATA_DIR}"
         -P "${PROJECT_SOURCE_DIR}/cmake/run_leg.cmake")
     # A leg uses every core itself.
     set_tests_properties("leg/${leg}" PROPERTIES RUN_SERIAL TRUE TIMEOUT 1500)
