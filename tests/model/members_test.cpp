@@ -99,3 +99,19 @@ TEST_CASE("children are prepared before their parent", "[model]") {
   REQUIRE(net.blocks.children[0].prepared == 1);
   REQUIRE(net.order == 2);
 }
+
+TEST_CASE("a list of parameters forgets their types and keeps their order", "[model]") {
+  network net;
+  const auto entries = heddle::list_parameters(net);
+  REQUIRE(entries.size() == 7);
+  REQUIRE(entries[0].name == "blocks.0.weight");
+  REQUIRE(std::vector<std::size_t>(entries[0].shape.begin(), entries[0].shape.end()) == std::vector<std::size_t>{4, 3});
+  REQUIRE(entries[0].is_trained);
+  REQUIRE(entries[5].name == "last.mean");
+  REQUIRE_FALSE(entries[5].is_trained);
+  const float numbers[2]{1.0f, 2.0f};
+  entries[6].slot->bind(numbers);
+  REQUIRE(net.last.scale.data() == numbers);
+  const network& constant = net;
+  REQUIRE(heddle::list_parameters(constant)[6].slot->data() == numbers);
+}
