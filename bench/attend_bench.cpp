@@ -1,5 +1,8 @@
 // attend on the shapes of the papers: attend/<variant>/<backend>/f32/<shape>. Input is the token-major output of a fused
 // projection, so that regrouping and packing are in every figure. The result is checked before timing.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"   // GCC 12's own AVX-512 header, as Eigen inlines it
+#endif
 #include <benchmark/benchmark.h>
 
 #include <heddle/backend/tags.hpp>
