@@ -161,7 +161,7 @@ struct kernel<op::gemm, simd_backend<Isa, Executor>> {
     std::size_t panel_groups = 1;
 
     split(std::size_t rows, const dense_weight& weight) : panels(packing(weight.outputs, weight.inputs).panels()) {
-      constexpr std::size_t block_floats = 128 * 1024;
+      constexpr std::size_t block_floats = 256 * 1024;
       constexpr std::size_t enough_parts = 16;
       constexpr std::size_t worth_splitting = std::size_t{1} << 21;   // multiply-adds: about 50 us
       const std::size_t block_rows = std::clamp<std::size_t>(block_floats / std::max<std::size_t>(weight.inputs, 1), 28, 256);
