@@ -14,27 +14,29 @@ namespace heddle::inline v0::detail {
 /// Where maxima start: finite, so that `exp(-inf - largest)` is 0 also in a row that sees nothing, and so far down that
 /// times log2 e it is still finite.
 inline constexpr float lowest_score = -2.0e38F;
+/// Weights below two to this power are 0: far below what a sum that is at least 1 can hold, and far enough above the
+/// denormal numbers that the first products of a sum are none either (each would cost a hundred cycles).
+inline constexpr float smallest_weight = -100.0F;
 inline constexpr float log2_e = 1.44269504088896341F;
 
-/// The last step of `exp2_weight`: `p 2^n`, or 0 in the lanes where `x` is below the exponents of normal numbers (a
-/// denormal weight would cost a hundred cycles wherever it is used).
+/// The last step of `exp2_weight`: `p 2^n`, or 0 in the lanes where `x` is below `smallest_weight`.
 template <class Isa>
 struct weight_scale {
   static HEDDLE_ALWAYS_INLINE vec<Isa> apply(vec<Isa> p, vec<Isa> n, vec<Isa> x) noexcept {
-    return select(x < vec<Isa>(-126.0F), vec<Isa>::zero(), vec<Isa>(lanes<Isa>::scale_normal(p.value, n.value)));
+    return select(x < vec<Isa>(smallest_weight), vec<Isa>::zero(), vec<Isa>(lanes<Isa>::scale_normal(p.value, n.value)));
   }
 };
 #if defined(__AVX512F__)
 template <>
 struct weight_scale<isa::avx512> {
   static HEDDLE_ALWAYS_INLINE vec<isa::avx512> apply(vec<isa::avx512> p, vec<isa::avx512> n, vec<isa::avx512> x) noexcept {
-    const __mmask16 normal = _mm512_cmp_ps_mask(x.value, _mm512_set1_ps(-126.0F), _CMP_NLT_UQ);   // true for NaN
+    const __mmask16 normal = _mm512_cmp_ps_mask(x.value, _mm512_set1_ps(smallest_weight), _CMP_NLT_UQ);   // true for NaN
     return _mm512_maskz_scalef_ps(normal, p.value, n.value);
   }
 };
 #endif
 
-/// 2^x for x <= about 1: -inf (and all below the normal numbers) gives 0, NaN gives NaN. Error about one ULP.
+/// 2^x for x <= about 1: -inf (and all below `smallest_weight`) gives 0, NaN gives NaN. Error about one ULP.
 template <class Isa>
 HEDDLE_ALWAYS_INLINE vec<Isa> exp2_weight(vec<Isa> x) noexcept {
   using v = vec<Isa>;
