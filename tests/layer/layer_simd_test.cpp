@@ -43,7 +43,7 @@ void check_module(const map_extents& shape) {
 }
 
 template <std::size_t C, class... Policies>
-using block = encoder_block<layer_norm<C>, self_attention<C, 4, Policies...>, mlp<C, 4 * C>>;
+using square_block = encoder_block<layer_norm<C>, self_attention<C, 4, Policies...>, mlp<C, 4 * C>>;
 
 }  // namespace
 
@@ -71,8 +71,8 @@ TEST_CASE("MBConv on vectors", "[simd]") {
 }
 
 TEST_CASE("encoder blocks on vectors", "[simd]") {
-  check_module<block<48, adaptive_block, learned_resized_bias<8>>>(map_extents(1, 36, 25, 48));
-  check_module<block<48, adaptive_grid, learned_resized_bias<8>>>(map_extents(2, 16, 36, 48));
-  check_module<block<32, window<7>>>(map_extents(1, 20, 23, 32));
-  check_module<block<32, global>>(map_extents(1, 1, 131, 32));
+  check_module<square_block<48, adaptive_block, learned_resized_bias<8>>>(map_extents(1, 36, 25, 48));
+  check_module<square_block<48, adaptive_grid, learned_resized_bias<8>>>(map_extents(2, 16, 36, 48));
+  check_module<square_block<32, window<7>>>(map_extents(1, 20, 23, 32));
+  check_module<square_block<32, global>>(map_extents(1, 1, 131, 32));
 }
