@@ -106,7 +106,7 @@ TEST_CASE("numbers of every type are converted", "[io]") {
 }
 
 TEST_CASE("the recorded checkpoints are read whole", "[io]") {
-  const std::filesystem::path goldens = std::filesystem::path(__FILE__).parent_path().parent_path() / "golden";
+  const std::filesystem::path goldens = HEDDLE_TEST_GOLDENS;
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(goldens)) {
     if (entry.path().extension() != ".safetensors") continue;
