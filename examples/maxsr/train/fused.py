@@ -70,7 +70,7 @@ class MBConv(torch.autograd.Function):
 
 
 def mbconv_forward(self, x):
-    if not self.training:
+    if not self.fn[1].training:   # also when only the statistics are fixed
         return type(self).forward(self, x)
     f = self.fn
     norms = (f[1], f[4], f[8])
@@ -88,7 +88,7 @@ def attention_forward(self, x, wh, ww):
         return type(self).forward(self, x, wh, ww)
     n, a = wh * ww, self.fn
     bias = F.pad(a.bias(wh, ww), (0, (16 - n % 16) % 16)).contiguous()
-    return Attention.apply(x.contiguous(), bias, (wh, ww, a.grid), self.norm.weight, self.norm.bias,
+    return Attention.apply(x.float().contiguous(), bias, (wh, ww, a.grid), self.norm.weight, self.norm.bias,
                            a.to_qkv.weight, a.to_out[0].weight)
 
 
@@ -96,7 +96,7 @@ def feed_forward(self, x):
     if not self.training:
         return type(self).forward(self, x)
     net = self.fn.net
-    return FeedForward.apply(x.contiguous(), self.norm.weight, self.norm.bias, net[0].weight, net[0].bias,
+    return FeedForward.apply(x.float().contiguous(), self.norm.weight, self.norm.bias, net[0].weight, net[0].bias,
                              net[3].weight, net[3].bias)
 
 

@@ -41,6 +41,8 @@ def arguments():
     parse.add_argument("--crop", type=int, help="one crop side throughout, e.g. 64 on a GPU")
     parse.add_argument("--init", help="safetensors to start from; parameters of another shape stay fresh")
     parse.add_argument("--resume", help="state.pt to continue")
+    parse.add_argument("--freeze-norm", action="store_true",
+                       help="with --resume: go on from the average, its batch-norm statistics fixed")
     parse.add_argument("--restart", action="store_true", help="with --resume: a new schedule from now")
     parse.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parse.add_argument("--threads", type=int, default=0, help="threads of a worker")
@@ -130,7 +132,7 @@ class Run:
 
     def load(self, path):
         state = torch.load(path, map_location=self.device, weights_only=True)
-        self.net.load_state_dict(state["net"])
+        self.net.load_state_dict(state["average" if self.args.freeze_norm else "net"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.count = state["count"]
@@ -191,6 +193,10 @@ class Run:
 
     def train(self):
         self.net.train()
+        if self.args.freeze_norm:
+            for layer in self.net.modules():
+                if isinstance(layer, torch.nn.BatchNorm2d):
+                    layer.eval()
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stop", True))
         saved = judged = told = time.time()
         losses, pixels = [], self.count["pixels"]
