@@ -47,7 +47,8 @@ struct maxvit_linear_head {
   }
   template <class Backend>
   void classify(context<Backend> ctx, map_view<const float> features, matrix_view<float> y) const {
-    fc.forward_rows(ctx, detail::mean_of_images(ctx, features), y);
+    const matrix_view<const float> mean = detail::mean_of_images(ctx, features);   // first: it takes scratch
+    fc.forward_rows(ctx, mean, y);
   }
 };
 

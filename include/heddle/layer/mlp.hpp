@@ -25,12 +25,14 @@ struct mlp {
 
   template <class Backend>
   void forward_rows(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> y) const {
-    fc2.forward_rows(ctx, hidden(ctx, x), y);
+    const auto h = hidden(ctx, x);   // first: it takes scratch that the next call must not get
+    fc2.forward_rows(ctx, h, y);
   }
   /// `y += W2 activation(W1 x + b1) + b2`
   template <class Backend>
   void accumulate_rows(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> y) const {
-    fc2.accumulate_rows(ctx, hidden(ctx, x), y);
+    const auto h = hidden(ctx, x);
+    fc2.accumulate_rows(ctx, h, y);
   }
 
  private:
