@@ -110,7 +110,9 @@ function(heddle_set_up_docs_target target)
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/examples")
   if(NOT MSVC)
     # A page declares things only to show them.
-    target_compile_options(${target} PRIVATE -Wno-unused)
+    # On the sources, whose options come last: Clang lets a later -Wall switch the warnings on again.
+    get_target_property(sources ${target} SOURCES)
+    set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS -Wno-unused)
   endif()
 endfunction()
 
