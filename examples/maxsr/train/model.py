@@ -118,7 +118,7 @@ class PreNorm(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Attention and its feed-forward; index 0 is a placeholder that fixes the names 1 and 2."""
+    """Attention and its feed-forward, named 1 and 2 as in the weights."""
 
     def __init__(self, dim, heads, base_window, grid):
         super().__init__()

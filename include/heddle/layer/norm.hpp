@@ -29,6 +29,7 @@ struct layer_norm {
   }
   template <class Backend>
   void forward_rows(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> y) const {
+    if (!weight.is_bound()) detail::raise<weight_error>("layer_norm: its weights are not bound; call heddle::io::bind first");
     layer_normalize(ctx, x, weight.span(), bias.span(), static_cast<float>(Epsilon.value()), y);
   }
 };
@@ -50,6 +51,7 @@ struct rms_norm {
   }
   template <class Backend>
   void forward_rows(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> y) const {
+    if (!weight.is_bound()) detail::raise<weight_error>("rms_norm: its weights are not bound; call heddle::io::bind first");
     rms_normalize(ctx, x, weight.span(), static_cast<float>(Epsilon.value()), y);
   }
 };
