@@ -118,7 +118,7 @@ TEST_CASE("one report of everything that does not fit", "[io]") {
           "\n  unexpected: \"bn.num_batches_tracked\" I64 []"
           "\n  unexpected: \"head\" F16 [1, 2]"
           "\n  mis-shaped: \"fc.weight\": expected [2, 3], got [3, 2]"
-          "\n  mis-typed: \"fc.bias\": stored as I64, expected F32, F16, BF16 or F64");
+          "\n  mis-typed: \"fc.bias\": stored as I64, expected F32, F16, BF16, F64 or F8");
   REQUIRE(check(network{}, file, key_map{}.ignore("**.num_batches_tracked").ignore("head")).unexpected.empty());
 
   const std::vector<std::byte> good = make_file(sound, numbers);

@@ -14,7 +14,7 @@ using heddle::dtype;
 using namespace heddle::io;
 
 static_assert(name_of(dtype::bf16) == "BF16" && dtype_of("BF16") == dtype::bf16);
-static_assert(!dtype_of("BF1") && !dtype_of("F8_E4M3") && !dtype_of(""));
+static_assert(!dtype_of("BF1") && !dtype_of("F8") && !dtype_of(""));
 static_assert(is_floating(dtype::f64) && !is_floating(dtype::i8) && !is_floating(dtype::boolean));
 
 TEST_CASE("integers are little-endian at any alignment", "[io]") {
@@ -28,6 +28,31 @@ TEST_CASE("integers are little-endian at any alignment", "[io]") {
   }
   REQUIRE(detail::load_integer(dtype::u8, memory.data() + 7) == 0xef);
   REQUIRE(detail::load_integer(dtype::i8, memory.data() + 7) == -17);
+  REQUIRE(detail::load_integer(dtype::u16, memory.data() + 7) == 0xcdef);
+  REQUIRE(detail::load_integer(dtype::u32, memory.data() + 7) == 0x89abcdef);
+  REQUIRE(detail::load_integer(dtype::u64, memory.data() + 7) == 0x0123456789abcdef);
+}
+
+TEST_CASE("8-bit floats are read as the formats define them", "[io]") {
+  const auto read = [](dtype type, unsigned bits) {
+    const auto stored = static_cast<std::byte>(bits);
+    float value = 0.0f;
+    detail::load_floats(type, &stored, &value, 1);
+    return value;
+  };
+  CHECK(read(dtype::f8_e4m3, 0x00) == 0.0f);
+  CHECK(read(dtype::f8_e4m3, 0x38) == 1.0f);
+  CHECK(read(dtype::f8_e4m3, 0xc1) == -2.25f);
+  CHECK(read(dtype::f8_e4m3, 0x7e) == 448.0f);
+  CHECK(read(dtype::f8_e4m3, 0x01) == 0x1p-9f);
+  CHECK(read(dtype::f8_e4m3, 0x88) == -0x1p-6f);
+  CHECK(std::isnan(read(dtype::f8_e4m3, 0x7f)));
+  CHECK(std::isnan(read(dtype::f8_e4m3, 0xff)));
+  CHECK(read(dtype::f8_e5m2, 0x3c) == 1.0f);
+  CHECK(read(dtype::f8_e5m2, 0xfb) == -57344.0f);
+  CHECK(read(dtype::f8_e5m2, 0x01) == 0x1p-16f);
+  CHECK(read(dtype::f8_e5m2, 0x7c) == std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(read(dtype::f8_e5m2, 0x7d)));
 }
 
 TEST_CASE("floats survive a round trip through every type that holds them", "[io]") {

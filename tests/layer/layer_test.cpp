@@ -206,3 +206,17 @@ TEST_CASE("a workspace that is too small is refused before anything is written",
   REQUIRE_THROWS_AS(run<reference>(m, map_view<const float>(x.data(), shape), map_view<float>(y.data(), shape), scratch), workspace_error);
   CHECK(y == std::vector<float>(8, 3.0f));
 }
+
+TEST_CASE("a norm whose weights were never bound says so", "[norm]") {
+  const map_extents shape(1, 1, 2, 4);
+  const std::vector<float> x(8, 1.0f);
+  std::vector<float> y(8, 3.0f);
+  const workspace scratch(64);
+  const layer_norm<4> centred;
+  const rms_norm<4> scaled;
+  const map_view<const float> in(x.data(), shape);
+  const map_view<float> out(y.data(), shape);
+  REQUIRE_THROWS_AS(run<reference>(centred, in, out, scratch), weight_error);
+  REQUIRE_THROWS_AS(run<reference>(scaled, in, out, scratch), weight_error);
+  CHECK(y == std::vector<float>(8, 3.0f));
+}

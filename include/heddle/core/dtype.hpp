@@ -80,19 +80,44 @@ struct half {
   HEDDLE_HOST_DEVICE constexpr operator float() const noexcept { return detail::half_bits_to_float(bits); }
 };
 
-/// Element types that files and tensors may store.
-enum class dtype : std::uint8_t { f32, f16, bf16, f64, i64, i32, i16, i8, u8, boolean };
+namespace detail {
+
+/// E5M2 is the upper byte of a half.
+HEDDLE_HOST_DEVICE constexpr float f8_e5m2_to_float(std::uint8_t bits) noexcept {
+  return half_bits_to_float(static_cast<std::uint16_t>(bits << 8));
+}
+
+/// E4M3 has no infinity: all bits set is NaN, the largest number is 448.
+HEDDLE_HOST_DEVICE constexpr float f8_e4m3_to_float(std::uint8_t bits) noexcept {
+  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x80u) << 24;
+  const std::uint32_t exponent = (bits >> 3) & 0xfu;
+  const std::uint32_t mantissa = bits & 0x7u;
+  if ((bits & 0x7fu) == 0x7fu) return std::bit_cast<float>(sign | 0x7fc00000u);
+  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 120) << 23) | (mantissa << 20));
+  const float magnitude = static_cast<float>(mantissa) / 512.0f;   // denormal: mantissa / 8 * 2^-6
+  return sign != 0 ? -magnitude : magnitude;
+}
+
+}  // namespace detail
+
+/// Element types that files and tensors may store. The 8-bit floats (OCP E4M3 and E5M2) are read, never written.
+enum class dtype : std::uint8_t { f32, f16, bf16, f64, f8_e4m3, f8_e5m2, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
 
 /// Bytes of one element.
 constexpr std::size_t size_of(dtype type) noexcept {
   switch (type) {
     case dtype::f64:
-    case dtype::i64: return 8;
+    case dtype::i64:
+    case dtype::u64: return 8;
     case dtype::f32:
-    case dtype::i32: return 4;
+    case dtype::i32:
+    case dtype::u32: return 4;
     case dtype::f16:
     case dtype::bf16:
-    case dtype::i16: return 2;
+    case dtype::i16:
+    case dtype::u16: return 2;
+    case dtype::f8_e4m3:
+    case dtype::f8_e5m2:
     case dtype::i8:
     case dtype::u8:
     case dtype::boolean: return 1;

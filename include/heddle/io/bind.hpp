@@ -161,7 +161,7 @@ class binder {
       if (t == nullptr) continue;
       used_[f][static_cast<std::size_t>(t - &files_[f][0])] = true;
       if (is_floating(t->type)) return {&files_[f], t};
-      report_.mis_typed.push_back(concat({named(parameter, name), ": stored as ", name_of(t->type), ", expected F32, F16, BF16 or F64"}));
+      report_.mis_typed.push_back(concat({named(parameter, name), ": stored as ", name_of(t->type), ", expected F32, F16, BF16, F64 or F8"}));
       return {};
     }
     report_.missing.push_back(concat({named(parameter, name), " ", to_string(extents)}));

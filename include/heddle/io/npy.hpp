@@ -34,13 +34,16 @@ struct npy_type {
   dtype type;
 };
 /// Little-endian types that the library stores; NumPy has no bfloat16.
-inline constexpr std::array<npy_type, 9> npy_types{{{"<f4", dtype::f32},
+inline constexpr std::array<npy_type, 12> npy_types{{{"<f4", dtype::f32},
                                                     {"<f2", dtype::f16},
                                                     {"<f8", dtype::f64},
                                                     {"<i8", dtype::i64},
                                                     {"<i4", dtype::i32},
                                                     {"<i2", dtype::i16},
                                                     {"|i1", dtype::i8},
+                                                    {"<u8", dtype::u64},
+                                                    {"<u4", dtype::u32},
+                                                    {"<u2", dtype::u16},
                                                     {"|u1", dtype::u8},
                                                     {"|b1", dtype::boolean}}};
 
