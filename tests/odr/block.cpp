@@ -33,7 +33,7 @@ void add_layout(std::vector<std::size_t>& layout) {
 block_report HEDDLE_TEST_FUNCTION() {
   block_report report;
   using native = simd::isa_type;
-  report.isa = std::is_same_v<native, isa::avx512> ? "avx512" : std::is_same_v<native, isa::avx2> ? "avx2" : "baseline";
+  report.isa = isa::includes<native, isa::avx512> ? "avx512" : isa::includes<native, isa::avx2> ? "avx2" : "baseline";
   add_layout<block_type>(report.layout);
   add_layout<dense_weight>(report.layout);
   add_layout<map_view<float>>(report.layout);

@@ -3,6 +3,8 @@
 /// brings its kernels.
 #pragma once
 
+#include <type_traits>
+
 #include "../core/context.hpp"
 #include "../core/executor.hpp"
 
@@ -20,9 +22,22 @@ namespace isa {
 struct baseline {};                 ///< whatever the compiler targets without being asked: SSE2 on x86-64, NEON on AArch64
 struct avx2 : baseline {};          ///< AVX2 with FMA
 struct avx512 : avx2 {};            ///< AVX-512 F, BW, CD, DQ, VL
+struct avx512_bf16 : avx512 {};     ///< with dot products of pairs of bfloat16
+struct amx : avx512_bf16 {};        ///< with tiles of bfloat16, which the operating system must grant as well
+
+/// True where `Isa` has everything that `Part` has. What is written for an instruction set holds for its refinements:
+/// specialise for `requires(isa::includes<Isa, isa::avx512>)`, not for one tag.
+template <class Isa, class Part>
+inline constexpr bool includes = std::is_base_of_v<Part, Isa>;
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#if defined(__AVX512BF16__) && defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__linux__)
+using native = amx;
+#elif defined(__AVX512BF16__)
+using native = avx512_bf16;
+#else
 using native = avx512;
+#endif
 #elif defined(__AVX2__) && defined(__FMA__)
 using native = avx2;
 #else

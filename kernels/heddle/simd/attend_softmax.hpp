@@ -27,9 +27,10 @@ struct weight_scale {
   }
 };
 #if defined(__AVX512F__)
-template <>
-struct weight_scale<isa::avx512> {
-  static HEDDLE_ALWAYS_INLINE vec<isa::avx512> apply(vec<isa::avx512> p, vec<isa::avx512> n, vec<isa::avx512> x) noexcept {
+template <class Isa>
+  requires(isa::includes<Isa, isa::avx512>)
+struct weight_scale<Isa> {
+  static HEDDLE_ALWAYS_INLINE vec<Isa> apply(vec<Isa> p, vec<Isa> n, vec<Isa> x) noexcept {
     const __mmask16 normal = _mm512_cmp_ps_mask(x.value, _mm512_set1_ps(smallest_weight), _CMP_NLT_UQ);   // true for NaN
     return _mm512_maskz_scalef_ps(normal, p.value, n.value);
   }
@@ -40,7 +41,7 @@ struct weight_scale<isa::avx512> {
 template <class Isa>
 HEDDLE_ALWAYS_INLINE vec<Isa> exp2_weight(vec<Isa> x) noexcept {
   using v = vec<Isa>;
-  const v bounded = std::is_same_v<Isa, isa::avx512> ? x : max(x, v(-126.0F));   // integer arithmetic needs the bound
+  const v bounded = isa::includes<Isa, isa::avx512> ? x : max(x, v(-126.0F));   // integer arithmetic needs the bound
   const v n = round(bounded);
   const v f = bounded - n;
   return weight_scale<Isa>::apply(fma(polynomial(f, exp2_tail), f, v(1.0F)), n, x);

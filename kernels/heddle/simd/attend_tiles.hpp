@@ -16,8 +16,8 @@ struct panel_run {
   bool refine = false;   ///< masks or functions must still be applied to its scores
 };
 
-/// Rows and columns (in vectors) of a register tile. The rows are those of both products, so that scores of rows that
-/// do not exist are computed, never stored and never read by others.
+/// Rows and columns (in vectors) of the register tiles, and the queries of a block. The rows are those of both products,
+/// so that scores of rows that do not exist are computed, never stored and never read by others.
 template <class Isa>
 struct attend_tile {
 #if defined(__aarch64__)
@@ -27,16 +27,30 @@ struct attend_tile {
   static constexpr std::size_t rows = 4;      // 16 registers and no fma: 8 sums, 2 vectors, 1 broadcast, 1 product
   static constexpr std::size_t columns = 2;
 #endif
+  static constexpr std::size_t value_columns = columns;
+  static constexpr std::size_t block = 32;
 };
 template <>
 struct attend_tile<isa::avx2> {
   static constexpr std::size_t rows = 4;      // 16 registers: 12 sums, 3 vectors of keys, 1 broadcast
   static constexpr std::size_t columns = 3;
+  static constexpr std::size_t value_columns = 3;
+  static constexpr std::size_t block = 32;
 };
-template <>
-struct attend_tile<isa::avx512> {
-  static constexpr std::size_t rows = 8;
-  static constexpr std::size_t columns = 3;
+template <class Isa>
+  requires(isa::includes<Isa, isa::avx512>)
+struct attend_tile<Isa> {
+#if defined(TRY_ROWS)
+  static constexpr std::size_t rows = TRY_ROWS;
+  static constexpr std::size_t columns = TRY_COLUMNS;
+  static constexpr std::size_t value_columns = TRY_VALUE_COLUMNS;
+  static constexpr std::size_t block = TRY_BLOCK;
+#else
+  static constexpr std::size_t rows = 14;     // 32 registers: 28 sums, 2 vectors of keys, 1 broadcast
+  static constexpr std::size_t columns = 2;
+  static constexpr std::size_t value_columns = 2;
+  static constexpr std::size_t block = 28;
+#endif
 };
 
 /// Which maxima of its scores a tile keeps, besides those that are there already.
@@ -103,10 +117,11 @@ HEDDLE_NOINLINE void score_tile(const float* q, std::size_t q_pitch, const float
 /// without `Continue` the sums start from zero and `factor` is not read.
 ///
 /// One column of vectors alone cannot hide the latency of a multiply-add: even and odd keys then have sums of their own
-/// (runs hold whole vectors of keys, an even number).
+/// (runs hold whole vectors of keys, an even number). `keys`, an even number, ends the last run.
 template <class Isa, std::size_t Rows, std::size_t Columns, bool Continue>
 HEDDLE_NOINLINE void value_tile(const float* weights, std::size_t pitch, const float* values, std::size_t value_pitch,
-                                const panel_run* runs, std::size_t run_count, const float* factor, float* out, std::size_t out_pitch) {
+                                const panel_run* runs, std::size_t run_count, std::size_t keys, const float* factor, float* out,
+                               std::size_t out_pitch) {
   using v = vec<Isa>;
   constexpr std::size_t parts = Columns == 1 ? 2 : 1;
   v sum[Rows][Columns * parts];
@@ -119,7 +134,8 @@ HEDDLE_NOINLINE void value_tile(const float* weights, std::size_t pitch, const f
   }
   for (std::size_t i = 0; i < run_count; ++i) {
     const std::size_t first = runs[i].first * v::size;
-    const std::size_t last = first + runs[i].count * v::size;
+    const std::size_t end = first + runs[i].count * v::size;
+    const std::size_t last = end < keys ? end : keys;
     const float* value = values + first * value_pitch;
     const float* weight = weights + first;
     HEDDLE_NO_UNROLL

@@ -28,8 +28,9 @@ struct gemm_shape {   // 16 registers: 12 accumulators, 2 of the panel, 1 input
   static constexpr std::size_t widest = 2;
   static constexpr std::size_t tallest(std::size_t vectors) noexcept { return vectors == 2 ? 6 : 8; }
 };
-template <>
-struct gemm_shape<isa::avx512> {   // 32 registers
+template <class Isa>
+  requires(isa::includes<Isa, isa::avx512>)
+struct gemm_shape<Isa> {   // 32 registers
   static constexpr std::size_t widest = 3;
   static constexpr std::size_t tallest(std::size_t vectors) noexcept { return vectors == 3 ? 9 : 14; }
 };

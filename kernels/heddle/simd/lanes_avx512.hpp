@@ -106,6 +106,10 @@ struct lanes<isa::avx512> {
   }
 };
 
+template <class Isa>
+  requires(isa::includes<Isa, isa::avx512>)
+struct lanes<Isa> : lanes<isa::avx512> {};
+
 }  // namespace heddle::inline v0::detail
 
 #if defined(__GNUC__) && !defined(__clang__)
