@@ -18,6 +18,9 @@
 #include "mask/visible_if.hpp"
 #include "normalizer/softmax.hpp"
 #include "observer/logsumexp.hpp"
+#include "observer/observe.hpp"
+#include "observer/outputs.hpp"
+#include "observer/weights.hpp"
 #include "partition/adaptive.hpp"
 #include "partition/block.hpp"
 #include "partition/global.hpp"
@@ -27,6 +30,10 @@
 #include "score/relative_position_bias.hpp"
 #include "score/resized_position_bias.hpp"
 #include "score/scaled_dot.hpp"
+#include "source/grouped.hpp"
+#include "source/joined_heads.hpp"
+#include "source/key_rows.hpp"
+#include "source/ring_heads.hpp"
 #include "source/source.hpp"
 
 namespace heddle::inline v0 {
@@ -46,7 +53,13 @@ struct checked_policy {
                 "heddle::attention: a mask policy needs `operator()(q, k)` or `operator()(context, q, k)` that returns a truth value");
   static_assert(!is<score_tag> || score_policy<P>, "heddle::attention: a score policy needs `float scale(head, head_dim)`");
   static_assert(!is<score_mod_tag> || score_modifier_policy<P>,
-                "heddle::attention: a score modifier needs `template <class T> T operator()(T score, std::size_t head, T q, T k) const`");
+                "heddle::attention: a score modifier needs `template <class T> T operator()(T score, std::size_t head, T q, T k) const`, the "
+                "same with `(context, T score, T q, T k)`, or `const float* row(context, q) const`");
+  static_assert(!is<normalizer_tag> || normalizer_policy<P>,
+                "heddle::attention: a normalizer policy needs `kind` and what goes with it: `weight(score)` for elementwise, "
+                "`weigh(context, q, scores, keys)` for whole_row, the four functions of parts where `parts` is 2");
+  static_assert(!is<position_tag> || position_policy<P>,
+                "heddle::attention: a position policy needs `void operator()(float* row, head_dim, head, token, row_role) const`");
   static_assert(!is<source_tag> || source_policy<P>, "heddle::attention: a source policy needs `same_tokens`");
   static_assert(!is<observer_tag> || observer_policy<P>, "heddle::attention: an observer policy needs `returns_logsumexp`");
   static constexpr bool ok = true;

@@ -3,12 +3,29 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "../core/workspace.hpp"
 #include "attention.hpp"
 #include "expanded_bias.hpp"
 
 namespace heddle::inline v0 {
+
+namespace detail {
+
+/// Keys of a group.
+template <class Composition>
+constexpr std::size_t keys_of(const typename Composition::map_type& map, const token_grid& key_grid) {
+  if constexpr (!Composition::source_type::same_tokens) {
+    return key_grid.size();
+  } else if constexpr (keyed_index_map<typename Composition::map_type>) {
+    return map.key_group_size();
+  } else {
+    return map.group_size();
+  }
+}
+
+}  // namespace detail
 
 /// A composition, its index map and its expanded biases: what all batch items, groups and heads share. Made by
 /// `plan_attention`, once per forward pass or kept as long as the grid and the weights stay; the memory is the caller's.
@@ -41,18 +58,39 @@ class attention_plan {
   const bias_type& bias() const noexcept { return bias_; }
   /// Positions of one group.
   std::size_t queries() const noexcept { return map_.group_size(); }
-  std::size_t keys() const noexcept { return Composition::source_type::same_tokens ? map_.group_size() : key_grid_.size(); }
+  /// Keys of one group.
+  std::size_t keys() const noexcept { return detail::keys_of<Composition>(map_, key_grid_); }
+
+  /// The tokens of the keys of a group, from those of its queries: `keys()` numbers, -1 for padding.
+  void key_tokens(std::size_t group, const std::int32_t* query_tokens, std::int32_t* out) const {
+    if constexpr (!Composition::source_type::same_tokens) {
+      for (std::size_t i = 0; i < keys(); ++i) out[i] = static_cast<std::int32_t>(i);
+    } else if constexpr (keyed_index_map<map_type>) {
+      map_.key_tokens(group, out);
+    } else {
+      for (std::size_t i = 0; i < keys(); ++i) out[i] = query_tokens[i];
+    }
+  }
 };
 
 namespace detail {
 
+/// What cannot be, whatever the sizes.
 template <class Composition>
 constexpr void check_source() {
   constexpr bool self = Composition::source_type::same_tokens;
+  constexpr bool own_keys = keyed_index_map<typename Composition::map_type>;
+  using observer = observed<typename Composition::observer_type>;
   static_assert(self || std::is_same_v<typename Composition::partition_type, global>,
                 "heddle::attention: the source cross_source needs the partition global");
   static_assert(self || bias_runs<Composition>::count == 0,
                 "heddle::attention: a relative bias needs queries and keys from the same tokens (source self_source)");
+  static_assert(!own_keys || bias_runs<Composition>::count == 0,
+                "heddle::attention: a relative bias needs groups whose keys are their queries; this partition gives them other keys");
+  static_assert(!own_keys || !observer::class_row,
+                "heddle::attention: the observer class_row needs groups that do not share keys; those of this partition do");
+  static_assert(!observer::logsumexp || Composition::normalizer_type::kind == normalizer_kind::exponential,
+                "heddle::attention: the observer logsumexp needs a normalizer that takes exponentials, like softmax");
 }
 
 }  // namespace detail

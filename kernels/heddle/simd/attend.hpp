@@ -19,6 +19,10 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
   using sizes_type = detail::attend_sizes<Isa>;
   using scratch_type = detail::attend_scratch<Isa>;
 
+  /// What this kernel knows; all else is refused when it is compiled.
+  template <class Arguments>
+  static constexpr bool supports = detail::plain_softmax_arguments<Arguments>;
+
   static constexpr std::size_t worker_bytes(const attend_shape& s) noexcept { return sizes_type(s).bytes(); }
 
   template <class Composition, std::size_t D>
@@ -61,7 +65,7 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
  private:
   template <class Composition, std::size_t D>
   static attend_shape shape_of(const attend_arguments<Composition, D>& a) noexcept {
-    return {a.plan.queries(), a.plan.keys(), a.q.extent(3), detail::bias_runs<Composition>::count};
+    return detail::shape_of(a);
   }
 
   /// One group: its token lists, and its heads one after the other.
@@ -86,8 +90,7 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
            std::size_t view_batch, std::size_t group, bool local)
         : a_(a), sizes_(shape), s_(memory, sizes_), batch_(batch), view_batch_(view_batch), group_(group), local_(local) {
       a.plan.map().tokens(group, s_.query_tokens);
-      for (std::size_t i = 0; i < sizes_.keys; ++i)
-        s_.key_tokens[i] = Composition::source_type::same_tokens ? s_.query_tokens[i] : static_cast<std::int32_t>(i);
+      a.plan.key_tokens(group, s_.query_tokens, s_.key_tokens);
       find_valid();
     }
 
@@ -177,15 +180,17 @@ struct kernel<op::attend, simd_backend<Isa, Executor>> {
     std::size_t output_row(std::size_t q) const noexcept { return local_ ? q : static_cast<std::size_t>(s_.query_tokens[q]); }
 
     void write_logsumexp(std::size_t h, std::size_t q, float largest, float sum) const {
-      a_.logsumexp(view_batch_, h, output_row(q)) = sum == 0.0F ? -std::numeric_limits<float>::infinity() : largest + std::log(sum);
+      a_.outputs.logsumexp(view_batch_, h, output_row(q)) = sum == 0.0F ? -std::numeric_limits<float>::infinity() : largest + std::log(sum);
     }
 
-    detail::head_rows_source rows_of(const head_view<const float, D>& x, const std::int32_t* tokens, std::size_t h) const {
+    template <class Rows>
+    detail::head_rows_source rows_of(const Rows& x, const std::int32_t* tokens, std::size_t h) const {
       return {x.data_handle() + view_batch_ * x.stride(0) + h * x.stride(1), x.stride(2), tokens, local_};
     }
 
     /// The rows of a head; after the position policy where there is one.
-    auto source(const head_view<const float, D>& x, const std::int32_t* tokens, std::size_t h) const {
+    template <class Rows>
+    auto source(const Rows& x, const std::int32_t* tokens, std::size_t h) const {
       if constexpr (positioned) {
         return detail::positioned_source<position_type>{rows_of(x, tokens, h), a_.plan.composition().position(), s_.stage, sizes_.head_dim, h};
       } else {

@@ -73,7 +73,7 @@ HEDDLE_HOST_DEVICE constexpr typename batch_traits<T>::mask visible(const M& m, 
   }
 }
 
-/// Lets a mask refuse run-time parameters that do not fit the call.
+/// Lets a mask refuse run-time parameters that do not fit a call with so many batch items.
 template <class M>
 constexpr void check_mask(const M& m, std::size_t batch) {
   if constexpr (requires { m.check(batch); }) m.check(batch);

@@ -12,8 +12,9 @@ struct no_observer {
   static constexpr bool returns_logsumexp = false;
 };
 
-/// `log sum exp(score)` over the visible keys of every query, -inf for one that sees nothing. Two results over disjoint
-/// keys merge exactly through it: `w = 1 / (1 + exp(l2 - l1))`, `out = w out1 + (1 - w) out2`.
+/// `log sum exp(score)` over the visible keys of every query, -inf for one that sees nothing; a virtual key of the
+/// normalizer (`softmax_sink`) counts, and parts (`decoupled`) count together. Two results over disjoint keys merge
+/// exactly through it: see `merge_attention`. Needs a normalizer that takes exponentials.
 struct logsumexp {
   using policy_category = observer_tag;
   static constexpr bool returns_logsumexp = true;
