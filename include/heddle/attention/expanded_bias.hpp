@@ -73,8 +73,8 @@ HEDDLE_ALWAYS_INLINE constexpr void each_modifier(F&& f) {
 
 /// The biases of a composition for one window, expanded. Memory comes from the caller.
 ///
-/// Every relative bias becomes a table `[heads, 2h-1, 2w-1]` over offsets key - query, so that the row of a query is made
-/// of runs of the table; where it is small enough every run of biases also becomes a matrix
+/// Every relative bias becomes a table `[heads, 2d-1, 2h-1, 2w-1]` over offsets key - query (d frames, 1 for windows in
+/// space), so that the row of a query is made of runs of the table; where it is small enough every run of biases also becomes a matrix
 /// `[heads, queries, keys padded]` whose padding is -inf.
 ///
 /// `Isa` keeps the functions of translation units with different instruction sets apart.
@@ -90,7 +90,9 @@ class expanded_bias {
   std::array<const float*, matrices> matrices_{};
   const float* columns_ = nullptr;
 
-  static constexpr std::size_t table_floats(window_extents w) noexcept { return (2 * w.height - 1) * (2 * w.width - 1); }
+  static constexpr std::size_t table_floats(window_extents w) noexcept {
+    return (2 * w.depth - 1) * (2 * w.height - 1) * (2 * w.width - 1);
+  }
   static constexpr std::size_t matrix_floats(window_extents w, std::size_t heads) noexcept {
     return (heads * w.size() + detail::bias_extra_rows) * detail::padded_keys(w.size());
   }
@@ -119,7 +121,7 @@ class expanded_bias {
   expanded_bias(const Composition& c, window_extents w, std::size_t heads, arena& memory) : window_(w), heads_(heads) {
     if constexpr (runs::count > 0) {
       detail::each_modifier<Composition>([&](auto i) {
-        if constexpr (runs::template is_bias<i>) c.template modifier<i>().check(w, heads);
+        if constexpr (runs::template is_bias<i>) check_bias(c.template modifier<i>(), w, heads);
       });
       if (bytes(w, heads) > memory.remaining()) arena::too_small(bytes(w, heads), memory.remaining());
       detail::each_modifier<Composition>([&](auto i) {
@@ -148,39 +150,64 @@ class expanded_bias {
   /// The bias of one modifier for one pair, from its table.
   float at(std::size_t modifier, std::size_t head, std::size_t query, std::size_t key) const noexcept {
     const std::size_t w = window_.width;
-    const std::size_t dy = key / w + window_.height - 1 - query / w;
+    const std::size_t h = window_.height;
+    const std::size_t dt = key / w / h + window_.depth - 1 - query / w / h;
+    const std::size_t dy = key / w % h + h - 1 - query / w % h;
     const std::size_t dx = key % w + w - 1 - query % w;
-    return tables_[modifier][head * table_floats(window_) + dy * (2 * w - 1) + dx];
+    return tables_[modifier][head * table_floats(window_) + (dt * (2 * h - 1) + dy) * (2 * w - 1) + dx];
   }
 
   /// Writes the rows of queries `[q0, q1)` of a run, `pitch()` apart, padding included.
   void rows(std::size_t run, std::size_t head, std::size_t q0, std::size_t q1, float* out) const noexcept {
-    std::size_t y = q0 / window_.width;
-    std::size_t x = q0 % window_.width;
+    place at{q0 / window_.width / window_.height, q0 / window_.width % window_.height, q0 % window_.width};
     for (std::size_t q = q0; q < q1; ++q, out += pitch()) {
-      row(run, head, y, x, out);
-      if (++x == window_.width) {
-        x = 0;
-        ++y;
-      }
+      row(run, head, at, out);
+      if (++at.x < window_.width) continue;
+      at.x = 0;
+      if (++at.y < window_.height) continue;
+      at.y = 0;
+      ++at.t;
     }
   }
 
  private:
+  /// A position of the window.
+  struct place {
+    std::size_t t;
+    std::size_t y;
+    std::size_t x;
+  };
+
+  template <class Bias>
+  static constexpr bool in_time = requires(const Bias& b, window_extents w, std::size_t i) { b.offset_bias(w, i, i, i, i); };
+
+  template <class Bias>
+  static constexpr void check_bias(const Bias& bias, window_extents w, std::size_t heads) {
+    if constexpr (!in_time<Bias>) require_extent("attention: a relative bias of two axes", "frames in a window", 1, w.depth);
+    bias.check(w, heads);
+  }
+
   template <class Bias>
   const float* make_table(const Bias& bias, arena& memory) const {
     const std::size_t rows = 2 * window_.height - 1;
     const std::size_t columns = 2 * window_.width - 1;
-    float* table = memory.take<float>(heads_ * rows * columns);
-    for (std::size_t y = 0; y < rows; ++y) {
-      for (std::size_t x = 0; x < columns; ++x) {
-        const std::size_t dy = rows - 1 - y;   // policies count from query - key
-        const std::size_t dx = columns - 1 - x;
-        float* out = table + y * columns + x;
-        if constexpr (requires { bias.offset_biases(window_, dy, dx, out, rows); }) {
-          bias.offset_biases(window_, dy, dx, out, rows * columns);
-        } else {
-          for (std::size_t head = 0; head < heads_; ++head) out[head * rows * columns] = bias.offset_bias(window_, head, dy, dx);
+    const std::size_t entries = table_floats(window_);
+    float* table = memory.take<float>(heads_ * entries);
+    for (std::size_t entry = 0; entry < entries; ++entry) {
+      // Tables count from key - query, policies from query - key.
+      const std::size_t opposite = entries - 1 - entry;
+      const std::size_t dx = opposite % columns;
+      const std::size_t dy = opposite / columns % rows;
+      float* out = table + entry;
+      if constexpr (requires { bias.offset_biases(window_, dy, dx, out, rows); }) {
+        bias.offset_biases(window_, dy, dx, out, entries);
+      } else {
+        for (std::size_t head = 0; head < heads_; ++head) {
+          if constexpr (in_time<Bias>) {
+            out[head * entries] = bias.offset_bias(window_, head, dy, dx, opposite / columns / rows);
+          } else {
+            out[head * entries] = bias.offset_bias(window_, head, dy, dx);
+          }
         }
       }
     }
@@ -209,26 +236,31 @@ class expanded_bias {
     return all;
   }
 
-  void row(std::size_t run, std::size_t head, std::size_t qy, std::size_t qx, float* out) const noexcept {
+  void row(std::size_t run, std::size_t head, const place& query, float* out) const noexcept {
     const std::size_t keys = window_.size();
     bool first = true;
     for (std::size_t i = 0; i < Composition::modifiers; ++i) {
       if (!runs::biases[i] || runs::run_of(i) != run) continue;
-      row_of_table(tables_[i] + head * table_floats(window_), qy, qx, first, out);
+      row_of_table(tables_[i] + head * table_floats(window_), query, first, out);
       first = false;
     }
     for (std::size_t k = keys; k < pitch(); ++k) out[k] = -std::numeric_limits<float>::infinity();
   }
 
   /// The keys of one row of the window are neighbours in the table.
-  void row_of_table(const float* table, std::size_t qy, std::size_t qx, bool first, float* out) const noexcept {
+  void row_of_table(const float* table, const place& query, bool first, float* out) const noexcept {
     const std::size_t w = window_.width;
-    const float* source = table + (window_.height - 1 - qy) * (2 * w - 1) + (w - 1 - qx);
-    for (std::size_t y = 0; y < window_.height; ++y, source += 2 * w - 1, out += w) {
-      if (first) {
-        for (std::size_t x = 0; x < w; ++x) out[x] = source[x];
-      } else {
-        for (std::size_t x = 0; x < w; ++x) out[x] += source[x];
+    const std::size_t rows = 2 * window_.height - 1;
+    const std::size_t columns = 2 * w - 1;
+    const float* frame = table + ((window_.depth - 1 - query.t) * rows + window_.height - 1 - query.y) * columns + (w - 1 - query.x);
+    for (std::size_t t = 0; t < window_.depth; ++t, frame += rows * columns) {
+      const float* source = frame;
+      for (std::size_t y = 0; y < window_.height; ++y, source += columns, out += w) {
+        if (first) {
+          for (std::size_t x = 0; x < w; ++x) out[x] = source[x];
+        } else {
+          for (std::size_t x = 0; x < w; ++x) out[x] += source[x];
+        }
       }
     }
   }

@@ -1,5 +1,6 @@
 // Biases by their definitions, and their expansion into rows.
 #include <heddle/attention/expanded_bias.hpp>
+#include <heddle/attention/score/space_time_position_bias.hpp>
 
 #include <cmath>
 #include <vector>
@@ -19,6 +20,7 @@ float expanded(const Composition& c, window_extents w, std::size_t heads, std::s
   std::vector<float> row(bias.pitch());
   bias.rows(0, head, q, q + 1, row.data());
   if (bias.matrix(0, head) != nullptr) CHECK(bias.matrix(0, head)[q * bias.pitch() + k] == row[k]);
+  CHECK((Composition::modifiers != 1 || bias.at(0, head, q, k) == row[k]));
   for (std::size_t i = w.size(); i < bias.pitch(); ++i) CHECK(row[i] == -HUGE_VALF);
   return row[k];
 }
@@ -104,4 +106,35 @@ TEST_CASE("neighbouring biases become one sum, and large ones are made row by ro
   CHECK(e.matrix(0, 0) == nullptr);
   CHECK(block.remaining() == 0);
   CHECK(expanded(d, {29, 29}, 1, 0, 30, 840) == large[(1 + 28 - 28) * 57 + (1 + 28 - 28)]);
+}
+
+TEST_CASE("a bias of windows in space and time") {
+  // Window of 2 frames, 3 rows, 2 columns; a flat table [3 * 5 * 3, heads] at query - key.
+  const window_extents w{3, 2, 2};
+  const auto flat = test::normal_vector(3 * 5 * 3 * 2, 6);
+  const attention a{relative_position_bias<>{flat.data(), 2}};
+  const attention b{space_time_position_bias<2, 3, 2>{flat.data(), 2}};
+  const attention both{space_time_position_bias<2, 3, 2>{flat.data(), 2}, relative_position_bias<>{flat.data(), 2}};
+  for (std::size_t q = 0; q < 12; ++q)
+    for (std::size_t k = 0; k < 12; ++k) {
+      const std::size_t dt = q / 6 + 1 - k / 6;
+      const std::size_t dy = q % 6 / 2 + 2 - k % 6 / 2;
+      const std::size_t dx = q % 2 + 1 - k % 2;
+      const float expected = flat[((dt * 5 + dy) * 3 + dx) * 2 + 1];
+      REQUIRE(expanded(a, w, 2, 1, q, k) == expected);
+      REQUIRE(expanded(b, w, 2, 1, q, k) == expected);
+      REQUIRE(expanded(both, w, 2, 1, q, k) == expected + expected);
+    }
+  // The other layout counts from key - query.
+  const attention c{space_time_position_bias<2, 3, 2, table_layout::key_minus_query>{flat.data(), 2}};
+  CHECK(expanded(c, w, 2, 1, 0, 11) == flat[45 + 2 * 15 + 4 * 3 + 2]);
+}
+
+TEST_CASE("a bias of two axes refuses windows of several frames") {
+  const std::vector<float> table(15 * 15 * 4);
+  REQUIRE_THROWS_AS((relative_position_bias<7>{table.data(), 4}.check({7, 7, 2}, 4)), shape_error);
+  REQUIRE_THROWS_AS((space_time_position_bias<2, 7, 7>{table.data(), 4}.check({7, 7, 3}, 4)), shape_error);
+  const std::vector<float> small(9);
+  const attention a{resized_position_bias<2>{small.data(), 1}};
+  REQUIRE_THROWS_AS((expanded(a, {2, 2, 2}, 1, 0, 0, 0)), shape_error);
 }

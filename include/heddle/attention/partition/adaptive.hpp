@@ -30,7 +30,7 @@ struct adaptive_block {
   using policy_category = partition_tag;
   using map_type = strided_groups<>;
   constexpr map_type map(const token_grid& g) const {
-    return detail::window_map<dyn, dyn>(g, detail::adaptive_window("adaptive_block", g));
+    return detail::window_map<dyn, dyn>(g, detail::adaptive_window("adaptive_block", g), "adaptive_block");
   }
 };
 
@@ -40,7 +40,7 @@ struct adaptive_grid {
   using policy_category = partition_tag;
   using map_type = strided_groups<>;
   constexpr map_type map(const token_grid& g) const {
-    return detail::lattice_map<dyn, dyn>(g, detail::adaptive_window("adaptive_grid", g));
+    return detail::lattice_map<dyn, dyn>(g, detail::adaptive_window("adaptive_grid", g), "adaptive_grid");
   }
 };
 

@@ -17,7 +17,7 @@ struct block {
   constexpr map_type map(const token_grid& g) const {
     detail::require_multiple("block", "height", g.height, Height);
     detail::require_multiple("block", "width", g.width, Width);
-    return detail::window_map<Height, Width>(g, {Height, Width});
+    return detail::window_map<Height, Width>(g, {Height, Width}, "block");
   }
 };
 
@@ -49,7 +49,7 @@ struct block<dyn, dyn> {
     detail::require_window("block", {height, width});
     detail::require_multiple("block", "height", g.height, height);
     detail::require_multiple("block", "width", g.width, width);
-    return detail::window_map<dyn, dyn>(g, {height, width});
+    return detail::window_map<dyn, dyn>(g, {height, width}, "block");
   }
 };
 

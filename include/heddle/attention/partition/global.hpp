@@ -7,18 +7,20 @@
 
 namespace heddle::inline v0 {
 
-/// One group of all tokens, in the order of the grid. Frames follow one another as rows.
+/// One group of all tokens, in the order of the grid: joint attention over frames, rows and columns.
+/// @throws shape_error for a grid of 2^31 tokens or more
 struct global {
   using policy_category = partition_tag;
   using map_type = strided_groups<>;
 
-  HEDDLE_HOST_DEVICE constexpr map_type map(const token_grid& grid) const noexcept {
-    const std::size_t height = grid.frames * grid.height;
+  constexpr map_type map(const token_grid& grid) const {
+    detail::require_tokens("global", grid);
     map_type m;
-    m.sides = detail::group_sides<dyn, dyn>({height, grid.width});
-    m.grid = {1, height, grid.width};
-    m.padded_height = height;
+    m.sides = detail::group_sides<dyn, dyn, 1>({grid.height, grid.width, grid.frames});
+    m.grid = grid;
+    m.padded_height = grid.height;
     m.padded_width = grid.width;
+    m.padded_depth = grid.frames;
     return m;
   }
 };
