@@ -63,12 +63,12 @@ function(heddle_test_executable target isa)
     "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/tests" "${PROJECT_SOURCE_DIR}/examples")
 endfunction()
 
-# heddle_add_test(name sources... [SIMD] [OPENMP] [LABELS ...] [LINK ...])
+# heddle_add_test(name sources... [SIMD] [OPENMP] [ISAS ...] [LABELS ...] [LINK ...])
 # One program from Catch2 sources, linked to heddle::heddle; ctest gets one test `name/<file>` per source. With SIMD the
 # program is linked to heddle::simd and built once per instruction set of HEDDLE_TEST_ISAS (`name.<isa>/<file>`), and run
-# where the processor has that set. OPENMP also links heddle::openmp.
+# where the processor has that set; ISAS names sets besides those. OPENMP also links heddle::openmp.
 function(heddle_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "SIMD;OPENMP" "" "LABELS;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SIMD;OPENMP" "" "ISAS;LABELS;LINK")
   set(sources "${arg_UNPARSED_ARGUMENTS}")
   if((arg_SIMD AND NOT "simd" IN_LIST HEDDLE_TEST_KINDS) OR (NOT arg_SIMD AND NOT "unit" IN_LIST HEDDLE_TEST_KINDS))
     return()
@@ -84,7 +84,7 @@ function(heddle_add_test name)
       return()
     endif()
     list(APPEND options SIMD)
-    set(isas ${HEDDLE_TEST_ISAS})
+    set(isas ${HEDDLE_TEST_ISAS} ${arg_ISAS})
   endif()
   foreach(isa IN LISTS isas)
     set(test "${name}")

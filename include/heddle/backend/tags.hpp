@@ -31,7 +31,7 @@ template <class Isa, class Part>
 inline constexpr bool includes = std::is_base_of_v<Part, Isa>;
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#if defined(__AVX512BF16__) && defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__linux__)
+#if defined(__AVX512BF16__) && (defined(__AMX_BF16__) || defined(__AMXBF16__)) && defined(__linux__)   // two spellings of compilers
 using native = amx;
 #elif defined(__AVX512BF16__)
 using native = avx512_bf16;
