@@ -149,24 +149,32 @@ class expanded_bias {
 
   /// The bias of one modifier for one pair, from its table.
   float at(std::size_t modifier, std::size_t head, std::size_t query, std::size_t key) const noexcept {
-    const std::size_t w = window_.width;
-    const std::size_t h = window_.height;
-    const std::size_t dt = key / w / h + window_.depth - 1 - query / w / h;
-    const std::size_t dy = key / w % h + h - 1 - query / w % h;
-    const std::size_t dx = key % w + w - 1 - query % w;
-    return tables_[modifier][head * table_floats(window_) + (dt * (2 * h - 1) + dy) * (2 * w - 1) + dx];
+    return tables_[modifier][head * table_floats(window_) + entry(place_of(query), place_of(key))];
+  }
+
+  /// Writes the biases of a run for one query and keys `[k0, k0 + count)`; -inf behind the last key.
+  void row_part(std::size_t run, std::size_t head, std::size_t q, std::size_t k0, std::size_t count, float* out) const noexcept {
+    const place query = place_of(q);
+    bool first = true;
+    for (std::size_t i = 0; i < Composition::modifiers; ++i) {
+      if (!runs::biases[i] || runs::run_of(i) != run) continue;
+      place key = place_of(k0);
+      for (std::size_t k = 0; k < count && k0 + k < window_.size(); ++k) {
+        const float bias = tables_[i][head * table_floats(window_) + entry(query, key)];
+        out[k] = first ? bias : out[k] + bias;
+        advance(key);
+      }
+      first = false;
+    }
+    for (std::size_t k = window_.size() > k0 ? window_.size() - k0 : 0; k < count; ++k) out[k] = -std::numeric_limits<float>::infinity();
   }
 
   /// Writes the rows of queries `[q0, q1)` of a run, `pitch()` apart, padding included.
   void rows(std::size_t run, std::size_t head, std::size_t q0, std::size_t q1, float* out) const noexcept {
-    place at{q0 / window_.width / window_.height, q0 / window_.width % window_.height, q0 % window_.width};
+    place at = place_of(q0);
     for (std::size_t q = q0; q < q1; ++q, out += pitch()) {
       row(run, head, at, out);
-      if (++at.x < window_.width) continue;
-      at.x = 0;
-      if (++at.y < window_.height) continue;
-      at.y = 0;
-      ++at.t;
+      advance(at);
     }
   }
 
@@ -177,6 +185,23 @@ class expanded_bias {
     std::size_t y;
     std::size_t x;
   };
+
+  place place_of(std::size_t i) const noexcept {
+    return {i / window_.width / window_.height, i / window_.width % window_.height, i % window_.width};
+  }
+  void advance(place& at) const noexcept {
+    if (++at.x < window_.width) return;
+    at.x = 0;
+    if (++at.y < window_.height) return;
+    at.y = 0;
+    ++at.t;
+  }
+  /// Of a table, for two places.
+  std::size_t entry(const place& query, const place& key) const noexcept {
+    const std::size_t t = key.t + window_.depth - 1 - query.t;
+    const std::size_t y = key.y + window_.height - 1 - query.y;
+    return (t * (2 * window_.height - 1) + y) * (2 * window_.width - 1) + key.x + window_.width - 1 - query.x;
+  }
 
   template <class Bias>
   static constexpr bool in_time = requires(const Bias& b, window_extents w, std::size_t i) { b.offset_bias(w, i, i, i, i); };

@@ -10,11 +10,15 @@
 
 namespace heddle::inline v0::detail {
 
+/// Keys in one tile of the first product.
+template <class Isa>
+inline constexpr std::size_t column_keys = vec<Isa>::size == 16 ? 8 : attend_tile<Isa>::rows;
+
 /// Elements of head_dim in one tile of the second product, 0 where no tile divides it.
 template <class Isa, std::size_t HeadDim>
 inline constexpr std::size_t column_rows = [] {
-  constexpr std::size_t few = attend_tile<Isa>::rows;                                   // 8 or 4
-  constexpr std::size_t many = attend_tile<Isa>::columns > 2 ? few + few / 2 : few;     // 12, 6 or 4
+  constexpr std::size_t few = column_keys<Isa>;                                         // 8 or 4
+  constexpr std::size_t many = vec<Isa>::size == 16 || attend_tile<Isa>::columns > 2 ? few + few / 2 : few;     // 12, 6 or 4
   if (HeadDim == dyn) return std::size_t{0};
   return HeadDim % many == 0 ? many : HeadDim % few == 0 ? few : std::size_t{0};
 }();
@@ -82,7 +86,7 @@ HEDDLE_NOINLINE void column_values(const float* weights, const float* values, st
 template <class Isa, std::size_t HeadDim>
 struct attend_columns {
   using v = vec<Isa>;
-  static constexpr std::size_t rows = attend_tile<Isa>::rows;
+  static constexpr std::size_t rows = column_keys<Isa>;
   static constexpr bool possible = column_rows<Isa, HeadDim> != 0;
 
   const float* queries;        ///< panels `[queries / V][head_dim][V]`, scaled

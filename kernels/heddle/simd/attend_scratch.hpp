@@ -22,6 +22,8 @@ struct attend_sizes {
   static constexpr std::size_t whole = 768;       ///< keys that are packed at once; more are packed in chunks
   static constexpr std::size_t chunk_keys = 512;
   static constexpr std::size_t outer_rows = 512;  ///< queries that share packed keys
+  static constexpr std::size_t few = 8;           ///< queries up to which rows of keys are read in place
+  static constexpr std::size_t few_rows = 16;     ///< of all heads that then read the same keys together
   static constexpr std::size_t list_limit = 4096; ///< tokens of a group that are listed at once
 
   std::size_t queries;
@@ -52,6 +54,11 @@ struct attend_sizes {
     return cuts == 0 ? most : up(up(queries, cuts), block) * block;
   }
   constexpr std::size_t rows() const noexcept { return blocks * block; }
+  /// Room for a block of rows, and for two vectors of columns of a short problem.
+  constexpr std::size_t score_floats() const noexcept {
+    const std::size_t columns = short_keys() * 2 * width;
+    return block * pitch < columns ? columns : block * pitch;
+  }
   /// Keys whose rows are packed for `attend_columns`.
   constexpr std::size_t short_keys() const noexcept { return keys <= short_problem ? keys : 0; }
 
@@ -96,6 +103,7 @@ struct attend_scratch {
   element* keys;
   element* values;
   element* queries;           ///< `[rows, query_pitch]`
+  float* few_queries;         ///< `[few_rows, stage_pitch]`, instead, where keys are read in place
   float* scores;              ///< `[block, pitch]`
   float* row_vectors;         ///< `[block_lanes, V]`
   float* sums;                ///< `[parts][rows, out_pitch]`
@@ -120,7 +128,7 @@ struct attend_scratch {
  private:
   constexpr attend_scratch() noexcept
       : query_tokens{}, key_tokens{}, panel_of{}, unclear{}, ask{}, complete{}, tainted{}, valid{}, runs{}, key_rows{}, value_rows{}, keys{},
-        values{}, queries{}, scores{}, row_vectors{}, sums{}, seen{}, rows{}, inverse{}, stage{}, bias{}, short_rows{} {}
+        values{}, queries{}, few_queries{}, scores{}, row_vectors{}, sums{}, seen{}, rows{}, inverse{}, stage{}, bias{}, short_rows{} {}
 
   template <class F>
   static constexpr void each(attend_scratch& a, const sizes_type& s, F&& f) {
@@ -140,7 +148,8 @@ struct attend_scratch {
     f(a.keys, s.chunk * Products::panel_elements(s.head_dim));
     f(a.values, s.chunk * Products::value_elements(s.head_dim));
     f(a.queries, s.rows() * Products::query_pitch(s.head_dim));
-    f(a.scores, s.block * s.pitch);
+    f(a.few_queries, s.few_rows * s.stage_pitch);
+    f(a.scores, s.score_floats());
     f(a.row_vectors, s.block_lanes * w);
     f(a.sums, s.parts * s.rows() * Products::out_pitch(s.head_dim));
     f(a.seen, s.parts * s.blocks);

@@ -25,7 +25,7 @@ void require_like_reference(const Composition& c, std::size_t batch, std::size_t
 }
 
 /// Rotates pairs of elements by an angle that grows with the token.
-struct rotary {
+struct turning {
   using policy_category = position_tag;
   void operator()(float* row, std::size_t head_dim, std::size_t head, std::size_t token) const {
     const float angle = 0.1F * static_cast<float>(token) + static_cast<float>(head);
@@ -86,7 +86,7 @@ TEST_CASE("short groups with a known head_dim: every number of tokens, with and 
   require_like_reference<32>(attention{window<7>{3, 3}, same_region{}, relative_position_bias<>{table.data(), 2}, logsumexp{}}, 1, 2, 32,
                              {1, 21, 14}, 76);
   require_like_reference<12>(attention{window<8>{4, 4}, same_region{}, bias, logsumexp{}}, 1, 2, 12, {1, 20, 30}, 77);   // padded
-  require_like_reference<12>(attention<rotary, logsumexp>{}, 1, 2, 12, sequence_grid(40), 78);
+  require_like_reference<12>(attention<turning, logsumexp>{}, 1, 2, 12, sequence_grid(40), 78);
 }
 
 TEST_CASE("long sequences are computed in chunks") {
@@ -127,8 +127,8 @@ TEST_CASE("a position policy works on copies") {
   attend_case a(1, 2, 6, sequence_grid(40), 17);
   const auto before = a.projection;
   attend_case b = a;
-  a.run<reference>(attention<rotary, causal<>>{});
-  b.run<simd>(attention<rotary, causal<>>{});
+  a.run<reference>(attention<turning, causal<>>{});
+  b.run<simd>(attention<turning, causal<>>{});
   CHECK(test::worst(a.out, b.out).relative() < 1e-5);
   CHECK(a.projection == before);
 }
