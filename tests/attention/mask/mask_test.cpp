@@ -1,32 +1,22 @@
-// All masks: what they say about rectangles never contradicts what they say about elements.
+// Masks of one pattern, and masks made of masks.
 #include <heddle/attention/attention.hpp>
 
 #include <vector>
 
+#include "attention/mask/mask_check.hpp"
 #include "support/catch.hpp"
 
 using namespace heddle;
 
-namespace {
+using context_type = test::mask_context;
+using test::require_consistent;
+using test::require_exact;
 
-using context_type = group_context<strided_groups<>>;
+namespace {
 
 template <class Mask>
 bool sees(const Mask& mask, const context_type& c, std::size_t q, std::size_t k) {
-  return detail::visible<float>(mask, c, static_cast<float>(q), static_cast<float>(k));
-}
-
-template <class Mask>
-void require_consistent(const Mask& mask, const context_type& c) {
-  for (std::size_t q0 = 0; q0 < c.queries; q0 += 3)
-    for (std::size_t q1 = q0 + 1; q1 <= c.queries; ++q1)
-      for (std::size_t k0 = 0; k0 < c.keys; k0 += 2)
-        for (std::size_t k1 = k0 + 1; k1 <= c.keys; ++k1) {
-          const tile t = detail::classify(mask, c, q0, q1, k0, k1);
-          if (t == tile::partial) continue;
-          for (std::size_t q = q0; q < q1; ++q)
-            for (std::size_t k = k0; k < k1; ++k) REQUIRE(sees(mask, c, q, k) == (t == tile::full));
-        }
+  return test::sees_key(mask, c, q, k);
 }
 
 }  // namespace
@@ -38,12 +28,12 @@ TEST_CASE("causal by its two alignments") {
   CHECK(sees(causal<alignment::bottom_right>{}, c, 4, 8));
   CHECK(sees(causal<alignment::bottom_right>{}, c, 0, 4));
   CHECK_FALSE(sees(causal<alignment::bottom_right>{}, c, 0, 5));
-  require_consistent(causal<>{}, c);
-  require_consistent(causal<alignment::bottom_right>{}, c);
+  require_exact(causal<>{}, c);
+  require_exact(causal<alignment::bottom_right>{}, c);
   const context_type wide{0, 0, 0, 9, 4, nullptr};   // more queries than keys: the first ones see nothing
   CHECK_FALSE(sees(causal<alignment::bottom_right>{}, wide, 4, 0));
   CHECK(sees(causal<alignment::bottom_right>{}, wide, 5, 0));
-  require_consistent(causal<alignment::bottom_right>{}, wide);
+  require_exact(causal<alignment::bottom_right>{}, wide);
   CHECK(causal<>{}.classify(c, 0, 2, 3, 9) == tile::skip);
   CHECK(causal<>{}.classify(c, 3, 5, 0, 4) == tile::full);
 }
@@ -54,7 +44,7 @@ TEST_CASE("lengths of each batch item") {
   for (std::size_t b = 0; b < 3; ++b) {
     const context_type c{b, 0, 0, 3, 9, nullptr};
     for (std::size_t k = 0; k < 9; ++k) CHECK(sees(mask, c, 1, k) == (static_cast<std::int32_t>(k) < values[b]));
-    require_consistent(mask, c);
+    require_exact(mask, c);
   }
   REQUIRE_NOTHROW(mask.check(3));
   REQUIRE_THROWS_AS(mask.check(4), shape_error);
@@ -77,9 +67,42 @@ TEST_CASE("same_region separates what only the roll brought together") {
             const bool same_x = a % grid.width + j % ww == b % grid.width + i % ww;
             REQUIRE(sees(same_region{}, c, i, j) == (same_y && same_x));
           }
-        require_consistent(same_region{}, c);
+        require_exact(same_region{}, c);
       }
     }
+}
+
+TEST_CASE("same_region separates frames that only the roll brought together") {
+  for (const window<> shifted : {window<>{2, 3, 1, 1, 2, 1}, window<>{3, 2, 0, 1, 4, 1}, window<>{1, 4, 0, 0, 3, 2}, window<>{2, 2, 1, 0, 3, 0}}) {
+    const token_grid grid{2 * shifted.depth, 2 * shifted.height, 2 * shifted.width};
+    const auto map = shifted.map(grid);
+    const auto same_side = [](std::size_t a, std::size_t b, std::size_t side, std::size_t shift) {
+      // Both or neither of two places of the last window came from the beginning of the grid.
+      return shift == 0 || (a < side - shift) == (b < side - shift);
+    };
+    for (std::size_t g = 0; g < map.groups(); ++g) {
+      const context_type c{0, g, 0, map.group_size(), map.group_size(), &map};
+      for (std::size_t i = 0; i < c.queries; ++i)
+        for (std::size_t j = 0; j < c.keys; ++j) {
+          const std::size_t w = shifted.width;
+          const std::size_t h = shifted.height;
+          const bool expected = (g % 2 == 0 || same_side(i % w, j % w, w, shifted.shift_x)) &&
+                                (g / 2 % 2 == 0 || same_side(i / w % h, j / w % h, h, shifted.shift_y)) &&
+                                (g / 4 == 0 || same_side(i / w / h, j / w / h, shifted.depth, shifted.shift_t));
+          REQUIRE(sees(same_region{}, c, i, j) == expected);
+        }
+      require_exact(same_region{}, c);
+    }
+  }
+}
+
+TEST_CASE("causal, lengths and regions inside larger problems") {
+  test::require_exact_inside(causal<>{}, test::problem(300, 300));
+  test::require_exact_inside(causal<alignment::bottom_right>{}, test::problem(100, 330));
+  const std::vector<std::int32_t> values{130};
+  test::require_exact_inside(lengths{values}, test::problem(200, 300));
+  const auto map = window<>{18, 19, 9, 4}.map({1, 36, 38});
+  for (std::size_t g = 0; g < 4; ++g) test::require_exact_inside(same_region{}, context_type{0, g, 0, 342, 342, &map});
 }
 
 TEST_CASE("a predicate in every form it may be written in") {
@@ -116,8 +139,18 @@ TEST_CASE("all_of and any_of combine rectangles and elements") {
     }
   require_consistent(both, c);
   require_consistent(either, c);
+  const none_of neither{causal<>{}, lengths{values}};
+  const none_of later{causal<>{}};
+  for (std::size_t q = 0; q < 8; ++q)
+    for (std::size_t k = 0; k < 8; ++k) {
+      CHECK(sees(neither, c, q, k) == (k > q && k >= 5));
+      CHECK(sees(later, c, q, k) == (k > q));
+    }
+  require_consistent(neither, c);
+  require_exact(later, c);
+  REQUIRE_THROWS_AS(neither.check({2, 1, 1, 8, 8, 8, 8, 4}), shape_error);
   require_consistent(any_of{all_of{causal<>{}, lengths{values}}, visible_if{[](auto q, auto k) { return q == k; }}}, c);
   CHECK(both.classify(c, 0, 8, 5, 8) == tile::skip);
   CHECK(either.classify(c, 0, 8, 0, 5) == tile::full);
-  REQUIRE_THROWS_AS(both.check(2), shape_error);
+  REQUIRE_THROWS_AS(both.check({2, 1, 1, 8, 8, 8, 8, 4}), shape_error);
 }

@@ -16,7 +16,7 @@ template <std::size_t I, class M>
 struct mask_entry {
   [[no_unique_address]] M mask;
   constexpr mask_entry() : mask() {}
-  constexpr explicit mask_entry(const M& m) : mask(m) {}
+  HEDDLE_HOST_DEVICE constexpr explicit mask_entry(const M& m) : mask(m) {}
 };
 
 /// Masks side by side; empty ones take no space.
@@ -34,12 +34,12 @@ struct mask_list<std::index_sequence<I...>, Ms...> : mask_entry<I, Ms>... {
   }
 };
 
-/// What `all_of` and `any_of` share: the answer of a whole follows from the answers of the parts.
+/// What `all_of`, `any_of` and `none_of` share: the answer of a whole follows from the answers of the parts.
 template <tile Decided, class... Ms>
 struct combined_mask {
   using policy_category = mask_tag;
-  static_assert((policy_of<Ms, mask_tag> && ...), "heddle: all_of and any_of combine mask policies");
-  static_assert(sizeof...(Ms) > 0, "heddle: all_of and any_of need at least one mask");
+  static_assert((policy_of<Ms, mask_tag> && ...), "heddle: all_of, any_of and none_of combine mask policies");
+  static_assert(sizeof...(Ms) > 0, "heddle: all_of, any_of and none_of need at least one mask");
   [[no_unique_address]] mask_list<std::index_sequence_for<Ms...>, Ms...> masks;
 
   constexpr combined_mask() = default;
@@ -76,9 +76,9 @@ struct combined_mask {
     return result;
   }
 
-  constexpr void check(std::size_t batch) const {
+  constexpr void check(const attend_call& call) const {
     masks.any([&](const auto& m) {
-      check_mask(m, batch);
+      check_policy(m, call);
       return false;
     });
   }
@@ -100,6 +100,25 @@ struct any_of : detail::combined_mask<tile::full, Ms...> {
   using base = detail::combined_mask<tile::full, Ms...>;
   constexpr any_of() = default;
   constexpr explicit(sizeof...(Ms) == 1) any_of(const Ms&... ms) : base(ms...) {}
+};
+
+/// Visible where not one of the masks says so: `none_of{causal<>{}}` are the keys behind the query.
+template <class... Ms>
+struct none_of : detail::combined_mask<tile::full, Ms...> {
+  using base = detail::combined_mask<tile::full, Ms...>;
+  constexpr none_of() = default;
+  constexpr explicit(sizeof...(Ms) == 1) none_of(const Ms&... ms) : base(ms...) {}
+
+  template <class Context>
+  HEDDLE_HOST_DEVICE constexpr tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0,
+                                             std::size_t k1) const {
+    const tile t = base::classify(c, q0, q1, k0, k1);
+    return t == tile::partial ? t : t == tile::full ? tile::skip : tile::full;
+  }
+  template <class Context, class T>
+  HEDDLE_HOST_DEVICE constexpr typename batch_traits<T>::mask operator()(const Context& c, T q, T k) const {
+    return static_cast<typename batch_traits<T>::mask>(!base::operator()(c, q, k));
+  }
 };
 
 }  // namespace heddle::inline v0
