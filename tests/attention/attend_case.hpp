@@ -41,16 +41,13 @@ struct attend_case {
     return projection[(((b * tokens() + token) * 3 + part) * heads + head) * dim + d];
   }
 
-  /// Runs a composition with exactly the scratch that it asks for.
+  /// Runs a composition with exactly the scratch that it asks for; observers of weights write to `outputs`.
   template <class Backend, std::size_t D = dyn, class Composition>
-  void run(const Composition& c, const Backend& backend = {}) {
+  void run(const Composition& c, const Backend& backend = {}, attend_outputs outputs = {}) {
     const workspace memory(plan_bytes(c, grid, heads) + attend_bytes(backend, c, grid, dim));
     const auto x = inputs<D>();
-    if constexpr (Composition::observer_type::returns_logsumexp) {
-      attend(context<Backend>{backend, memory.scratch()}, c, x.q, x.k, x.v, output<D>(), grid, logsumexps());
-    } else {
-      attend(context<Backend>{backend, memory.scratch()}, c, x.q, x.k, x.v, output<D>(), grid);
-    }
+    if constexpr (Composition::observer_type::returns_logsumexp) outputs.logsumexp = logsumexps();
+    attend(context<Backend>{backend, memory.scratch()}, c, x.q, x.k, x.v, output<D>(), grid, outputs);
   }
 };
 

@@ -53,9 +53,9 @@ class effective_mask {
       return visible<T>(composition_->mask(), c, q, k);
     } else {
       mask_type m = static_cast<mask_type>(q == q);
-      if constexpr (by_map) m = static_cast<mask_type>(m & c.map->visible(c, q, k));
-      if constexpr (by_normalizer) m = static_cast<mask_type>(m & composition_->normalizer().visible(c, q, k));
-      if constexpr (by_slot) m = static_cast<mask_type>(m & visible<T>(composition_->mask(), c, q, k));
+      if constexpr (by_map) m = static_cast<mask_type>(m && c.map->visible(c, q, k));
+      if constexpr (by_normalizer) m = static_cast<mask_type>(m && composition_->normalizer().visible(c, q, k));
+      if constexpr (by_slot) m = static_cast<mask_type>(m && visible<T>(composition_->mask(), c, q, k));
       return m;
     }
   }

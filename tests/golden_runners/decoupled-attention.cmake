@@ -1,0 +1,28 @@
+# golden_config.hpp of the system "decoupled-attention": the sizes, and the numbers that the sentences of its cases name.
+include("${CMAKE_CURRENT_LIST_DIR}/support/json.cmake")
+
+# "... 1.25 for instance queries, -0.75 for prompt queries": both numbers, 0 where a case is missing.
+function(heddle_decoupled_numbers out json case)
+  golden_json_or(sentence "${json}" "cases;${case}" "")
+  set(number "-?[0-9]+[.]?[0-9]*")
+  set(numbers "{0.0F, 0.0F}")
+  if(sentence MATCHES "(${number}) for instance queries, (${number}) for prompt queries")
+    set(numbers "{float(${CMAKE_MATCH_1}), float(${CMAKE_MATCH_2})}")
+  endif()
+  set(${out} "${numbers}" PARENT_SCOPE)
+endfunction()
+
+function(heddle_golden_config_decoupled_attention json out)
+  set(body "#include <array>\n#include <cstddef>\n\nnamespace heddle::golden {\n")
+  foreach(key dim heads batch instances prompts)
+    golden_json_text(text "${json}" ${key})
+    string(APPEND body "inline constexpr std::size_t ${key} = ${text};\n")
+  endforeach()
+  foreach(case odds const)
+    heddle_decoupled_numbers(numbers "${json}" ${case})
+    string(APPEND body "inline constexpr std::array<float, 2> ${case}_of_queries${numbers};\n")
+  endforeach()
+  string(APPEND body "}  // namespace heddle::golden\n")
+  golden_header(header "${body}" "")
+  set(${out} "${header}" PARENT_SCOPE)
+endfunction()
