@@ -1,10 +1,11 @@
 /// @file
-/// `convolve`: dense, pointwise and depthwise two-dimensional convolutions of maps in token order.
+/// `convolve`: dense and pointwise convolutions of maps, depthwise ones of maps and volumes, all in token order.
 #pragma once
 
 #include <cstddef>
 #include <span>
 
+#include "convolution_window.hpp"
 #include "gemm.hpp"
 
 namespace heddle::inline v0 {
@@ -16,38 +17,7 @@ struct convolve {};
 struct depthwise {};
 }  // namespace op
 
-/// A map whose channel count is known at run time: `[batch, height, width, channels]`, row-major.
-template <class T>
-using map_view = view<T, dynamic_extents<4>>;
-
-/// Size, stride and zero padding of a convolution's window.
-struct convolution_window {
-  std::size_t height = 1;
-  std::size_t width = 1;
-  std::size_t stride = 1;
-  std::size_t top = 0;      ///< rows of zeros above the map
-  std::size_t left = 0;     ///< columns of zeros left of it
-  std::size_t bottom = 0;
-  std::size_t right = 0;
-
-  /// Output rows for `n` input rows. @throws shape_error if the window does not fit into the padded map
-  constexpr std::size_t output_height(std::size_t n) const { return output(n + top + bottom, height); }
-  /// Output columns for `n` input columns. @throws shape_error if the window does not fit into the padded map
-  constexpr std::size_t output_width(std::size_t n) const { return output(n + left + right, width); }
-
-  /// Same padding on all sides.
-  static constexpr convolution_window square(std::size_t size, std::size_t stride, std::size_t padding) {
-    return {size, size, stride, padding, padding, padding, padding};
-  }
-
- private:
-  constexpr std::size_t output(std::size_t padded, std::size_t size) const {
-    if (padded < size) detail::raise_shape("convolve: x", "padded rows or columns at least", size, padded);
-    return (padded - size) / stride + 1;
-  }
-};
-
-/// Brings a depthwise weight, given as `[channels, window elements]` (the official `(C, 1, kh, kw)`), and an optional bias
+/// Brings a depthwise weight, given as `[channels, window elements]` (the official `(C, 1, kh, kw)` or `(C, 1, kt, kh, kw)`), and an optional bias
 /// into the layout of `Backend`: `outputs` is the number of channels, `inputs` that of window elements.
 /// @throws shape_error if the bias has another length
 template <class Backend>
@@ -91,17 +61,34 @@ constexpr std::size_t convolve_bytes(const Backend& backend, const dynamic_exten
   return kernel<op::convolve, Backend>::bytes(backend, x, window);
 }
 
-/// Depthwise convolution: every channel with its own window; `y = activation(conv(x) + bias)`. No scratch. `y` must not
-/// overlap `x`. @throws shape_error, weight_error before any work
+/// Depthwise convolution of a volume: every channel with its own window;
+/// `y[b, t, i, j, c] = residual + activation(bias[c] + sum_{u, v, w} weight[c, u, v, w] x[b, st t + u - pt, si i + v - pi, sj j + w - pj, c])`.
+///
+/// Taps outside the volume are zero. `residual` is `[positions of y, channels]`, none if default-made, and may be the rows
+/// of `y`. No scratch. `y` must not overlap `x`. @throws shape_error, weight_error before any work
+template <class Backend, class Activation = identity>
+void convolve_depthwise(context<Backend> ctx, volume_view<const float> x, const dense_weight& weight, const volume_window& window,
+                        volume_view<float> y, Activation activation = {}, matrix_view<const float> residual = {}) {
+  constexpr const char* axes[] = {"images", "frames", "rows", "columns", "channels"};
+  const dynamic_extents<5> expected = window.output_extents(x.extents());
+  for (std::size_t r = 0; r < 5; ++r) require_extent("convolve_depthwise: y", axes[r], expected.extent(r), y.extent(r));
+  require_extent("convolve_depthwise: window", "elements", weight.inputs, window.size());
+  require_extent("convolve_depthwise: x", "channels", weight.outputs, x.extent(4));
+  if (residual.data_handle() != nullptr) {
+    require_extent("convolve_depthwise: residual", "positions", y.extent(0) * y.extent(1) * y.extent(2) * y.extent(3), residual.extent(0));
+    require_extent("convolve_depthwise: residual", "channels", y.extent(4), residual.extent(1));
+  }
+  detail::require_prepared<kernel<op::depthwise, Backend>>(weight);
+  kernel<op::depthwise, Backend>::run(ctx, x, weight, window, y, activation, residual);
+}
+
+/// The same for a map.
 template <class Backend, class Activation = identity>
 void convolve_depthwise(context<Backend> ctx, map_view<const float> x, const dense_weight& weight, const convolution_window& window,
-                        map_view<float> y, Activation activation = {}) {
-  detail::check_convolve(x, y, window, {});
-  require_extent("convolve_depthwise: window", "elements", weight.inputs, window.height * window.width);
-  require_extent("convolve_depthwise: x", "channels", weight.outputs, x.extent(3));
-  require_extent("convolve_depthwise: y", "channels", weight.outputs, y.extent(3));
-  detail::require_prepared<kernel<op::depthwise, Backend>>(weight);
-  kernel<op::depthwise, Backend>::run(ctx, x, weight, window, y, activation);
+                        map_view<float> y, Activation activation = {}, matrix_view<const float> residual = {}) {
+  const auto as_frames = [](const auto& map) { return dynamic_extents<5>(map.extent(0), 1, map.extent(1), map.extent(2), map.extent(3)); };
+  convolve_depthwise(ctx, volume_view<const float>(x.data_handle(), as_frames(x)), weight, volume_window::of(window),
+                     volume_view<float>(y.data_handle(), as_frames(y)), activation, residual);
 }
 
 }  // namespace heddle::inline v0

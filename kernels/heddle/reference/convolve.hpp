@@ -11,17 +11,13 @@ namespace heddle::inline v0 {
 
 namespace detail {
 
-/// Calls `f(tap, row, column)` for every tap of the window of output (`i`, `j`) that lies inside the map.
+/// Calls `f(tap, element)` for every tap `[0, axis.size)` of output `i` whose element lies among the `n` of the axis.
 template <class F>
-void for_each_tap(const map_view<const float>& x, const convolution_window& window, std::size_t i, std::size_t j, F&& f) {
-  for (std::size_t ky = 0; ky < window.height; ++ky)
-    for (std::size_t kx = 0; kx < window.width; ++kx) {
-      const std::size_t row = i * window.stride + ky;
-      const std::size_t column = j * window.stride + kx;
-      if (row < window.top || row - window.top >= x.extent(1)) continue;
-      if (column < window.left || column - window.left >= x.extent(2)) continue;
-      f(ky * window.width + kx, row - window.top, column - window.left);
-    }
+void for_each_tap(const window_axis& axis, std::size_t n, std::size_t i, F&& f) {
+  for (std::size_t tap = 0; tap < axis.size; ++tap) {
+    const std::size_t at = i * axis.stride + tap;
+    if (at >= axis.before && at - axis.before < n) f(tap, at - axis.before);
+  }
 }
 
 }  // namespace detail
@@ -40,9 +36,11 @@ struct kernel<op::convolve, reference> {
         for (std::size_t j = 0; j < y.extent(2); ++j, ++position)
           for (std::size_t n = 0; n < weight.outputs; ++n) {
             double sum = weight.bias == nullptr ? 0.0 : static_cast<double>(weight.bias[n]);
-            detail::for_each_tap(x, window, i, j, [&](std::size_t tap, std::size_t row, std::size_t column) {
-              const float* const w = weight.data + n * weight.inputs + tap * channels;
-              for (std::size_t c = 0; c < channels; ++c) sum += static_cast<double>(x(b, row, column, c)) * static_cast<double>(w[c]);
+            detail::for_each_tap(window.rows(), x.extent(1), i, [&](std::size_t ky, std::size_t row) {
+              detail::for_each_tap(window.columns(), x.extent(2), j, [&](std::size_t kx, std::size_t column) {
+                const float* const w = weight.data + n * weight.inputs + (ky * window.width + kx) * channels;
+                for (std::size_t c = 0; c < channels; ++c) sum += static_cast<double>(x(b, row, column, c)) * static_cast<double>(w[c]);
+              });
             });
             const double base = residual.data_handle() == nullptr ? 0.0 : static_cast<double>(residual(position, n));
             y(b, i, j, n) = static_cast<float>(base + activation(sum));
@@ -59,18 +57,32 @@ struct kernel<op::depthwise, reference> {
   }
 
   template <class Activation>
-  static void run(context<reference>, const map_view<const float>& x, const dense_weight& weight, const convolution_window& window,
-                  const map_view<float>& y, Activation activation) {
+  static void run(context<reference>, const volume_view<const float>& x, const dense_weight& weight, const volume_window& window,
+                  const volume_view<float>& y, Activation activation, matrix_view<const float> residual) {
+    std::size_t position = 0;
     for (std::size_t b = 0; b < y.extent(0); ++b)
-      for (std::size_t i = 0; i < y.extent(1); ++i)
-        for (std::size_t j = 0; j < y.extent(2); ++j)
-          for (std::size_t c = 0; c < y.extent(3); ++c) {
-            double sum = weight.bias == nullptr ? 0.0 : static_cast<double>(weight.bias[c]);
-            detail::for_each_tap(x, window, i, j, [&](std::size_t tap, std::size_t row, std::size_t column) {
-              sum += static_cast<double>(x(b, row, column, c)) * static_cast<double>(weight.data[c * weight.inputs + tap]);
-            });
-            y(b, i, j, c) = static_cast<float>(activation(sum));
-          }
+      for (std::size_t t = 0; t < y.extent(1); ++t)
+        for (std::size_t i = 0; i < y.extent(2); ++i)
+          for (std::size_t j = 0; j < y.extent(3); ++j, ++position)
+            for (std::size_t c = 0; c < y.extent(4); ++c) {
+              const double base = residual.data_handle() == nullptr ? 0.0 : static_cast<double>(residual(position, c));
+              y(b, t, i, j, c) = static_cast<float>(base + activation(one_sum(x, weight, window, b, t, i, j, c)));
+            }
+  }
+
+ private:
+  static double one_sum(const volume_view<const float>& x, const dense_weight& weight, const volume_window& window, std::size_t b, std::size_t t,
+                        std::size_t i, std::size_t j, std::size_t c) {
+    double sum = weight.bias == nullptr ? 0.0 : static_cast<double>(weight.bias[c]);
+    detail::for_each_tap(window.frames, x.extent(1), t, [&](std::size_t kt, std::size_t frame) {
+      detail::for_each_tap(window.rows, x.extent(2), i, [&](std::size_t ky, std::size_t row) {
+        detail::for_each_tap(window.columns, x.extent(3), j, [&](std::size_t kx, std::size_t column) {
+          const std::size_t tap = (kt * window.rows.size + ky) * window.columns.size + kx;
+          sum += static_cast<double>(x(b, frame, row, column, c)) * static_cast<double>(weight.data[c * weight.inputs + tap]);
+        });
+      });
+    });
+    return sum;
   }
 };
 
