@@ -18,7 +18,7 @@ struct gaussian_distance {
   }
 };
 
-struct soft_cap {
+struct hard_cap {
   using policy_category = score_mod_tag;
   float cap;
   float operator()(float score, std::size_t, std::size_t, std::size_t) const noexcept { return score < cap ? score : cap; }
@@ -53,15 +53,15 @@ TEST_CASE("policies are found in any order and keep their values") {
 }
 
 TEST_CASE("score modifiers keep their order") {
-  const attention a{soft_cap{1.0F}, causal<>{}, gaussian_distance{0.5F}};
+  const attention a{hard_cap{1.0F}, causal<>{}, gaussian_distance{0.5F}};
   STATIC_REQUIRE(decltype(a)::modifiers == 2);
   CHECK(a.modifier<0>().cap == 1.0F);
   CHECK(a.modifier<1>().inverse_two_sigma_squared == 0.5F);
 }
 
 TEST_CASE("empty policies do not write over the values of others") {
-  struct capped : soft_cap {
-    constexpr capped() : soft_cap{3.0F} {}
+  struct capped : hard_cap {
+    constexpr capped() : hard_cap{3.0F} {}
   };
   const attention<causal<>, capped, softmax, block<8>> made;
   CHECK(made.modifier<0>().cap == 3.0F);

@@ -38,7 +38,7 @@ struct lifted_slope {
 };
 
 /// Turns -inf into a finite number: padding must be hidden after it, not before.
-struct soft_cap {
+struct hard_cap {
   using policy_category = score_mod_tag;
   template <class T>
   T operator()(T score, std::size_t, T, T) const noexcept {
@@ -120,7 +120,7 @@ void with_every_score(const Mask& mask) {
   SECTION("a bias, a cap and another bias") {
     const auto other = test::normal_vector(7 * 5 * 3, 52);
     cross(mask, [&](const float* t, std::size_t heads, auto run) {
-      run(bias{t, heads}, soft_cap{}, resized_position_bias<4, 3>{other.data(), heads});
+      run(bias{t, heads}, hard_cap{}, resized_position_bias<4, 3>{other.data(), heads});
     });
   }
 }

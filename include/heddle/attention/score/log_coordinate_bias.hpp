@@ -8,6 +8,7 @@
 #include "../../core/math.hpp"
 #include "../category.hpp"
 #include "../token_grid.hpp"
+#include "coordinate_network.hpp"
 
 namespace heddle::inline v0 {
 
@@ -47,7 +48,7 @@ struct log_coordinate_bias {
 
  private:
   HEDDLE_HOST_DEVICE static float coordinate(std::size_t offset, std::size_t side) noexcept {
-    const float distance = static_cast<float>(offset) - static_cast<float>(side - 1);
+    const float distance = detail::signed_offset(offset, side);
     const float size = math::log(1.0F + math::abs(distance));
     return distance < 0.0F ? -size : size;
   }
@@ -55,12 +56,7 @@ struct log_coordinate_bias {
   /// `f(j, value)` for the hidden units that are not zero.
   template <class F>
   HEDDLE_HOST_DEVICE void each_hidden(window_extents w, std::size_t dy, std::size_t dx, F&& f) const noexcept {
-    const float y = coordinate(dy, w.height);
-    const float x = coordinate(dx, w.width);
-    for (std::size_t j = 0; j < hidden; ++j) {
-      const float value = weight1[2 * j] * y + weight1[2 * j + 1] * x + bias1[j];
-      if (!(value <= 0.0F)) f(j, value);
-    }
+    detail::each_hidden(hidden, weight1, bias1, coordinate(dy, w.height), coordinate(dx, w.width), f);
   }
 };
 
