@@ -111,7 +111,7 @@ struct convolution {
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y, matrix_view<const float> residual = {}) const {
     if constexpr (Options.depthwise) {
-      convolve_depthwise(ctx, x, prepared, window(x.extent(1), x.extent(2)), y, Activation{});
+      convolve_depthwise(ctx, x, prepared, window(x.extent(1), x.extent(2)), y, Activation{}, residual);
     } else if constexpr (is_pointwise) {
       gemm(ctx, as_rows(x), prepared, as_rows(y), Activation{}, residual);
     } else {

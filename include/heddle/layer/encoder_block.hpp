@@ -90,7 +90,7 @@ struct encoder_block {
   static constexpr bool runs_by_group(const map_extents& x) {
     if (parameters<encoder_block> * sizeof(float) > fused_limit) return false;
     const auto map = index_map(x);
-    return map.groups() * x.extent(0) >= 8 && map.group_size() * channels * 6 * sizeof(float) <= fused_limit;
+    return map.groups() * Attention::clips(x) >= 8 && map.group_size() * channels * 6 * sizeof(float) <= fused_limit;
   }
   template <class Backend>
   static constexpr std::size_t group_bytes(const Backend& backend, const map_extents& x) {
@@ -105,8 +105,8 @@ struct encoder_block {
   void forward_by_group(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
     const auto plan = plan_attention(attn.composition, Attention::grid_of(x.extents()), Attention::heads, ctx.scratch);
     const std::size_t groups = plan.map().groups();
-    const std::size_t image_elements = x.extent(1) * x.extent(2) * channels;
-    ctx.for_each(groups * x.extent(0), group_bytes(ctx.backend.as_serial(), x.extents()), [&](auto worker, std::size_t index) {
+    const std::size_t image_elements = Attention::grid_of(x.extents()).size() * channels;
+    ctx.for_each(groups * Attention::clips(x.extents()), group_bytes(ctx.backend.as_serial(), x.extents()), [&](auto worker, std::size_t index) {
       const std::size_t image = index / groups;
       const std::size_t group = index % groups;
       const std::size_t rows = plan.map().group_size();

@@ -15,6 +15,7 @@ struct self_attention_options {
   bool qkv_bias = true;
   bool projection_bias = true;
   qkv_order order = qkv_order::qkv_heads;   ///< order of the rows of the fused projection in the file
+  std::size_t clip = 1;   ///< frames that attend together: so many images of the map that follow each other
 };
 
 /// Carries `self_attention_options` in a policy list.
@@ -152,16 +153,19 @@ struct self_attention {
 
   static constexpr map_extents output_extents(const map_extents& x) {
     require_extent("self_attention: x", "channels", C, x.extent(3));
+    require_extent("self_attention: x", "images, whole clips of frames,", clips(x) * options.clip, x.extent(0));
     return x;
   }
   static constexpr token_grid grid_of(const map_extents& x) noexcept {
-    return token_grid{.frames = 1, .height = x.extent(1), .width = x.extent(2)};
+    return token_grid{.frames = options.clip, .height = x.extent(1), .width = x.extent(2)};
   }
+  /// Independent problems: images, or clips of them.
+  static constexpr std::size_t clips(const map_extents& x) noexcept { return x.extent(0) / options.clip; }
   /// Projections, and two products of `group_size` keys for every token.
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     const auto map = composition_type{}.partition().map(grid_of(x));
     const std::uint64_t pairs = std::uint64_t{map.groups()} * map.group_size() * map.group_size();
-    return std::uint64_t{detail::row_count(x)} * 4 * C * C + 2 * pairs * C * x.extent(0);
+    return std::uint64_t{detail::row_count(x)} * 4 * C * C + 2 * pairs * C * clips(x);
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
@@ -186,13 +190,13 @@ struct self_attention {
   void forward_projected(context<Backend> ctx, const map_extents& e, matrix_view<const float> x, matrix_view<float> y,
                          bool accumulate) const {
     const std::size_t rows = detail::row_count(e);
-    const std::size_t tokens = e.extent(1) * e.extent(2);
+    const std::size_t tokens = grid_of(e).size();
     const auto plan = plan_attention(composition, grid_of(e), Heads, ctx.scratch);
     const auto projection = make_matrix(ctx.scratch.template take<float>(rows * 3 * C), rows, 3 * C);
     const auto merged = make_matrix(ctx.scratch.template take<float>(rows * C), rows, C);
     qkv.forward_rows(ctx, x, projection);
-    const auto views = qkv_views<head_dim>(projection.data_handle(), e.extent(0), tokens, Heads, options.order);
-    attend(ctx, plan, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), e.extent(0), tokens, Heads));
+    const auto views = qkv_views<head_dim>(projection.data_handle(), clips(e), tokens, Heads, options.order);
+    attend(ctx, plan, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), clips(e), tokens, Heads));
     if (accumulate) {
       proj.accumulate_rows(ctx, merged, y);
     } else {
