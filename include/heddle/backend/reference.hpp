@@ -5,7 +5,9 @@
 #include <heddle/reference/attend.hpp>
 #include <heddle/reference/convolve.hpp>
 #include <heddle/reference/gemm.hpp>
+#include <heddle/reference/gemm_bf16.hpp>
 #include <heddle/reference/map.hpp>
+#include <heddle/reference/merge.hpp>
 #include <heddle/reference/normalize.hpp>
 #include <heddle/reference/pad.hpp>
 #include <heddle/reference/pixel_shuffle.hpp>

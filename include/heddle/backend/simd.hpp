@@ -6,7 +6,9 @@
 #include <heddle/simd/convolve.hpp>
 #include <heddle/simd/depthwise.hpp>
 #include <heddle/simd/gemm.hpp>
+#include <heddle/simd/gemm_bf16.hpp>
 #include <heddle/simd/map.hpp>
+#include <heddle/simd/merge.hpp>
 #include <heddle/simd/normalize.hpp>
 #include <heddle/simd/pad.hpp>
 #include <heddle/simd/pixel_shuffle.hpp>

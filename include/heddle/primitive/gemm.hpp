@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 
 #include "../core/context.hpp"
+#include "../core/dtype.hpp"
 #include "activation.hpp"
 
 namespace heddle::inline v0 {
@@ -14,6 +16,8 @@ namespace heddle::inline v0 {
 namespace op {
 /// Tag of `heddle::gemm`.
 struct gemm {};
+/// Tag of `heddle::gemm` with weights of bfloat16.
+struct gemm_bf16 {};
 }  // namespace op
 
 /// A weight matrix `[outputs, inputs]` and its bias in the form that one backend's `gemm` reads. Made once, at load, by
@@ -105,6 +109,68 @@ dense_weight scale_inputs(const Backend&, const dense_weight& weight, std::span<
   require_extent("scale_inputs: scale", "inputs", weight.inputs, scale.size());
   detail::require_prepared<implementation>(weight);
   return implementation::scale_inputs(weight, scale, storage);
+}
+
+/// A weight matrix `[outputs, inputs]` rounded to bfloat16, and its bias in float, in the form that `gemm` reads: half the
+/// memory of a `dense_weight`, and products of 16 bits where the processor has them. Made once, at load, by
+/// `prepare_bf16`; copies share the memory.
+struct bf16_weight {
+  std::size_t outputs = 0;
+  std::size_t inputs = 0;
+  const std::uint32_t* data = nullptr;   ///< pairs of elements in the kernel's own layout
+  const float* bias = nullptr;           ///< padded as the kernel needs; zeros where there is none
+  bool biased = false;                   ///< there is a bias
+  std::uint32_t format = 0;              ///< identifies the layout; 0: not prepared
+  std::shared_ptr<const void> owner{};   ///< keeps `data` and `bias` alive
+};
+
+namespace detail {
+template <class T>
+inline constexpr bool gemm_bf16_rows = std::is_same_v<T, float> || std::is_same_v<T, bfloat16>;
+}
+
+/// Rounds a weight matrix `[outputs, inputs]` of float, bfloat16 or half to bfloat16 and brings it into the layout of
+/// `Backend`. Allocates; call it at load. @throws shape_error if the bias (empty: none) has another length than `outputs`.
+template <class Backend, class T>
+bf16_weight prepare_bf16(const Backend&, matrix_view<T> weight, std::span<const float> bias = {}) {
+  static_assert(std::is_convertible_v<T, float>, "heddle::prepare_bf16: weights are float, bfloat16 or half");
+  if (!bias.empty()) require_extent("bias", "outputs", weight.extent(0), bias.size());
+  return kernel<op::gemm_bf16, Backend>::prepare(weight, bias);
+}
+
+/// Scratch of `gemm` with a `bf16_weight`: rows of inputs are brought into the layout of the products.
+template <class Backend>
+constexpr std::size_t gemm_bytes(const Backend& backend, const bf16_weight& weight, std::size_t rows) {
+  return for_each_bytes(backend, kernel<op::gemm_bf16, Backend>::worker_bytes(weight.inputs, rows));
+}
+
+/// `y[r, n] = residual[r, n] + activation(sum_k x[r, k] * weight[n, k] + bias[n])` with `x` and `weight` rounded to bfloat16;
+/// sums, bias, activation and residual are float, the result is rounded to the type of `y`.
+///
+/// @param x         `[rows, inputs]` of float or bfloat16
+/// @param weight    prepared for this backend
+/// @param y         `[rows, outputs]` of float or bfloat16
+/// @param residual  `[rows, outputs]` of the type of `y`; may be `y` itself; a default-made view means none
+/// Denormal numbers may be taken for zeros. `ctx.scratch` must have `gemm_bytes`.
+/// @throws shape_error, weight_error, workspace_error before any work
+template <class Backend, class X, class Y, class Activation = identity>
+void gemm(context<Backend> ctx, matrix_view<X> x, const bf16_weight& weight, matrix_view<Y> y, Activation activation = {},
+          std::type_identity_t<matrix_view<const Y>> residual = {}) {
+  static_assert(detail::gemm_bf16_rows<std::remove_const_t<X>> && detail::gemm_bf16_rows<Y>,
+                "heddle::gemm: with weights of bfloat16, rows are float or bfloat16");
+  using implementation = kernel<op::gemm_bf16, Backend>;
+  require_extent("gemm: x", "inputs", weight.inputs, x.extent(1));
+  require_extent("gemm: y", "rows", x.extent(0), y.extent(0));
+  require_extent("gemm: y", "outputs", weight.outputs, y.extent(1));
+  if (residual.data_handle() != nullptr) {
+    require_extent("gemm: residual", "rows", x.extent(0), residual.extent(0));
+    require_extent("gemm: residual", "outputs", weight.outputs, residual.extent(1));
+  }
+  if (weight.format != implementation::format)
+    detail::raise<weight_error>("weights: not prepared for the backend that runs them; call heddle::prepare_bf16 with it");
+  const std::size_t bytes = gemm_bytes(ctx.backend, weight, x.extent(0));
+  if (bytes > ctx.scratch.remaining()) arena::too_small(bytes, ctx.scratch.remaining());
+  implementation::run(ctx, matrix_view<const std::remove_const_t<X>>(x), weight, y, activation, residual);
 }
 
 }  // namespace heddle::inline v0

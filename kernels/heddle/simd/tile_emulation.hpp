@@ -35,6 +35,10 @@ class emulated_tiles {
     for (std::size_t r = 0; r < tile_rows; ++r) std::memcpy(tile_[T][r], static_cast<const char*>(p) + r * pitch, sizeof tile_[T][r]);
   }
   template <int T>
+  void load_once(const void* p, std::size_t pitch) noexcept {
+    load<T>(p, pitch);
+  }
+  template <int T>
   void store(void* p, std::size_t pitch) const noexcept {
     for (std::size_t r = 0; r < tile_rows; ++r) std::memcpy(static_cast<char*>(p) + r * pitch, tile_[T][r], sizeof tile_[T][r]);
   }
