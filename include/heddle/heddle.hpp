@@ -63,6 +63,7 @@
 #include "attention/score/ask.hpp"
 #include "attention/score/box_geometry.hpp"
 #include "attention/score/continuous_position_bias.hpp"
+#include "attention/score/coordinate_network.hpp"
 #include "attention/score/cosine.hpp"
 #include "attention/score/key_bias.hpp"
 #include "attention/score/log_coordinate_bias.hpp"

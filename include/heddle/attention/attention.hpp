@@ -54,6 +54,7 @@
 #include "score/alibi.hpp"
 #include "score/box_geometry.hpp"
 #include "score/continuous_position_bias.hpp"
+#include "score/coordinate_network.hpp"
 #include "score/cosine.hpp"
 #include "score/key_bias.hpp"
 #include "score/log_coordinate_bias.hpp"
