@@ -31,6 +31,7 @@ std::string case_source(const parsed_case& c) {
                      std::to_string(c.width) + "}, .keys = " + std::to_string(c.keys) + ", .where = bench::operands::" +
                      (c.projection ? "projection" : "heads") + "};\n";
   if (c.uses("bias")) text += "  static const std::vector<float> table = bench::offset_table(" + partition + ", shape);\n";
+  if (c.uses("cosine")) text += "  static const std::vector<float> scales(heads, 2.3025851F);   // ln 10\n";
   return text + "  const auto composition = " + composition(c) + ";\n  bench::add_attention_of<" + type_of(c.dtype) + ", " +
          std::to_string(c.dim) + ">(\"case\", \"\", \"" + c.text + "\", composition, shape, " + std::to_string(c.threads) +
          ");\n  return true;\n}();\n\n}  // namespace\n";

@@ -4,7 +4,7 @@ namespace heddle::bench {
 
 namespace {
 
-// `table` and `heads` are variables of the generated source (case_source.cpp).
+// `table`, `scales` and `heads` are variables of the generated source (case_source.cpp).
 constexpr policy_entry policies[] = {
     {"global", slot::partition, "global", 0, 0, "", "", "global", ""},
     {"window", slot::partition, "window<N>", 1, 3, "", "", "window@", ""},
@@ -17,15 +17,21 @@ constexpr policy_entry policies[] = {
     {"spatial", slot::partition, "spatial", 0, 0, "", "", "spatial", ""},
     {"temporal", slot::partition, "temporal", 0, 0, "", "", "temporal", ""},
     {"dilated", slot::partition, "dilated<N>", 1, 2, "", "", "dilated@", ""},
+    {"neighborhood", slot::partition, "neighborhood<N>", 1, 3, "", "", "neighborhood@", ""},
     {"full", slot::mask, "full", 0, 0, "", "", "full", ""},
     {"causal", slot::mask, "causal", 0, 1, "top_left bottom_right", "alignment::", "causal@", ""},
-    {"sliding", slot::mask, "sliding<W>", 1, 2, "past both_sides", "band::", "sliding@", ""},
+    {"sliding", slot::mask, "sliding<W>", 1, 2, "past both_sides", "band_side::", "sliding@", ""},
     {"prefix", slot::mask, "prefix<N>", 1, 1, "", "", "prefix@", ""},
+    {"mixed", slot::mask, "mixed<TEMPLATE,SEARCH>", 2, 2, "", "", "mixed<segments@, sees<0>, sees<0, 1>>", ""},
     {"same_region", slot::mask, "same_region", 0, 0, "", "", "same_region", ""},
+    {"scaled_dot", slot::score, "scaled_dot", 0, 0, "", "", "scaled_dot", ""},
+    {"cosine", slot::score, "cosine", 0, 0, "", "", "cosine", "scales.data(), heads"},
     {"bias", slot::modifier, "bias", 0, 0, "", "", "relative_position_bias<>", "table.data(), heads"},
+    {"alibi", slot::modifier, "alibi", 0, 0, "", "", "alibi<heads>", ""},
+    {"soft_cap", slot::modifier, "soft_cap", 0, 0, "", "", "soft_cap", ""},
     {"softmax", slot::normalizer, "softmax", 0, 0, "", "", "softmax", ""},
     {"softmax_one", slot::normalizer, "softmax_one", 0, 0, "", "", "softmax_one", ""},
-    {"sigmoid", slot::normalizer, "sigmoid", 0, 0, "", "", "sigmoid", ""},
+    {"sigmoid_weights", slot::normalizer, "sigmoid_weights", 0, 0, "", "", "sigmoid_weights", ""},
     {"top_k", slot::normalizer, "top_k<K>", 1, 1, "", "", "top_k@", ""},
     {"linear_scores", slot::normalizer, "linear_scores", 0, 0, "", "", "linear_scores", ""},
     {"rotary", slot::position, "rotary", 0, 1, "interleaved halves", "rotary_pairs::", "rotary@", ""},

@@ -93,4 +93,9 @@ TEST_CASE("the source names the composition as a user would") {
   CHECK(contains(cross, "attention{grouped<4, cross_source>{}}"));
   CHECK(contains(cross, "operands::heads"));
   CHECK(contains(case_source(parse_case("heads=2,dim=8,tokens=16")), "attention<>{}"));
+  const std::string swin2 = case_source(parse_case("window<8>,cosine,bias,heads=4,dim=32,map=56x56"));
+  CHECK(contains(swin2, "attention{window<8>{}, cosine{scales.data(), heads}, relative_position_bias<>{table.data(), heads}}"));
+  CHECK(contains(swin2, "scales(heads,"));
+  const std::string tracker = case_source(parse_case("mixed<128,324>,alibi,heads=12,dim=64,tokens=452"));
+  CHECK(contains(tracker, "attention{mixed<segments<128, 324>, sees<0>, sees<0, 1>>{}, alibi<heads>{}}"));
 }
