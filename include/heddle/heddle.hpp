@@ -113,6 +113,7 @@
 #include "primitive/attend.hpp"
 #include "primitive/attend_arguments.hpp"
 #include "primitive/attend_checks.hpp"
+#include "primitive/attend_instantiation.hpp"
 #include "primitive/convolution_window.hpp"
 #include "primitive/convolve.hpp"
 #include "primitive/gemm.hpp"
