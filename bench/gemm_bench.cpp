@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "bench/support/products.hpp"
 #include "bench/support/subject.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/random.hpp"
@@ -27,6 +28,7 @@
 namespace {
 
 using namespace heddle;
+using bench::product;
 using bench::subject;
 
 #if defined(_OPENMP)
@@ -34,13 +36,6 @@ simd_on<openmp> bench_backend(std::size_t threads) { return {openmp(threads)}; }
 #else
 simd bench_backend(std::size_t) { return {}; }
 #endif
-
-struct product {
-  std::size_t rows, outputs, inputs;
-  std::string text() const { return std::to_string(rows) + 'x' + std::to_string(outputs) + 'x' + std::to_string(inputs); }
-  double flop() const { return 2.0 * static_cast<double>(rows) * static_cast<double>(outputs) * static_cast<double>(inputs); }
-  double bytes() const { return 4.0 * static_cast<double>(rows * inputs + outputs * inputs + rows * outputs); }
-};
 
 /// Operands of a product and its result by definition.
 struct operands {
@@ -76,7 +71,7 @@ struct prepared_product {
 
 template <class Run, class Error>
 std::unique_ptr<subject> make_subject(const product& p, Run run, Error error) {
-  return std::make_unique<bench::simple_subject>(run, [=] { run(); return error(); }, p.flop(), p.bytes());
+  return std::make_unique<bench::simple_subject>(run, [=] { run(); return error(); }, p.flop(), p.bytes(sizeof(float)));
 }
 
 template <class Activation>
@@ -133,18 +128,13 @@ void add_simd(const char* variant, const product& p, bool adds, const std::strin
 }
 
 [[maybe_unused]] const bool registered = [] {
-  const product maxsr[] = {{64, 144, 48}, {144, 144, 48}, {4096, 144, 48}, {64, 48, 48}, {4096, 48, 48}, {4096, 192, 48}, {4096, 48, 192}};
-  const product others[] = {{128, 128, 128},  {256, 256, 256},  {512, 512, 512},  {1024, 1024, 1024}, {196, 2304, 768}, {196, 768, 3072},
-                            {196, 3072, 768}, {196, 768, 768},  {320, 768, 768},  {3136, 96, 96},     {3136, 288, 96},  {65536, 40, 40},
-                            {65536, 160, 40}, {32, 384, 384},   {32, 1536, 384},  {128, 384, 384},    {1, 4096, 4096},  {49, 49, 32},
-                            {196, 196, 64},   {196, 64, 196},   {64, 64, 16}};
-  for (const product& p : others) add_simd<identity>("plain", p, false, "gemm" + p.text());
-  for (const product& p : maxsr) {
+  for (const product& p : bench::transformer_products) add_simd<identity>("plain", p, false, p.key());
+  for (const product& p : bench::maxsr_products) {
     add_simd<identity>("plain", p, false);
     add_simd<gelu>("gelu", p, false);
     add_simd<identity>("residual", p, true);
   }
-  for (const product& p : {maxsr[2], maxsr[6], others[1], others[7]}) {
+  for (const product& p : {product{4096, 144, 48}, {4096, 48, 192}, {256, 256, 256}, {196, 768, 768}}) {
 #if defined(HEDDLE_BENCH_EIGEN)
     add_product("plain", "eigen", "", p, [=](std::size_t) { return eigen_product(p); });
 #endif
