@@ -68,6 +68,8 @@ HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, 
   const std::size_t tiles = (rows + tallest - 1) / tallest;
   const std::size_t low = rows / tiles;
   const std::size_t higher_tiles = rows % tiles;   // this many have one row more
+  constexpr std::size_t nearest_cache_floats = 8 * 1024;
+  const bool streams = g.weight->inputs * width > nearest_cache_floats;   // else only the first tile waits for its panel
   std::size_t row = 0;
   for (std::size_t i = 0; i < tiles; ++i) {
     const std::size_t count = low + (i < higher_tiles ? 1 : 0);
@@ -76,7 +78,7 @@ HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, 
     float* const y = g.y + (first + row) * g.y_stride + place.first_output;
     const bool direct = in_place && tile.rows == count;
     gemm_tile t{g.weight->data + place.offset, g.weight->bias + place.first_output, g.segments.data(), g.segments.size(), first + start,
-                direct ? y : buffer, direct ? g.y_stride : width};
+                direct ? y : buffer, direct ? g.y_stride : width, streams || i == 0};
     tile.run(t);
     if (!direct)
       finish_tile<Isa>(buffer + (row - start) * width, width, count, columns, y, g.y_stride,
@@ -95,7 +97,7 @@ HEDDLE_ALWAYS_INLINE void gemm_narrow(const gemm_operands& g, std::size_t first,
   const dense_weight& w = *g.weight;
   for (std::size_t row = first; row < first + rows;) {
     const std::size_t count = first + rows - row >= height ? height : 1;
-    const gemm_tile t{w.data, w.bias, g.segments.data(), g.segments.size(), row, buffer, lanes};
+    const gemm_tile t{w.data, w.bias, g.segments.data(), g.segments.size(), row, buffer, lanes, false};
     if (count == height) {
       run_dot_rows<Isa, height>(t, w.inputs, w.outputs);
     } else {

@@ -19,6 +19,7 @@ struct gemm_tile {
   std::size_t row;
   float* out;
   std::size_t out_stride;
+  bool ahead;                       ///< fetch the panel ahead: it does not come from the first-level cache
 };
 using gemm_tile_function = void (*)(const gemm_tile&);
 
@@ -52,8 +53,33 @@ HEDDLE_ALWAYS_INLINE void prefetch([[maybe_unused]] const void* p) noexcept {
 #endif
 }
 
+/// Adds the products of inputs [x, end) to the sums; rows are `stride` floats apart.
+template <class Isa, bool Ahead, std::size_t Rows, std::size_t Vectors>
+HEDDLE_ALWAYS_INLINE const float* add_gemm_steps(vec<Isa> (&sum)[Rows][Vectors], const float* x, const float* end, std::size_t stride,
+                                                 const float* panel) noexcept {
+  using v = vec<Isa>;
+  HEDDLE_NO_UNROLL
+  for (; x != end; ++x, panel += Vectors * v::size) {
+    if constexpr (Ahead) {
+      HEDDLE_UNROLL
+      for (std::size_t j = 0; j < Vectors; ++j) prefetch(panel + (prefetch_distance * Vectors + j) * v::size);
+    }
+    v w[Vectors];
+    HEDDLE_UNROLL
+    for (std::size_t j = 0; j < Vectors; ++j) w[j] = v::load(panel + j * v::size);
+    HEDDLE_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i) {
+      const v a = v::broadcast(x + i * stride);
+      HEDDLE_UNROLL
+      for (std::size_t j = 0; j < Vectors; ++j) sum[i][j] = fma(a, w[j], sum[i][j]);
+    }
+  }
+  return panel;
+}
+
 /// A local array with constant loops: the one way of writing it that keeps the accumulators in registers with every
-/// compiler tried. Never inlined, so that nothing around it competes for registers.
+/// compiler tried. Never inlined, so that nothing around it competes for registers. What the end needs is copied: stores of
+/// vectors may overwrite anything, so that members would be read again after each.
 template <class Isa, std::size_t Rows, std::size_t Vectors>
 HEDDLE_NOINLINE void run_gemm_tile(const gemm_tile& t) {
   using v = vec<Isa>;
@@ -68,27 +94,16 @@ HEDDLE_NOINLINE void run_gemm_tile(const gemm_tile& t) {
   for (std::size_t s = 0; s < t.segment_count; ++s) {
     const row_segment& segment = t.segments[s];
     const std::size_t stride = segment.row_stride;
-    const float* x = segment.data + t.row * stride;
-    const float* const end = x + segment.length;
-    HEDDLE_NO_UNROLL
-    for (; x != end; ++x, panel += Vectors * v::size) {
-      HEDDLE_UNROLL
-      for (std::size_t j = 0; j < Vectors; ++j) prefetch(panel + (prefetch_distance * Vectors + j) * v::size);
-      v w[Vectors];
-      HEDDLE_UNROLL
-      for (std::size_t j = 0; j < Vectors; ++j) w[j] = v::load(panel + j * v::size);
-      HEDDLE_UNROLL
-      for (std::size_t i = 0; i < Rows; ++i) {
-        const v a = v::broadcast(x + i * stride);
-        HEDDLE_UNROLL
-        for (std::size_t j = 0; j < Vectors; ++j) sum[i][j] = fma(a, w[j], sum[i][j]);
-      }
-    }
+    const float* const x = segment.data + t.row * stride;
+    panel = t.ahead ? add_gemm_steps<Isa, true>(sum, x, x + segment.length, stride, panel)
+                    : add_gemm_steps<Isa, false>(sum, x, x + segment.length, stride, panel);
   }
+  float* const out = t.out;
+  const std::size_t out_stride = t.out_stride;
   HEDDLE_UNROLL
   for (std::size_t i = 0; i < Rows; ++i) {
     HEDDLE_UNROLL
-    for (std::size_t j = 0; j < Vectors; ++j) sum[i][j].store(t.out + i * t.out_stride + j * v::size);
+    for (std::size_t j = 0; j < Vectors; ++j) sum[i][j].store(out + i * out_stride + j * v::size);
   }
 }
 
