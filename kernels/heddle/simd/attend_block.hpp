@@ -137,6 +137,11 @@ class attend_block {
   /// The panels that the block sees, as runs of slots.
   void find_runs() {
     constexpr std::size_t step = Products::panel_step;
+    if (!functions && chunk_.clear()) {   // one run
+      for (std::size_t slot = 0; slot < chunk_.slots(); ++slot) t_.s.ask[slot] = 0;
+      t_.s.runs[run_count_++] = {0, chunk_.slots(), false};
+      return;
+    }
     for (std::size_t slot = 0; slot < chunk_.slots(); slot += step) {
       bool any = false;
       bool refine = functions;

@@ -37,12 +37,15 @@ class attend_chunk {
   std::size_t slots_ = 0;     ///< panels of this chunk, a multiple of panel_step
   std::size_t panels_ = 0;    ///< of them that exist
   bool any_tainted_ = false;
+  bool clear_ = false;
 
  public:
   attend_chunk(const state_type& t, const attend_outer& outer, std::size_t part) : t_(t), outer_(outer), part_(part) {}
 
   std::size_t slots() const noexcept { return slots_; }
   bool exists(std::size_t slot) const noexcept { return slot < panels_; }
+  /// Everybody sees all of it, and it is one run of panels.
+  bool clear() const noexcept { return clear_; }
   bool any_tainted() const noexcept { return any_tainted_; }
   /// All keys have been seen.
   bool last() const noexcept { return cursor_ >= t_.sizes.panels; }
@@ -60,7 +63,7 @@ class attend_chunk {
       cursor_ += step;
     }
     slots_ = (panels_ + Products::panel_step - 1) / Products::panel_step * Products::panel_step;
-    for (std::size_t slot = 0; slot < slots_; ++slot) find_valid(slot);
+    find_all_valid();
     return panels_ > 0;
   }
 
@@ -69,7 +72,7 @@ class attend_chunk {
     panels_ = 0;
     for (cursor_ = first; panels_ < t_.sizes.chunk && cursor_ < t_.sizes.panels; ++cursor_) append(cursor_, asked);
     slots_ = (panels_ + Products::panel_step - 1) / Products::panel_step * Products::panel_step;
-    for (std::size_t slot = 0; slot < slots_; ++slot) find_valid(slot);
+    find_all_valid();
   }
 
   void pack_keys() const {
@@ -166,11 +169,23 @@ class attend_chunk {
       if (n > 32) n = 32 - cursor_ % 32;
     }
     const tile all = asked ? classify_all(cursor_, cursor_ + n) : tile::full;
-    for (std::size_t p = cursor_; p < cursor_ + n; ++p) {
-      const tile t = all == tile::partial && n > 1 ? classify_all(p, p + 1) : all;
-      if (t != tile::skip) append(p, t == tile::partial);
+    constexpr std::size_t step = Products::panel_step;   // together, so that panels of a step are neighbours
+    for (std::size_t p = cursor_; p < cursor_ + n; p += step) {
+      const std::size_t end = p + step < cursor_ + n ? p + step : cursor_ + n;
+      const tile t = all == tile::partial && n > 1 ? classify_all(p, end) : all;
+      if (t == tile::skip) continue;
+      for (std::size_t i = p; i < end; ++i) append(i, t == tile::partial);
     }
     return n;
+  }
+
+  void find_all_valid() {
+    clear_ = slots_ == panels_ && panels_ > 0;
+    for (std::size_t slot = 0; slot < slots_; ++slot) {
+      find_valid(slot);
+      clear_ = clear_ && t_.s.complete[slot] != 0 && t_.s.unclear[slot] == 0 &&
+               (slot == 0 || t_.s.panel_of[slot] == t_.s.panel_of[slot - 1] + 1);
+    }
   }
 
   /// Marks lanes and panels that hold no key. Lanes behind the last key are -inf already where scores start from a bias
@@ -179,6 +194,7 @@ class attend_chunk {
     constexpr bool tail_is_hidden = bias_runs<typename state_type::composition_type>::only;
     t_.s.complete[slot] = 0;
     if (!exists(slot)) {
+      t_.s.panel_of[slot] = t_.s.panel_of[panels_ - 1];   // asked for biases, which are then hidden
       for (std::size_t i = 0; i < v::size; ++i) t_.s.valid[slot * v::size + i] = -1.0F;
       return;
     }

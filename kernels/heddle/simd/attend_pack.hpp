@@ -40,10 +40,21 @@ void pack_panels(const Source& source, std::size_t begin, std::size_t count, std
   const v scale(factor);
   for (std::size_t first = 0; first < count; first += v::size, out += dim * v::size) {
     const typename Source::value_type* rows[v::size];
-    for (std::size_t i = 0; i < v::size; ++i)
+    bool whole = true;
+    for (std::size_t i = 0; i < v::size; ++i) {
       rows[i] = first + i < count && source.present(begin + first + i) ? source.row(begin + first + i, i) : nullptr;
+      whole = whole && rows[i] != nullptr;
+    }
     for (std::size_t d = 0; d < dim; d += v::size) {
       v block[v::size];
+      if (whole && dim - d >= v::size) {   // nothing to ask about
+        HEDDLE_UNROLL
+        for (std::size_t i = 0; i < v::size; ++i) block[i] = stored<Isa, typename Source::value_type>::load(rows[i] + d) * scale;
+        transpose(block);
+        HEDDLE_UNROLL
+        for (std::size_t i = 0; i < v::size; ++i) block[i].store(out + (d + i) * v::size);
+        continue;
+      }
       HEDDLE_UNROLL
       for (std::size_t i = 0; i < v::size; ++i) block[i] = rows[i] != nullptr ? load_part<Isa>(rows[i], d, dim) * scale : v::zero();
       transpose(block);

@@ -6,6 +6,7 @@
 /// @code
 /// struct products {                       // everything static; p: panels, one vector (`width`) of keys each
 ///   using element;                        // 4 bytes: a float, or a word of two bfloat16
+///   using session;                        // exists on the thread while its products are used
 ///   static constexpr std::size_t width;        // keys of a panel = lanes of vec<Isa>
 ///   static constexpr std::size_t tile_rows;    // rows of queries are padded (with zeros) to a multiple of it
 ///   static constexpr std::size_t block_rows;   // queries that share a pass over a chunk; a multiple of tile_rows
@@ -39,6 +40,9 @@
 #include <heddle/simd/attend_softmax.hpp>
 
 namespace heddle::inline v0::detail {
+
+/// The session of products that need none.
+struct no_session {};
 
 /// Scores of a block of queries and `panels` neighbouring panels.
 template <class Element>
@@ -88,6 +92,7 @@ template <class Isa>
 struct attend_products_f32 {
   using v = vec<Isa>;
   using element = float;
+  using session = no_session;
   using tile_type = attend_tile<Isa>;
   static constexpr std::size_t width = v::size;
   static constexpr std::size_t tile_rows = tile_type::rows;
@@ -120,9 +125,9 @@ struct attend_products_f32 {
   static void scores(const attend_score_job<float>& j) noexcept {
     each_piece<tile_type::columns>(j.panels, [&](auto n, std::size_t first) {
       if (j.largest != nullptr) {
-        score_piece<D, Start, n, maxima::by_row>(j, first);
+        score_piece<D, Start, n, true>(j, first);
       } else {
-        score_piece<D, Start, n, maxima::none>(j, first);
+        score_piece<D, Start, n, false>(j, first);
       }
     });
   }
@@ -144,14 +149,14 @@ struct attend_products_f32 {
 
  private:
   /// `Columns` panels from `first` for all rows of the block: the keys stay in the first cache.
-  template <std::size_t D, bool Start, std::size_t Columns, maxima Maxima>
+  template <std::size_t D, bool Start, std::size_t Columns, bool Maxima>
   static void score_piece(const attend_score_job<float>& j, std::size_t first) noexcept {
     const float* keys = j.keys + first * panel_elements(j.head_dim);
     const std::size_t pitch = query_pitch(j.head_dim);
     for (std::size_t r = 0; r < j.rows; r += tile_rows) {
       score_tile<Isa, tile_rows, Columns, D, Start, Maxima>(
           j.queries + r * pitch, pitch, keys, j.head_dim, Start ? j.start + r * j.start_pitch + first * width : nullptr, j.start_pitch,
-          j.scores + r * j.pitch + first * width, j.pitch, Maxima == maxima::none ? nullptr : j.largest + r * width);
+          j.scores + r * j.pitch + first * width, j.pitch, Maxima ? j.largest + r * width : nullptr);
     }
   }
 

@@ -21,7 +21,7 @@ struct attend_sizes {
   static constexpr std::size_t block_lanes = (block + width - 1) / width * width;
   static constexpr std::size_t whole = 768;       ///< keys that are packed at once; more are packed in chunks
   static constexpr std::size_t chunk_keys = 512;
-  static constexpr std::size_t outer_rows = 512;  ///< queries that share packed keys
+  static constexpr std::size_t outer_rows = 1024; ///< queries that share packed keys, for heads of up to 64 elements
   static constexpr std::size_t few = 8;           ///< queries up to which rows of keys are read in place
   static constexpr std::size_t few_rows = 16;     ///< of all heads that then read the same keys together
   static constexpr std::size_t list_limit = 4096; ///< tokens of a group that are listed at once
@@ -54,9 +54,9 @@ struct attend_sizes {
     return cuts == 0 ? most : up(up(queries, cuts), block) * block;
   }
   constexpr std::size_t rows() const noexcept { return blocks * block; }
-  /// Room for a block of rows, and for two vectors of columns of a short problem.
+  /// Room for a block of rows, and for three vectors of columns of a short problem.
   constexpr std::size_t score_floats() const noexcept {
-    const std::size_t columns = short_keys() * 2 * width;
+    const std::size_t columns = short_keys() * 3 * width;
     return block * pitch < columns ? columns : block * pitch;
   }
   /// Keys whose rows are packed for `attend_columns`.
@@ -75,7 +75,7 @@ struct attend_sizes {
     return n == 0 ? Products::panel_step : n;
   }
   static constexpr std::size_t blocks_of(const attend_shape& s) noexcept {
-    const std::size_t most = shrunk(outer_rows, s.head_dim) / block;
+    const std::size_t most = shrunk(outer_rows, 2 * s.head_dim) / block;
     const std::size_t needed = up(s.queries, block);
     const std::size_t least = most / 2 == 0 ? 1 : most / 2;
     return s.whole_rows ? 1 : needed < least ? least : needed < most ? needed : most == 0 ? 1 : most;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include <heddle/simd/attend_columns.hpp>
+#include <heddle/simd/attend_rows.hpp>
 #include <heddle/simd/attend_state.hpp>
 
 namespace heddle::inline v0::detail {
@@ -27,8 +28,7 @@ class attend_short {
  public:
   static constexpr bool possible =
       attend_columns<Isa, D>::possible && std::is_same_v<Products, attend_products_f32<Isa>> &&
-      std::is_same_v<typename Arguments::value_type, float> && std::is_same_v<typename Arguments::output_type, float> &&
-      std::is_same_v<typename Arguments::keys_type, view_rows<float, D>> && !state_type::own_keys && !state_type::cross &&
+      !state_type::own_keys && !state_type::cross &&
       heads_per_key_head<typename composition_type::source_type> == 1 && normalizer_type::kind == normalizer_kind::exponential &&
       normalizer_parts<normalizer_type> == 1 && !initial_score<normalizer_type> && !observer::weights &&
       (composition_type::modifiers == 0 || bias_runs<composition_type>::only);
@@ -50,40 +50,83 @@ class attend_short {
   void run() const {
     const float scale = t_.composition().score().scale(head_, D);
     t_.with_queries(head_, tokens_, [&](const auto& rows) { pack_panels<Isa, D>(rows, 0, t_.sizes.queries, D, scale, t_.s.keys); });
-    const std::size_t pitch = Products::out_pitch(D);
-    attend_columns<Isa, D> problem{t_.s.keys, nullptr, nullptr, pitch, pitch, t_.sizes.keys, nullptr, t_.a.plan.bias().pitch(),
-                                   t_.s.scores, t_.s.row_vectors, t_.s.sums};
+    find_rows();
+    attend_columns<Isa, D> problem{t_.s.keys,
+                                   reinterpret_cast<const float* const*>(t_.s.key_rows),
+                                   reinterpret_cast<const float* const*>(t_.s.value_rows),
+                                   t_.sizes.keys,
+                                   nullptr,
+                                   t_.a.plan.bias().pitch(),
+                                   t_.s.scores,
+                                   t_.s.row_vectors,
+                                   t_.s.sums};
     if constexpr (composition_type::modifiers > 0) problem.bias = t_.a.plan.bias().columns(head_);
-    find_rows(problem);
-    const std::size_t end = (t_.sizes.queries + v::size - 1) / v::size;
-    for (std::size_t vector = 0; vector < end; vector += 2) {
-      if (vector + 1 < end) {
-        problem.template run<2>(vector);
-        store<2>(problem, vector);
-      } else {
-        problem.template run<1>(vector);
-        store<1>(problem, vector);
-      }
-    }
+    // One or two queries behind the last whole vector cost less alone.
+    const std::size_t behind = t_.sizes.queries % v::size;
+    const bool alone = behind > 0 && behind <= 2 && t_.sizes.queries > v::size;
+    const std::size_t vectors = t_.sizes.queries / v::size + (behind > 0 && !alone ? 1 : 0);
+    each_piece<attend_columns<Isa, D>::most>(vectors, [&](auto columns, std::size_t vector) {
+      problem.template run<columns>(vector);
+      store<columns>(problem, vector);
+    });
+    if (alone) run_alone(t_.sizes.queries - behind, behind, scale);
   }
 
  private:
-  /// Rows of keys and values: in place where they are the rows of the group, else packed.
-  void find_rows(attend_columns<Isa, D>& problem) const {
-    const auto values = t_.values(head_, tokens_);
-    if (t_.local && !copies_rows<composition_type>) {
-      problem.keys = t_.a.k.row(t_.view_batch, head_, 0);
-      problem.key_pitch = t_.a.k.stride(2);
-      problem.values = values.row(0);
-      problem.value_pitch = t_.a.v.stride(2);
-      return;
-    }
-    t_.with_keys(head_, tokens_, [&](const auto& rows) {
-      pack_rows<Isa, D, false>(rows, 0, t_.sizes.keys, D, 1.0F, t_.s.short_rows, Products::out_pitch(D));
+  /// Rows of keys and values: in place where they are floats that nothing changes.
+  void find_rows() const {
+    constexpr bool floats = std::is_same_v<typename Arguments::value_type, float>;
+    const auto find = [&]<bool InPlace>(std::bool_constant<InPlace>, const auto& source, const void** rows, float* copies) {
+      constexpr std::size_t pitch = Products::out_pitch(D);
+      if constexpr (InPlace) {
+        for (std::size_t k = 0; k < t_.sizes.keys; ++k) rows[k] = source.row(k);
+      } else {
+        pack_rows<Isa, D, false>(source, 0, t_.sizes.keys, D, 1.0F, copies, pitch);
+        for (std::size_t k = 0; k < t_.sizes.keys; ++k) rows[k] = copies + k * pitch;
+      }
+    };
+    t_.with_keys(head_, tokens_, [&](const auto& source) {
+      find(std::bool_constant<floats && !copies_rows<composition_type>>{}, source, t_.s.key_rows, t_.s.short_rows);
     });
-    pack_rows<Isa, D, false>(values, 0, t_.sizes.keys, D, 1.0F, t_.s.values, Products::out_pitch(D));
-    problem.keys = t_.s.short_rows;
-    problem.values = t_.s.values;
+    find(std::bool_constant<floats>{}, t_.values(head_, tokens_), t_.s.value_rows, t_.s.values);
+  }
+
+  /// Queries `[first, first + count)` row by row.
+  void run_alone(std::size_t first, std::size_t count, float scale) const {
+    const auto* keys = reinterpret_cast<const float* const*>(t_.s.key_rows);
+    const auto* values = reinterpret_cast<const float* const*>(t_.s.value_rows);
+    const std::size_t panels = t_.sizes.panels;
+    for (std::size_t k = t_.sizes.keys; k < panels * v::size; ++k) t_.s.key_rows[k] = nullptr;
+    t_.with_queries(head_, tokens_, [&](const auto& rows) {
+      pack_rows<Isa, D, false>(rows, first, count, D, scale, t_.s.few_queries, Products::query_pitch(D));
+    });
+    const panel_run all{0, panels, false};
+    const softmax_rows statistics{t_.s.rows.largest, t_.s.rows.sum, t_.s.rows.factor};
+    for (std::size_t i = 0; i < count; ++i) {
+      v largest(lowest_score);
+      for (std::size_t p = 0; p < panels; ++p) {
+        v x = scores_in_place<Isa, D>(t_.s.few_queries + i * Products::query_pitch(D), keys + p * v::size, D);
+        if constexpr (composition_type::modifiers > 0)
+          x = x + v::load(t_.a.plan.bias().matrix(0, head_) + (first + i) * t_.a.plan.bias().pitch() + p * v::size);
+        if ((p + 1) * v::size > t_.sizes.keys)
+          x = select(vec_mask<Isa>::first(t_.sizes.keys - p * v::size), x, v(-std::numeric_limits<float>::infinity()));
+        x.store(t_.s.scores + p * v::size);
+        largest = max(largest, x);
+      }
+      largest.store(t_.s.row_vectors);
+      softmax_block<Isa>(t_.s.scores, t_.sizes.pitch, 1, &all, 1, t_.s.row_vectors, statistics, true);
+      values_in_place<Isa, D>(t_.s.scores, t_.sizes.pitch, 1, values, &all, 1, D, nullptr, t_.s.sums, Products::out_pitch(D));
+      const float sum = statistics.sum[0];
+      const v inverse(sum == 0.0F ? 0.0F : 1.0F / sum);
+      auto* out = &t_.a.out(t_.view_batch, head_, t_.output_row(tokens_, first + i), 0);
+      for (std::size_t d = 0; d < D; d += v::size) store_part<Isa>(out, d, D, v::load(t_.s.sums + d) * inverse);
+      if constexpr (observer::logsumexp) write_logsumexp(first + i, statistics.largest[0], sum);
+    }
+  }
+
+  void write_logsumexp(std::size_t q, float largest, float sum) const {
+    t_.a.outputs.logsumexp(t_.view_batch, head_, t_.output_row(tokens_, q)) =
+        sum == 0.0F ? -std::numeric_limits<float>::infinity() : largest + std::log(sum);
   }
 
   template <std::size_t Columns>
@@ -91,15 +134,12 @@ class attend_short {
     const std::size_t last = t_.sizes.queries;
     for (std::size_t j = 0; j < Columns; ++j) {
       const std::size_t q0 = (vector + j) * v::size;
-      problem.template store<Columns>(j, [&](std::size_t lane) -> float* {
+      problem.template store<Columns>(j, [&](std::size_t lane) -> typename Arguments::output_type* {
         return q0 + lane < last ? &t_.a.out(t_.view_batch, head_, t_.output_row(tokens_, q0 + lane), 0) : nullptr;
       });
       if constexpr (observer::logsumexp) {
-        for (std::size_t q = q0; q < q0 + v::size && q < last; ++q) {
-          const float sum = problem.statistics[(2 + j) * v::size + q - q0];
-          t_.a.outputs.logsumexp(t_.view_batch, head_, t_.output_row(tokens_, q)) =
-              sum == 0.0F ? -std::numeric_limits<float>::infinity() : problem.statistics[j * v::size + q - q0] + std::log(sum);
-        }
+        for (std::size_t q = q0; q < q0 + v::size && q < last; ++q)
+          write_logsumexp(q, problem.statistics[j * v::size + q - q0], problem.sums()[j * v::size + q - q0]);
       }
     }
   }

@@ -53,20 +53,13 @@ struct attend_tile<Isa> {
 #endif
 };
 
-/// Which maxima of its scores a tile keeps, besides those that are there already.
-enum class maxima {
-  none,
-  by_row,      ///< one vector a row: `[rows, V]`
-  by_column    ///< one vector for all rows: `[columns, V]`
-};
-
 /// `scores[r][j V + lane] = start[r][...] + sum_d q[r][d] panel_j[d][lane]` for `Rows` queries and `Columns` panels.
-/// (Where lanes are queries, `q` are the keys and `panels` the queries.)
 ///
 /// @param q       `[rows, q_pitch]`, scaled
 /// @param panels  `[columns][head_dim][V]`
-/// @param start   null rows start from zero
-template <class Isa, std::size_t Rows, std::size_t Columns, std::size_t HeadDim, bool Start, maxima Maxima>
+/// @param start   where the sums start (`Start`; else from zero)
+/// @param largest `[rows, V]`: maxima to be raised (`Maxima`)
+template <class Isa, std::size_t Rows, std::size_t Columns, std::size_t HeadDim, bool Start, bool Maxima>
 HEDDLE_NOINLINE void score_tile(const float* q, std::size_t q_pitch, const float* panels, std::size_t head_dim, const float* start,
                                 std::size_t start_pitch, float* scores, std::size_t pitch, float* largest) {
   using v = vec<Isa>;
@@ -91,20 +84,11 @@ HEDDLE_NOINLINE void score_tile(const float* q, std::size_t q_pitch, const float
     }
     key += v::size;
   }
-  if constexpr (Maxima == maxima::by_column) {
-    HEDDLE_UNROLL
-    for (std::size_t j = 0; j < Columns; ++j) {
-      v m = v::load(largest + j * v::size);
-      HEDDLE_UNROLL
-      for (std::size_t r = 0; r < Rows; ++r) m = max(m, sum[r][j]);
-      m.store(largest + j * v::size);
-    }
-  }
   HEDDLE_UNROLL
   for (std::size_t r = 0; r < Rows; ++r) {
     HEDDLE_UNROLL
     for (std::size_t j = 0; j < Columns; ++j) sum[r][j].store(scores + r * pitch + j * v::size);
-    if constexpr (Maxima == maxima::by_row) {
+    if constexpr (Maxima) {
       v m = v::load(largest + r * v::size);
       HEDDLE_UNROLL
       for (std::size_t j = 0; j < Columns; ++j) m = max(m, sum[r][j]);

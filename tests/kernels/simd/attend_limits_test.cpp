@@ -91,7 +91,11 @@ struct hiding_bias {
 }  // namespace
 
 TEST_CASE("a million tokens that see their neighbours need a few megabytes") {
+#if defined(__OPTIMIZE__)
   constexpr std::size_t n = 1'000'000;
+#else
+  constexpr std::size_t n = 100'000;   // slow programs
+#endif
   constexpr std::size_t dim = 2;
   const attention c{sliding<20>{}};
   const std::size_t bytes = attend_bytes(simd{}, c, sequence_grid(n), dim);
@@ -111,9 +115,9 @@ TEST_CASE("a million tokens that see their neighbours need a few megabytes") {
 }
 
 TEST_CASE("long groups are listed piece by piece") {
-  attend_case a(1, 1, 4, {1, 80, 120}, 3);
+  attend_case a(1, 1, 4, {1, 75, 120}, 3);
   attend_case b = a;
-  const attention c{window<>{80, 60, 3, 7}, sliding<30>{}, logsumexp{}};
+  const attention c{window<>{75, 60, 3, 7}, sliding<30>{}, logsumexp{}};
   a.run<reference>(c);
   b.run<simd>(c);
   CHECK(test::worst(a.out, b.out).relative() < 1e-5);
@@ -144,7 +148,7 @@ TEST_CASE("importance has the same bits for every number of workers") {
 }
 
 TEST_CASE("what nobody sees never reaches an output") {
-  for (const std::size_t tokens : {5U, 40U, 49U, 900U}) {
+  for (const std::size_t tokens : {5U, 40U, 49U}) {
     for (const std::size_t bad : {std::size_t{0}, tokens / 2, tokens - 1}) {
       require_no_leak(attention{hides{bad}}, tokens, bad);
       require_no_leak(attention{hides{bad}, sigmoid_weights{}}, tokens, bad);
@@ -152,6 +156,7 @@ TEST_CASE("what nobody sees never reaches an output") {
     }
   }
   require_no_leak(attention{hides{30}, softmax_one{}}, 600, 30);
+  require_no_leak(attention{hides{790}}, 800, 790);
   require_no_leak(attention{decoupled<share::drop_prompts, share::drop_prompts>{position_range{10, 4}}}, 40, 12);
 }
 
