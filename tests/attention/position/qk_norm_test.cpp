@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <type_traits>
 
 #include "attention/attend_case.hpp"
 #include "support/catch.hpp"
@@ -58,6 +59,9 @@ TEST_CASE("several policies act in their order") {
   positions{qk_norm<row_norm::rms>{.epsilon = 0.0F}, doubled_queries{}, added_head{}}(row.data(), 2, 1, 5, row_role::query);
   CHECK(row[1] == Approx(2.0 * 4.0 / std::sqrt(12.5)));
   CHECK(row[0] == Approx(15.0 + 2.0 * 3.0 / std::sqrt(12.5)));
+  positions<qk_norm<>, rotary<>> both;
+  both.get<1>().base = 50.0F;
+  STATIC_REQUIRE(std::is_trivially_copyable_v<positions<qk_norm<>, rotary<>>>);
   attend_case a(1, 2, 4, sequence_grid(5), 2);
   attend_case b = a;
   a.run<reference>(attention{positions{doubled_queries{}, rotary<>{}}});

@@ -17,6 +17,10 @@ struct self_source {
 };
 
 /// Other tokens, of another number: only with the partition `global`.
+///
+/// Pooled attention (PVT, MViT: keys and values of a coarser map) is this source over the pooled rows of K and V. A stored
+/// prefix, a concatenation and a compressed memory before the recent tokens are `joined_heads` of their rows; a cache is
+/// `kv_cache`. In each case position i counts the rows in the order of the views.
 struct cross_source {
   using policy_category = source_tag;
   static constexpr bool same_tokens = false;
