@@ -51,7 +51,7 @@ constexpr neighborhood_groups neighborhood_map(const token_grid& g, window_exten
 }  // namespace detail
 
 /// Every query sees exactly `Kernel` keys along each axis, those nearest to it; at a border the neighborhood is shifted
-/// inwards, not cut (NATTEN, Hassani et al. 2023, section 3.1). With a dilation it sees every `dilation`-th token (DiNAT, Hassani
+/// inwards, not cut (NATTEN, Hassani et al. 2023). With a dilation it sees every `dilation`-th token (DiNAT, Hassani
 /// and Shi 2022), each residue as a grid of its own.
 ///
 /// `neighborhood<7>`: 7 x 7 in every frame, 7 on a sequence; `neighborhood<Height, Width>`; `neighborhood<Frames, Height,

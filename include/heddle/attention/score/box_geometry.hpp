@@ -13,7 +13,7 @@
 namespace heddle::inline v0 {
 
 /// `score + tau[head] ln(|b_q n b_k| / max(|b_q|, 1e-6) + 1e-7)`: how much of the query's box lies in the key's (the intersection
-/// bias of AdaMixer, Gao et al. 2022, section 3.4, and StageInteractor, Teng et al. 2023). Boxes are corners (x1, y1, x2, y2), one
+/// bias of AdaMixer, Gao et al. 2022, and StageInteractor, Teng et al. 2023). Boxes are corners (x1, y1, x2, y2), one
 /// for every position of the group; keys from elsewhere have boxes of their own. The same boxes serve all groups.
 /// @throws shape_error (from `attend`) for numbers that do not fit, weight_error if `tau` is not set
 struct box_geometry {

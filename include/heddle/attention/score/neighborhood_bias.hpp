@@ -13,7 +13,7 @@
 namespace heddle::inline v0 {
 
 /// `score + table[head, t_key - t_query, y_key - y_query, x_key - x_query]` with offsets counted in steps of the dilation, from
-/// minus the kernel less one: the relative position bias of NATTEN (Hassani et al. 2023, eq. 3). For the partition
+/// minus the kernel less one: the relative position bias of NATTEN (Hassani et al. 2023). For the partition
 /// `neighborhood`, whose kernel the table is for.
 /// @throws shape_error (from `attend`) if the number of heads differs, weight_error if the table is not set
 struct neighborhood_bias {
