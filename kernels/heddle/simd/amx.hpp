@@ -1,5 +1,5 @@
 /// @file
-/// The tiles of AMX-BF16 behind one object: whoever makes an `amx_tiles` may use tiles on this thread until it is gone.
+/// The tiles of AMX-BF16 behind one object: whoever makes an `amx_session` may use tiles on this thread until it is gone.
 #pragma once
 
 #include "tile_emulation.hpp"
@@ -26,30 +26,9 @@ inline bool amx_granted() noexcept {
   return granted;
 }
 
-/// Configures the tiles of this thread when made (all of 16 rows of 64 bytes), and releases them at its end, so that
-/// nothing is left behind for the thread's other work and for the switching of threads: 80 ns together on Sapphire Rapids.
-/// Only where `available()`. Tiles are scratch registers of a call, like vector registers.
-class amx_tiles {
-  struct configuration {
-    std::uint8_t palette = 1;
-    std::uint8_t start_row = 0;
-    std::uint8_t reserved[14] = {};
-    std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-    std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-  };
-  static_assert(sizeof(configuration) == 64);
-
+/// The tile registers of this thread, while an `amx_session` of it exists.
+class amx_registers {
  public:
-  static bool available() noexcept { return amx_granted(); }
-
-  HEDDLE_ALWAYS_INLINE amx_tiles() noexcept {
-    alignas(64) const configuration c;
-    asm volatile("ldtilecfg %0" : : "m"(c));
-  }
-  HEDDLE_ALWAYS_INLINE ~amx_tiles() { asm volatile("tilerelease" : : : "memory"); }
-  amx_tiles(const amx_tiles&) = delete;
-  amx_tiles& operator=(const amx_tiles&) = delete;
-
   template <int T>
   HEDDLE_ALWAYS_INLINE void zero() noexcept {
     asm volatile("tilezero %%tmm%c0" : : "i"(T));
@@ -71,6 +50,35 @@ class amx_tiles {
   HEDDLE_ALWAYS_INLINE void dot() noexcept {
     asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(C), "i"(A), "i"(B));
   }
+};
+
+/// Configures the tiles of this thread when made (all of 16 rows of 64 bytes), and releases them at its end, so that
+/// nothing is left behind for the thread's other work and for the switching of threads: 80 ns together on Sapphire Rapids.
+/// Only where `available()`. Tiles are scratch registers of a call, like vector registers.
+class amx_session {
+  struct configuration {
+    std::uint8_t palette = 1;
+    std::uint8_t start_row = 0;
+    std::uint8_t reserved[14] = {};
+    std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  };
+  static_assert(sizeof(configuration) == 64);
+
+ public:
+  HEDDLE_ALWAYS_INLINE amx_session() noexcept {
+    alignas(64) const configuration c;
+    asm volatile("ldtilecfg %0" : : "m"(c));
+  }
+  HEDDLE_ALWAYS_INLINE ~amx_session() { asm volatile("tilerelease" : : : "memory"); }
+  amx_session(const amx_session&) = delete;
+  amx_session& operator=(const amx_session&) = delete;
+};
+
+/// Both in one.
+class amx_tiles : amx_session, public amx_registers {
+ public:
+  static bool available() noexcept { return amx_granted(); }
 };
 
 #endif

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <heddle/reference/attend.hpp>
+#include <heddle/simd/attend_bf16.hpp>
 #include <heddle/simd/attend_outer.hpp>
 #include <heddle/simd/attend_short.hpp>
 
@@ -54,6 +55,7 @@ class attend_driver {
     const std::size_t whole_groups = a_.q.extent(0) * groups_;
     if constexpr (adds_up) {   // what several groups add to one sum is added in one order
       ctx.for_each(a_.q.extent(0) * key_heads_, worker_bytes, [&](auto mine, std::size_t i) {
+        [[maybe_unused]] const typename Products::session session{};
         for (std::size_t g = 0; g < groups_; ++g) {
           const state_type state = make_state(mine.scratch, i / key_heads_, i / key_heads_, g, false);
           key_head(state, i % key_heads_);
@@ -66,6 +68,7 @@ class attend_driver {
     } else {
       const std::size_t cuts = (sizes_.queries + outer_ - 1) / outer_;
       ctx.for_each(whole_groups * key_heads_ * cuts, worker_bytes, [&](auto mine, std::size_t i) {
+        [[maybe_unused]] const typename Products::session session{};
         const std::size_t g = i / cuts / key_heads_;
         const state_type state = make_state(mine.scratch, g / groups_, g / groups_, g % groups_, false);
         queries(state, i / cuts % key_heads_, i % cuts * outer_);
@@ -74,6 +77,7 @@ class attend_driver {
   }
 
   void group(const arena& scratch, std::size_t batch, std::size_t view_batch, std::size_t g, bool local) const {
+    [[maybe_unused]] const typename Products::session session{};
     const state_type state = make_state(scratch, batch, view_batch, g, local);
     for (std::size_t h = 0; h < key_heads_; ++h) key_head(state, h);
   }

@@ -1,0 +1,148 @@
+// Attention on stored bfloat16: the products that this machine chooses, and the others by force, against the definition
+// fed with the same numbers.
+#include <heddle/simd/attend.hpp>
+
+#include <cmath>
+#include <limits>
+
+#include "heddle/attention/attention.hpp"
+#include "support/catch.hpp"
+#include "support/compare.hpp"
+#include "support/random.hpp"
+
+namespace {
+
+using namespace heddle;
+using native = isa::native;
+
+/// Runs with one kind of products, whatever the machine has.
+template <class Products>
+struct forced : serial {
+  using serial_type = forced;
+  static constexpr forced as_serial() noexcept { return {}; }
+};
+
+}  // namespace
+
+template <class Products>
+struct heddle::kernel<heddle::op::attend, forced<Products>> {
+  static constexpr std::size_t worker_bytes(const attend_shape& s) noexcept {
+    return detail::attend_scratch<Products>::bytes(detail::attend_sizes<Products>(s));
+  }
+  template <class Arguments>
+  static void run(context<forced<Products>> ctx, const Arguments& a) {
+    const attend_shape shape = detail::shape_of(a);
+    detail::attend_driver<native, Products, Arguments>(a, shape).run(ctx, worker_bytes(shape));
+  }
+};
+
+namespace {
+
+struct bf16_case {
+  std::size_t batch;
+  std::size_t heads;
+  std::size_t dim;
+  token_grid grid;
+  std::vector<bfloat16> projection;
+
+  bf16_case(std::size_t batch_, std::size_t heads_, std::size_t dim_, token_grid grid_, std::uint64_t seed)
+      : batch(batch_), heads(heads_), dim(dim_), grid(grid_), projection(batch * grid.size() * 3 * heads * dim) {
+    const auto x = test::normal_vector(projection.size(), seed);
+    for (std::size_t i = 0; i < x.size(); ++i) projection[i] = bfloat16(x[i]);
+  }
+  bfloat16& at(std::size_t part, std::size_t b, std::size_t token, std::size_t head, std::size_t d) {
+    return projection[(((b * grid.size() + token) * 3 + part) * heads + head) * dim + d];
+  }
+
+  template <class Out, class Backend, std::size_t D, class Composition>
+  std::vector<Out> run(const Composition& c, std::vector<float>& lse, const Backend& backend = {}) const {
+    std::vector<Out> out(batch * grid.size() * heads * dim, Out(77.0F));
+    lse.assign(batch * heads * grid.size(), 0.0F);
+    const workspace memory(plan_bytes(c, grid, heads) + attend_bytes<bfloat16>(backend, c, grid, dim));
+    const auto x = qkv_views<D>(projection.data(), batch, grid.size(), heads, qkv_order::qkv_heads, dim);
+    attend_outputs outputs;
+    if constexpr (Composition::observer_type::returns_logsumexp)
+      outputs.logsumexp = head_rows<float>(lse.data(), extents<dyn, dyn, dyn>(batch, heads, grid.size()), {heads * grid.size(), grid.size(), std::size_t{1}});
+    attend(context<Backend>{backend, memory.scratch()}, c, x.q, x.k, x.v, merged_heads<D>(out.data(), batch, grid.size(), heads, dim), grid, outputs);
+    return out;
+  }
+};
+
+/// Largest and root mean square error relative to the largest expected output. Of few outputs the largest is not that
+/// large.
+template <class Out>
+void compare(const char* name, const std::vector<float>& expected, const std::vector<Out>& actual) {
+  double largest = 0.0;
+  double worst = 0.0;
+  double squares = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto e = static_cast<double>(expected[i]);
+    const double d = std::abs(e - static_cast<double>(static_cast<float>(actual[i])));
+    largest = std::max(largest, std::abs(e));
+    worst = d <= worst ? worst : d;
+    squares += d * d;
+  }
+  INFO(name << ": " << worst / largest << ' ' << std::sqrt(squares / static_cast<double>(expected.size())) / largest);
+  const double few = expected.size() < 200 ? 3.0 : 1.0;
+  CHECK(worst <= few * 4e-3 * largest);
+  CHECK(std::sqrt(squares / static_cast<double>(expected.size())) <= few * 8e-4 * largest);
+}
+
+template <std::size_t D, class Composition>
+void check(const Composition& c, const bf16_case& x) {
+  std::vector<float> lse;
+  std::vector<float> expected_lse;
+  const auto expected = x.run<float, reference, D>(c, expected_lse);
+  INFO("tokens " << x.grid.size() << ", head_dim " << x.dim);
+  compare("chosen", expected, x.run<float, simd, D>(c, lse));
+  CHECK(test::worst(expected_lse, lse).relative() < 1e-3);
+  compare("chosen, rounded", expected, x.run<bfloat16, simd, D>(c, lse));
+#if defined(__AVX512F__)
+  if constexpr (isa::includes<native, isa::avx512>) {
+    compare("dots", expected, x.run<float, forced<detail::attend_products_bf16<native>>, D>(c, lse));
+    compare("emulated tiles", expected, x.run<float, forced<detail::attend_products_tiles<native, detail::emulated_tiles, detail::no_session>>, D>(c, lse));
+  }
+#endif
+}
+
+}  // namespace
+
+TEST_CASE("bf16: every number of tokens around tiles", "[attend]") {
+  for (std::size_t n = 1; n <= 70; n += n < 10 || n > 60 ? 1 : 3) check<dyn>(attention<logsumexp>{}, bf16_case(1, 2, 12, sequence_grid(n), n));
+}
+
+TEST_CASE("bf16: head_dim around tiles", "[attend]") {
+  for (const std::size_t dim : {1U, 2U, 15U, 16U, 17U, 31U, 33U, 48U, 64U, 80U}) check<dyn>(attention<>{}, bf16_case(1, 1, dim, sequence_grid(43), dim));
+  check<16>(attention<>{}, bf16_case(1, 2, 16, sequence_grid(64), 1));
+  check<32>(attention<>{}, bf16_case(1, 2, 32, sequence_grid(49), 2));
+  check<64>(attention<>{}, bf16_case(2, 1, 64, sequence_grid(98), 3));
+}
+
+TEST_CASE("bf16: keys in chunks", "[attend]") {
+  check<32>(attention<logsumexp>{}, bf16_case(1, 1, 32, sequence_grid(900), 4));
+  check<32>(attention<causal<>, logsumexp>{}, bf16_case(1, 1, 32, sequence_grid(800), 5));
+}
+
+TEST_CASE("bf16: masks and biases", "[attend]") {
+  check<16>(attention<causal<>>{}, bf16_case(1, 2, 16, sequence_grid(131), 6));
+  check<16>(attention{sliding<20>{}}, bf16_case(1, 1, 16, sequence_grid(200), 7));
+  const std::vector<float> table = test::normal_vector(13 * 13 * 2, 8);
+  const token_grid map{1, 14, 21};
+  relative_position_bias<7> bias{};
+  bias.table = table.data();
+  bias.heads = 2;
+  check<32>(attention{window<7>{}, bias, logsumexp{}}, bf16_case(1, 2, 32, map, 9));
+  check<32>(attention{window<7>{.shift_y = 3, .shift_x = 3}, same_region{}, bias}, bf16_case(2, 2, 32, map, 10));
+  check<16>(attention{window<8>{}}, bf16_case(1, 2, 16, token_grid{1, 13, 18}, 11));   // padded
+}
+
+TEST_CASE("bf16: a value that is not finite stays behind its mask", "[attend]") {
+  for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    bf16_case x(1, 1, 16, sequence_grid(90), 12);
+    x.at(2, 0, 70, 0, 3) = bfloat16(bad);
+    std::vector<float> lse;
+    const auto out = x.run<float, simd, 16>(attention<causal<>>{}, lse);
+    for (std::size_t t = 0; t < 90; ++t)
+      for (std::size_t d = 0; d < 16; ++d) CHECK(std::isfinite(out[t * 16 + d]) == !(t >= 70 && d == 3));
+  }
+}
