@@ -69,6 +69,33 @@ HEDDLE_ALWAYS_INLINE constexpr void each_modifier(F&& f) {
   }(std::make_index_sequence<Composition::modifiers>{});
 }
 
+/// Says the policy and both windows in the compiler's message.
+template <class Bias, std::size_t Depth, std::size_t Height, std::size_t Width, std::size_t WindowDepth, std::size_t WindowHeight,
+          std::size_t WindowWidth>
+struct bias_and_window {
+  static_assert(Depth == WindowDepth && Height == WindowHeight && Width == WindowWidth,
+                "heddle::attention: a position bias is for another window than the partition's (bias_and_window<policy, frames, rows and "
+                "columns of its table, those of the window>)");
+  static constexpr bool ok = true;
+};
+
+/// Whether the type of a bias names its window (`static constexpr window_extents fixed_window`).
+template <class Bias>
+concept fixed_bias = requires { typename std::integral_constant<std::size_t, Bias::fixed_window.width>; } && Bias::fixed_window.width != dyn;
+/// Whether the type of an index map knows its window.
+template <class Map>
+concept fixed_map = Map::static_size != dyn && requires { typename std::integral_constant<std::size_t, Map{}.window().width>; };
+
+template <class Bias, class Map>
+constexpr bool check_window() {
+  if constexpr (fixed_bias<Bias> && fixed_map<Map>) {
+    constexpr window_extents a = Bias::fixed_window;
+    constexpr window_extents b = Map{}.window();
+    return bias_and_window<Bias, a.depth, a.height, a.width, b.depth, b.height, b.width>::ok;
+  }
+  return true;
+}
+
 }  // namespace detail
 
 /// The biases of a composition for one window, expanded. Memory comes from the caller.
@@ -83,6 +110,10 @@ class expanded_bias {
   using runs = detail::bias_runs<Composition>;
   static constexpr std::size_t tables = Composition::modifiers == 0 ? 1 : Composition::modifiers;
   static constexpr std::size_t matrices = runs::count == 0 ? 1 : runs::count;
+
+  static_assert([]<std::size_t... I>(std::index_sequence<I...>) {
+    return (detail::check_window<typename Composition::template modifier_type<I>, typename Composition::map_type>() && ...);
+  }(std::make_index_sequence<Composition::modifiers>{}));
 
   window_extents window_{};
   std::size_t heads_ = 0;

@@ -83,10 +83,12 @@ namespace detail {
 template <std::size_t Segments, std::size_t Sees>
 struct mixed_rows {
   static_assert(Segments == Sees, "heddle::mixed: one sees<...> for each segment of queries (mixed_rows<segments, sees>)");
+  static constexpr bool ok = true;
 };
 template <std::size_t Segments, std::size_t Seen>
 struct mixed_columns {
   static_assert(Seen <= Segments, "heddle::mixed: sees<...> names a segment that is not there (mixed_columns<segments, named>)");
+  static constexpr bool ok = true;
 };
 
 /// How many segments the rows name.
@@ -98,7 +100,7 @@ inline constexpr std::size_t most_seen = [] {
 }();
 
 template <class QuerySegments, class KeySegments, class... Sees>
-struct mixed_rule : mixed_rows<QuerySegments::count, sizeof...(Sees)>, mixed_columns<KeySegments::count, most_seen<Sees...>> {
+struct mixed_rule {
   static constexpr std::size_t rows = QuerySegments::count;
   static constexpr std::size_t columns = KeySegments::count;
 
@@ -199,6 +201,7 @@ struct mixed_rule : mixed_rows<QuerySegments::count, sizeof...(Sees)>, mixed_col
 template <class Segments, class... Sees>
 struct mixed {
   using policy_category = mask_tag;
+  static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok && detail::mixed_columns<Segments::count, detail::most_seen<Sees...>>::ok);
   [[no_unique_address]] Segments sizes{};
 
   constexpr void check(const attend_call& call) const {
@@ -221,6 +224,7 @@ template <class Segments, std::size_t... KeySizes, class... Sees>
 struct mixed<Segments, key_segments<KeySizes...>, Sees...> {
   using policy_category = mask_tag;
   using keys_type = key_segments<KeySizes...>;
+  static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok && detail::mixed_columns<keys_type::count, detail::most_seen<Sees...>>::ok);
   [[no_unique_address]] Segments sizes{};
   [[no_unique_address]] keys_type key_sizes{};
 

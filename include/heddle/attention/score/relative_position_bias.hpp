@@ -45,6 +45,7 @@ template <std::size_t Height = dyn, std::size_t Width = Height, table_layout Lay
 struct relative_position_bias {
   using policy_category = score_mod_tag;
   static constexpr table_layout layout = Layout;
+  static constexpr window_extents fixed_window{Height, Width};
 
   const float* table = nullptr;
   std::size_t heads = 0;

@@ -14,7 +14,7 @@ template <std::size_t Frames, std::size_t Height, std::size_t Width = Height, ta
 struct space_time_position_bias {
   using policy_category = score_mod_tag;
   static_assert(Frames > 0 && Height > 0 && Width > 0, "heddle::space_time_position_bias: the sides must be positive");
-  static constexpr window_extents base{Height, Width, Frames};
+  static constexpr window_extents fixed_window{Height, Width, Frames};
 
   const float* table = nullptr;   ///< `[(2 Frames - 1)(2 Height - 1)(2 Width - 1), heads]`, or as `Layout` says
   std::size_t heads = 0;
@@ -33,7 +33,7 @@ struct space_time_position_bias {
   /// The bias of one offset: query - key, counted from minus the side less one.
   HEDDLE_HOST_DEVICE constexpr float offset_bias(window_extents, std::size_t head, std::size_t dy, std::size_t dx,
                                                  std::size_t dt = 0) const noexcept {
-    return detail::table_entry(table, Layout, heads, base, head, dy, dx, dt);
+    return detail::table_entry(table, Layout, heads, fixed_window, head, dy, dx, dt);
   }
 };
 
