@@ -75,16 +75,17 @@ def ratios(rows):
     names = colours({n for _, _, values in rows for n in values})
     top, step, left = 34, 20, 58
     height = top + step * len(rows) + 18
-    low = min(0.3, *(v for _, _, values in rows for v in values.values())) * 0.95
-    scale = logarithmic(low, 8.0, left, WIDTH - 12)
+    every = [v for _, _, values in rows for v in values.values()]
+    low, high = min(0.5, *every) * 0.93, min(8.0, max(2.0, *every) * 1.07)
+    scale = logarithmic(low, high, left, WIDTH - 12)
     parts = legend(names)
-    for tick in ticks(low, 8.0):
+    for tick in ticks(low, high):
         parts += [segment(scale(tick), top - 8, scale(tick), height - 16, "mark" if tick == 1 else "axis"), text(scale(tick), height - 4, f"{tick:g}", "middle", "faint")]
     for index, (key, what, values) in enumerate(rows):
         y = top + step * index + 8
         parts.append(text(left - 6, y + 4, key[4:] if key.startswith("gemm") else key, "end"))
         for name in sorted(values, key=lambda n: n == "Heddle"):
-            over = " (beyond the axis)" if values[name] > 8 else ""
+            over = " (beyond the axis)" if values[name] > high else ""
             parts.append(dot(scale(values[name]), y, names[name], f"{key} {what}: {name} {values[name]:.2f}{over}", 5 if name == "Heddle" else 4))
     return svg(height, parts, "time of every library relative to the best other one, case by case")
 

@@ -183,12 +183,18 @@ void add_attention_of(const std::string& variant, const std::string& key, const 
   add(std::move(e));
 }
 
+#if defined(HEDDLE_BENCH_F32_ONLY)
+inline constexpr bool other_types = false;
+#else
+inline constexpr bool other_types = true;
+#endif
+
 /// The same for f32 and, where there is a kernel, bf16.
 template <std::size_t D, class Composition>
 void add_attention(const std::string& variant, const std::string& key, const std::string& text, const Composition& c,
                    const attention_shape& s) {
   add_attention_of<float, D>(variant, key, text, c, s);
-  if constexpr (has_kernel<bfloat16, D, Composition>) add_attention_of<bfloat16, D>(variant, key, text, c, s);
+  if constexpr (other_types && has_kernel<bfloat16, D, Composition>) add_attention_of<bfloat16, D>(variant, key, text, c, s);
 }
 
 }  // namespace heddle::bench
