@@ -177,14 +177,14 @@ class tile_unit {
   }
 
   template <int Rows, int Columns, tile_stream Stream>
-  void block(std::size_t row_block, std::size_t panel) {
+  void block(std::size_t tile_row, std::size_t panel) {
     constexpr std::size_t width = static_cast<std::size_t>(Columns) * tile_words;
     const std::size_t panel_width = layout_.width(panel / 2);
     const tile_operand bo{panel_width * tile_rows * tile_words * sizeof(bf16_pair), panel_width * tile_words * sizeof(bf16_pair)};
     const char* a[Rows];
     const char* b[Columns];
     for (std::size_t i = 0; i < Rows; ++i)
-      a[i] = a_ + (in_place_ ? begin_of(row_block + i) * ao_.pitch : (row_block + i) * layout_.steps() * ao_.step);
+      a[i] = a_ + (in_place_ ? begin_of(tile_row + i) * ao_.pitch : (tile_row + i) * layout_.steps() * ao_.step);
     for (std::size_t j = 0; j < Columns; ++j) {
       b[j] = reinterpret_cast<const char*>(g_.weight->data + layout_.offset((panel + j) / 2) + (panel + j) % 2 * tile_words);
     }
@@ -197,19 +197,19 @@ class tile_unit {
       if (s >= pause) finish(share);
     };
     if constexpr (std::is_same_v<Y, float> && std::is_same_v<Activation, identity>) {
-      if (!g_.weight->biased && columns == width && (row_block + Rows) * tile_rows <= rows_ && g_.residual.data_handle() == nullptr)
+      if (!g_.weight->biased && columns == width && (tile_row + Rows) * tile_rows <= rows_ && g_.residual.data_handle() == nullptr)
         return tile_block<Rows, Columns, Stream>(tiles_, a, ao_, b, bo, steps,
-                                                 g_.y.data_handle() + (first_ + row_block * tile_rows) * g_.y.stride(0) + c0,
+                                                 g_.y.data_handle() + (first_ + tile_row * tile_rows) * g_.y.stride(0) + c0,
                                                  g_.y.stride(0), meanwhile);
     }
     float* const sums = sums_[present_];
     present_ ^= 1;
     tile_block<Rows, Columns, Stream>(tiles_, a, ao_, b, bo, steps, sums, width, meanwhile);
     finish(waiting_.rows);
-    const std::size_t begin = row_block * tile_rows;
+    const std::size_t begin = tile_row * tile_rows;
     const std::size_t end = std::min(rows_, begin + static_cast<std::size_t>(Rows) * tile_rows);
-    const std::size_t last = (row_block + Rows - 1) * tile_rows;   // only the last block of all reaches back
-    const std::size_t skip = last - begin_of(row_block + Rows - 1);
+    const std::size_t last = (tile_row + Rows - 1) * tile_rows;   // only the last block of all reaches back
+    const std::size_t skip = last - begin_of(tile_row + Rows - 1);
     if (skip == 0) {
       waiting_ = {sums, width, first_ + begin, end - begin, c0, columns};
     } else {
