@@ -10,15 +10,25 @@
 
 namespace heddle::inline v0::detail {
 
-/// Applies the position and score policies to a copy of a row.
-template <class Composition>
+/// Applies the position and score policies to a copy of a row, which holds whole vectors, zeros behind head_dim.
+template <class Isa, class Composition>
 struct row_change {
   const Composition& composition;
   std::size_t head_dim;
   std::size_t head;
   row_role role;
 
-  void operator()(float* row, std::size_t token) const { change_row(composition, row, head_dim, head, token, role); }
+  void operator()(float* row, std::size_t token) const {
+    using v = vec<Isa>;
+    if constexpr (std::is_same_v<typename Composition::score_type, cosine> && !changes_rows<typename Composition::position_type>) {
+      v squares = v::zero();
+      for (std::size_t d = 0; d < head_dim; d += v::size) squares = fma(v::load(row + d), v::load(row + d), squares);
+      const v factor(1.0F / math::max(math::sqrt(reduce_add(squares)), 1e-12F));   // as cosine::prepare
+      for (std::size_t d = 0; d < head_dim; d += v::size) (v::load(row + d) * factor).store(row + d);
+    } else {
+      change_row(composition, row, head_dim, head, token, role);
+    }
+  }
 };
 
 template <class Isa, class Products, class Arguments>
@@ -123,8 +133,8 @@ struct attend_state {
   void with_rows(const Rows& rows, std::size_t head, const token_range& tokens, row_role role, F&& f) const {
     const head_source<Rows> source{rows, view_batch, head, tokens, local};
     if constexpr (copies_rows<composition_type>) {
-      const row_change<composition_type> change{composition(), dim(), head, role};
-      f(changed_source<Isa, Rows, row_change<composition_type>>(source, change, s.stage, sizes.stage_pitch, dim()));
+      const row_change<Isa, composition_type> change{composition(), dim(), head, role};
+      f(changed_source<Isa, Rows, row_change<Isa, composition_type>>(source, change, s.stage, sizes.stage_pitch, dim()));
     } else {
       f(source);
     }
