@@ -37,7 +37,7 @@ struct neighborhood_place {
   std::size_t first_key = 0;
 
   HEDDLE_HOST_DEVICE constexpr neighborhood_place(const neighborhood_axis& a, std::size_t line, std::size_t number) noexcept
-      : residue(line), count((a.length - line + a.dilation - 1) / a.dilation), first_query(number * a.tile) {
+      : residue(line), count(a.dilation == 1 ? a.length : (a.length - line + a.dilation - 1) / a.dilation), first_query(number * a.tile) {
     const std::size_t low = start(a, first_query);
     const std::size_t high = count > a.region ? count - a.region : 0;
     first_key = low < high ? low : high;
@@ -130,38 +130,41 @@ struct neighborhood_groups {
     const places p = locate(c.group);
     bool any = false;
     bool all = true;
-    for (std::size_t q = q0; q < q1;) {
-      const std::size_t row = q / x.tile;
-      const std::size_t q_end = (row + 1) * x.tile < q1 ? (row + 1) * x.tile : q1;
-      const std::size_t from_t = p.t.start_in_region(t, row / y.tile);
-      const std::size_t from_y = p.y.start_in_region(y, row % y.tile);
-      const std::size_t first = p.x.start_in_region(x, q - row * x.tile);
-      const std::size_t last = p.x.start_in_region(x, q_end - 1 - row * x.tile);
-      for (std::size_t k = k0; k < k1;) {
-        const std::size_t key_row = k / x.region;
-        const std::size_t k_end = (key_row + 1) * x.region < k1 ? (key_row + 1) * x.region : k1;
-        const std::size_t left = k - key_row * x.region;
-        const std::size_t right = k_end - key_row * x.region;
-        const bool rows = inside(key_row / y.region, from_t, t.kernel) && inside(key_row % y.region, from_y, y.kernel);
+    const line first_key = line_of(k0, x.region, y.region);
+    for (line q = line_of(q0, x.tile, y.tile); q.begin < q1; q.next(x.tile, y.tile)) {
+      const std::size_t from_t = p.t.start_in_region(t, q.t);
+      const std::size_t from_y = p.y.start_in_region(y, q.y);
+      const std::size_t first = p.x.start_in_region(x, q0 > q.begin ? q0 - q.begin : 0);
+      const std::size_t last = p.x.start_in_region(x, (q.begin + x.tile < q1 ? x.tile : q1 - q.begin) - 1);
+      for (line k = first_key; k.begin < k1; k.next(x.region, y.region)) {
+        const std::size_t left = k0 > k.begin ? k0 - k.begin : 0;
+        const std::size_t right = k.begin + x.region < k1 ? x.region : k1 - k.begin;
+        const bool rows = inside(k.t, from_t, t.kernel) && inside(k.y, from_y, y.kernel);
         any = any || (rows && left < last + x.kernel && right > first);
         all = all && rows && last <= left && first + x.kernel >= right;
         if (any && !all) return tile::partial;
-        k = k_end;
       }
-      q = q_end;
     }
     return any ? tile::full : tile::skip;
   }
 
+  /// An axis with a region of one key hides nothing.
   template <class Context, class T>
   HEDDLE_HOST_DEVICE constexpr typename batch_traits<T>::mask visible(const Context& c, T q, T k) const noexcept {
     using mask_type = typename batch_traits<T>::mask;
     const places p = locate(c.group);
-    const coordinates<T> a = split(q, x.tile, y.tile);
-    const coordinates<T> b = split(k, x.region, y.region);
-    const mask_type in_x = p.x.visible(x, a.x, b.x);
-    const mask_type in_y = p.y.visible(y, a.y, b.y);
-    const mask_type in_t = p.t.visible(t, a.t, b.t);
+    if (t.region == 1 && y.region == 1) return p.x.visible(x, q, k);
+    const T q_row = detail::row_of(q, x.tile);
+    const T k_row = detail::row_of(k, x.region);
+    const mask_type in_x = p.x.visible(x, rest(q, q_row, x.tile), rest(k, k_row, x.region));
+    if (t.region == 1) {
+      const mask_type in_y = p.y.visible(y, q_row, k_row);
+      return static_cast<mask_type>(in_x & in_y);
+    }
+    const T q_frame = detail::row_of(q_row, y.tile);
+    const T k_frame = detail::row_of(k_row, y.region);
+    const mask_type in_y = p.y.visible(y, rest(q_row, q_frame, y.tile), rest(k_row, k_frame, y.region));
+    const mask_type in_t = p.t.visible(t, q_frame, k_frame);
     return static_cast<mask_type>(in_x & in_y & in_t);
   }
 
@@ -170,11 +173,17 @@ struct neighborhood_groups {
   template <class T>
   HEDDLE_HOST_DEVICE constexpr T table_index(std::size_t group, T q, T k) const noexcept {
     const places p = locate(group);
-    const coordinates<T> a = split(q, x.tile, y.tile);
-    const coordinates<T> b = split(k, x.region, y.region);
+    if (t.region == 1 && y.region == 1 && t.kernel == 1 && y.kernel == 1) return p.x.offset(x, q, k);
     const T rows = detail::batch_value<T>(2 * y.kernel - 1);
     const T columns = detail::batch_value<T>(2 * x.kernel - 1);
-    return (p.t.offset(t, a.t, b.t) * rows + p.y.offset(y, a.y, b.y)) * columns + p.x.offset(x, a.x, b.x);
+    const T q_row = detail::row_of(q, x.tile);
+    const T k_row = detail::row_of(k, x.region);
+    const T column = p.x.offset(x, rest(q, q_row, x.tile), rest(k, k_row, x.region));
+    if (t.region == 1 && t.kernel == 1) return p.y.offset(y, q_row, k_row) * columns + column;
+    const T q_frame = detail::row_of(q_row, y.tile);
+    const T k_frame = detail::row_of(k_row, y.region);
+    const T row = p.y.offset(y, rest(q_row, q_frame, y.tile), rest(k_row, k_frame, y.region));
+    return (p.t.offset(t, q_frame, k_frame) * rows + row) * columns + column;
   }
 
  private:
@@ -183,17 +192,30 @@ struct neighborhood_groups {
     detail::neighborhood_place y;
     detail::neighborhood_place x;
   };
-  template <class T>
-  struct coordinates {
-    T t;
-    T y;
-    T x;
+  /// One row of a box: its first position, and which one it is.
+  struct line {
+    std::size_t begin;
+    std::size_t t;
+    std::size_t y;
+    HEDDLE_HOST_DEVICE constexpr void next(std::size_t width, std::size_t height) noexcept {
+      begin += width;
+      if (++y < height) return;
+      y = 0;
+      ++t;
+    }
   };
+  HEDDLE_HOST_DEVICE static constexpr line line_of(std::size_t position, std::size_t width, std::size_t height) noexcept {
+    const std::size_t row = position / width;
+    return {row * width, row / height, row % height};
+  }
 
   HEDDLE_HOST_DEVICE constexpr places locate(std::size_t group) const noexcept {
-    const std::size_t tile_x = group % x.tiles;
-    const std::size_t tile_y = group / x.tiles % y.tiles;
-    const std::size_t above = group / x.tiles / y.tiles;
+    // Divisions are what costs most here: a kernel asks for every vector of keys.
+    const std::size_t row = group / x.tiles;
+    const std::size_t tile_x = group - row * x.tiles;
+    if (t.tiles == 1 && t.dilation * y.dilation * x.dilation == 1) return {{t, 0, 0}, {y, 0, row}, {x, 0, tile_x}};
+    const std::size_t above = row / y.tiles;
+    const std::size_t tile_y = row - above * y.tiles;
     const std::size_t residues = above / t.tiles;
     return {{t, residues / x.dilation / y.dilation, above % t.tiles},
             {y, residues / x.dilation % y.dilation, tile_y},
@@ -202,11 +224,10 @@ struct neighborhood_groups {
   HEDDLE_HOST_DEVICE static constexpr bool inside(std::size_t k, std::size_t from, std::size_t length) noexcept {
     return k >= from && k < from + length;
   }
+  /// What is left of a position behind `row` rows.
   template <class T>
-  HEDDLE_HOST_DEVICE static constexpr coordinates<T> split(T position, std::size_t width, std::size_t height) noexcept {
-    const T row = detail::row_of(position, width);
-    const T frame = detail::row_of(row, height);
-    return {frame, row - frame * detail::batch_value<T>(height), position - row * detail::batch_value<T>(width)};
+  HEDDLE_HOST_DEVICE static constexpr T rest(T position, T row, std::size_t width) noexcept {
+    return position - row * detail::batch_value<T>(width);
   }
 
   /// The token at three places of the lines of a group, or -1.
