@@ -12,27 +12,20 @@ using context_type = test::mask_context;
 using test::require_consistent;
 using test::require_exact;
 
-namespace {
-
-template <class Mask>
-bool sees(const Mask& mask, const context_type& c, std::size_t q, std::size_t k) {
-  return test::sees_key(mask, c, q, k);
-}
-
-}  // namespace
+using test::sees_key;
 
 TEST_CASE("causal by its two alignments") {
   const context_type c{0, 0, 0, 5, 9, nullptr};
-  CHECK(sees(causal<>{}, c, 2, 2));
-  CHECK_FALSE(sees(causal<>{}, c, 2, 3));
-  CHECK(sees(causal<alignment::bottom_right>{}, c, 4, 8));
-  CHECK(sees(causal<alignment::bottom_right>{}, c, 0, 4));
-  CHECK_FALSE(sees(causal<alignment::bottom_right>{}, c, 0, 5));
+  CHECK(sees_key(causal<>{}, c, 2, 2));
+  CHECK_FALSE(sees_key(causal<>{}, c, 2, 3));
+  CHECK(sees_key(causal<alignment::bottom_right>{}, c, 4, 8));
+  CHECK(sees_key(causal<alignment::bottom_right>{}, c, 0, 4));
+  CHECK_FALSE(sees_key(causal<alignment::bottom_right>{}, c, 0, 5));
   require_exact(causal<>{}, c);
   require_exact(causal<alignment::bottom_right>{}, c);
   const context_type wide{0, 0, 0, 9, 4, nullptr};   // more queries than keys: the first ones see nothing
-  CHECK_FALSE(sees(causal<alignment::bottom_right>{}, wide, 4, 0));
-  CHECK(sees(causal<alignment::bottom_right>{}, wide, 5, 0));
+  CHECK_FALSE(sees_key(causal<alignment::bottom_right>{}, wide, 4, 0));
+  CHECK(sees_key(causal<alignment::bottom_right>{}, wide, 5, 0));
   require_exact(causal<alignment::bottom_right>{}, wide);
   CHECK(causal<>{}.classify(c, 0, 2, 3, 9) == tile::skip);
   CHECK(causal<>{}.classify(c, 3, 5, 0, 4) == tile::full);
@@ -43,7 +36,7 @@ TEST_CASE("lengths of each batch item") {
   const lengths mask{values};
   for (std::size_t b = 0; b < 3; ++b) {
     const context_type c{b, 0, 0, 3, 9, nullptr};
-    for (std::size_t k = 0; k < 9; ++k) CHECK(sees(mask, c, 1, k) == (static_cast<std::int32_t>(k) < values[b]));
+    for (std::size_t k = 0; k < 9; ++k) CHECK(sees_key(mask, c, 1, k) == (static_cast<std::int32_t>(k) < values[b]));
     require_exact(mask, c);
   }
   REQUIRE_NOTHROW(mask.check(3));
@@ -65,7 +58,7 @@ TEST_CASE("same_region separates what only the roll brought together") {
             const auto b = static_cast<std::size_t>(map.token(g, j));
             const bool same_y = a / grid.width + j / ww == b / grid.width + i / ww;
             const bool same_x = a % grid.width + j % ww == b % grid.width + i % ww;
-            REQUIRE(sees(same_region{}, c, i, j) == (same_y && same_x));
+            REQUIRE(sees_key(same_region{}, c, i, j) == (same_y && same_x));
           }
         require_exact(same_region{}, c);
       }
@@ -89,7 +82,7 @@ TEST_CASE("same_region separates frames that only the roll brought together") {
           const bool expected = (g % 2 == 0 || same_side(i % w, j % w, w, shifted.shift_x)) &&
                                 (g / 2 % 2 == 0 || same_side(i / w % h, j / w % h, h, shifted.shift_y)) &&
                                 (g / 4 == 0 || same_side(i / w / h, j / w / h, shifted.depth, shifted.shift_t));
-          REQUIRE(sees(same_region{}, c, i, j) == expected);
+          REQUIRE(sees_key(same_region{}, c, i, j) == expected);
         }
       require_exact(same_region{}, c);
     }
@@ -118,11 +111,11 @@ TEST_CASE("a predicate in every form it may be written in") {
   STATIC_REQUIRE_FALSE(detail::batch_mask<decltype(indices)>);
   for (std::size_t q = 0; q < 6; ++q)
     for (std::size_t k = 0; k < 6; ++k) {
-      CHECK(sees(generic, c, q, k) == (k <= q));
-      CHECK(sees(indices, c, q, k) == (k <= q));
-      CHECK(sees(integers, c, q, k) == (k <= q));
-      CHECK(sees(floats, c, q, k) == (k <= q));
-      CHECK(sees(informed, c, q, k) == (k <= q));
+      CHECK(sees_key(generic, c, q, k) == (k <= q));
+      CHECK(sees_key(indices, c, q, k) == (k <= q));
+      CHECK(sees_key(integers, c, q, k) == (k <= q));
+      CHECK(sees_key(floats, c, q, k) == (k <= q));
+      CHECK(sees_key(informed, c, q, k) == (k <= q));
     }
   CHECK(detail::classify(generic, c, 0, 6, 0, 6) == tile::partial);
 }
@@ -134,8 +127,8 @@ TEST_CASE("all_of and any_of combine rectangles and elements") {
   const any_of either{causal<>{}, lengths{values}};
   for (std::size_t q = 0; q < 8; ++q)
     for (std::size_t k = 0; k < 8; ++k) {
-      CHECK(sees(both, c, q, k) == (k <= q && k < 5));
-      CHECK(sees(either, c, q, k) == (k <= q || k < 5));
+      CHECK(sees_key(both, c, q, k) == (k <= q && k < 5));
+      CHECK(sees_key(either, c, q, k) == (k <= q || k < 5));
     }
   require_consistent(both, c);
   require_consistent(either, c);
@@ -143,8 +136,8 @@ TEST_CASE("all_of and any_of combine rectangles and elements") {
   const none_of later{causal<>{}};
   for (std::size_t q = 0; q < 8; ++q)
     for (std::size_t k = 0; k < 8; ++k) {
-      CHECK(sees(neither, c, q, k) == (k > q && k >= 5));
-      CHECK(sees(later, c, q, k) == (k > q));
+      CHECK(sees_key(neither, c, q, k) == (k > q && k >= 5));
+      CHECK(sees_key(later, c, q, k) == (k > q));
     }
   require_consistent(neither, c);
   require_exact(later, c);
