@@ -86,7 +86,7 @@ HEDDLE_ALWAYS_INLINE void pack_word_row(const X* x, std::size_t inputs, bf16_pai
   const std::size_t left = inputs - k;
   if (left == 0) return;
   if constexpr (pairs<Isa>::native && std::is_same_v<X, bfloat16>) {
-    _mm512_storeu_si512(out, _mm512_maskz_loadu_epi16((__mmask32{1} << left) - 1, x + k));
+    _mm512_storeu_si512(out, _mm512_maskz_loadu_epi16((std::uint32_t{1} << left) - 1, x + k));
   } else if constexpr (pairs<Isa>::native) {
     const vec<Isa> low = vec<Isa>::load_partial(x + k, std::min(left, vec<Isa>::size));
     const vec<Isa> high = left > vec<Isa>::size ? vec<Isa>::load_partial(x + k + vec<Isa>::size, left - vec<Isa>::size) : vec<Isa>::zero();
