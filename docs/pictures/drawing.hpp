@@ -17,6 +17,15 @@ inline const std::string hidden_colour = "#8a909a";
 inline const std::string query_colour = "#e4572e";
 inline const std::string key_colour = "#7fb2e5";
 
+/// Words with a number behind them. (Piece by piece: GCC 12 warns of its own `operator+`.)
+inline std::string numbered(const char* a, const char* b, long long number) {
+  std::string text = a;
+  text += b;
+  text += std::to_string(number);
+  return text;
+}
+inline std::string numbered(const char* a, std::size_t number) { return numbered(a, "", static_cast<long long>(number)); }
+
 inline const std::string& group_colour(std::size_t group) {
   static const std::vector<std::string> colours{"#f28e8e", "#8ec7f2", "#b5dd8a", "#f5c77e", "#c9a7eb", "#7fd6c2", "#f4a6c8", "#d8c99b",
                                                 "#9fb3f0", "#e8e07a", "#c8a58a", "#a9dbe8", "#e3b7a0", "#a4c9a0", "#d6a1d9", "#c3c9d1"};
@@ -43,7 +52,16 @@ class canvas {
   int width_ = 0;
   int height_ = 0;
 
-  static std::string attribute(const char* name, int value) { return std::string(" ") + name + "=\"" + std::to_string(value) + '"'; }
+  static std::string attribute(const char* name, int value) {
+    std::string text = numbered(name, "=\"", value);
+    text.insert(text.begin(), ' ');
+    text += '"';
+    return text;
+  }
+  void step(char letter, int value) {
+    body_ += letter;
+    body_ += std::to_string(value);
+  }
   /// Boxes of one colour, one after the other, are one path: small files.
   void close() {
     if (!open_.empty()) body_ += "\"/>\n";
@@ -62,11 +80,20 @@ class canvas {
       body_ += "<path fill=\"" + colour + " d=\"";
       open_ = colour;
     }
-    body_ += 'M' + std::to_string(x) + ' ' + std::to_string(y) + 'h' + std::to_string(w) + 'v' + std::to_string(h) + 'h' + std::to_string(-w) + 'z';
+    step('M', x);
+    step(' ', y);
+    step('h', w);
+    step('v', h);
+    step('h', -w);
+    body_ += 'z';
     reach(x + w, y + h);
   }
   void frame(int x, int y, int w, int h, const std::string& colour, int thickness = 1) {
-    box(x, y, w, h, "none", "stroke=\"" + colour + "\" stroke-width=\"" + std::to_string(thickness) + '"');
+    std::string stroke = "stroke=\"";
+    stroke += colour;
+    stroke += '"';
+    stroke += attribute("stroke-width", thickness);
+    box(x, y, w, h, "none", stroke);
   }
   void words(int x, int y, const std::string& text, const std::string& colour = ink, int size = 11, const char* anchor = "start") {
     close();

@@ -21,10 +21,10 @@ void shared_heads(canvas& c, const std::string& title, std::size_t heads, std::s
   c.words(left, 14, title);
   for (std::size_t h = 0; h < heads; ++h) {
     const std::size_t kv = h / (heads / key_heads);
-    labelled(c, left + static_cast<int>(h) * 26, 24, 24, "q" + std::to_string(h), group_colour(kv));
+    labelled(c, left + static_cast<int>(h) * 26, 24, 24, numbered("q", h), group_colour(kv));
     const int centre = left + static_cast<int>((2 * kv + 1) * (heads / key_heads)) * 13 - 1;
     c.line(left + static_cast<int>(h) * 26 + 12, 42, centre, 66, ink);
-    labelled(c, centre - 12, 66, 24, "k" + std::to_string(kv), group_colour(kv));
+    labelled(c, centre - 12, 66, 24, numbered("k", kv), group_colour(kv));
   }
 }
 
@@ -47,7 +47,7 @@ void sources(gallery& g) {
     const float* row = joined.row(0, 0, i);
     const bool first = row >= stored.data() && row < stored.data() + stored.size();
     const auto at = static_cast<int>(row - (first ? stored.data() : present.data()));
-    labelled(c, 8 + static_cast<int>(i) * 30, 24, 28, "k" + std::to_string(i), group_colour(first ? 0 : 1));
+    labelled(c, 8 + static_cast<int>(i) * 30, 24, 28, numbered("k", i), group_colour(first ? 0 : 1));
     labelled(c, (first ? 8 : 118) + at * 30, 72, 28, std::to_string(at), group_colour(first ? 0 : 1));
     c.line(22 + static_cast<int>(i) * 30, 42, (first ? 22 : 132) + at * 30, 72, ink);
   }
@@ -65,8 +65,8 @@ void sources(gallery& g) {
   const auto keys = cache.keys();
   for (std::size_t i = 0; i < cache.size(); ++i) {
     const auto slot = static_cast<int>(keys.row(0, 0, i) - memory.data());
-    labelled(ring, 8 + slot * 44, 24, 42, "key " + std::to_string(i), group_colour(1));
-    ring.words(29 + slot * 44, 58, "token " + std::to_string(cache.first_position() + i), ink, 10, "middle");
+    labelled(ring, 8 + slot * 44, 24, 42, numbered("key ", i), group_colour(1));
+    ring.words(29 + slot * 44, 58, numbered("token ", cache.first_position() + i), ink, 10, "middle");
   }
   g["source_kv_cache"] = ring.svg();
 }

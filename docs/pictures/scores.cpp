@@ -120,7 +120,7 @@ void functions(gallery& g) {
   canvas slopes;
   const alibi<8> eight;
   for (std::size_t head = 0; head < 3; ++head)
-    heat(slopes, "alibi&lt;8&gt;, head " + std::to_string(head), 20, 20, 9.5, added(eight, context{0, 0, head, 20, 20, nullptr}));
+    heat(slopes, numbered("alibi&lt;8&gt;, head ", head), 20, 20, 9.5, added(eight, context{0, 0, head, 20, 20, nullptr}));
   g["score_alibi"] = slopes.svg();
 
   const std::vector<float> sizes{1, 1, 4, 1, 2, 1, 1, 8, 1, 1, 3, 1, 1, 2, 1, 1};
