@@ -127,27 +127,37 @@ struct attend_products_bf16 : attend_bf16_format<Isa, 1> {
   }
 };
 
-/// Stored bfloat16: tiles where there are any and the system grants them, else dot products.
+/// Stored bfloat16 by dot products: 1.3 times as fast as floats or more where two of them start in a cycle (AMD).
 template <class Isa>
-  requires(isa::includes<Isa, isa::avx512_bf16>)
+  requires(isa::includes<Isa, isa::avx512_bf16> && !isa::includes<Isa, isa::amx>)
 struct attend_products<Isa, bfloat16> {
   template <class F>
   static void choose(F&& f) {
-#if HEDDLE_HAS_AMX
-    if constexpr (isa::includes<Isa, isa::amx>) {
-      if (amx_granted()) return f(attend_products_tiles<Isa, amx_registers, amx_session>{});
-    }
-#endif
     f(attend_products_bf16<Isa>{});
   }
   template <class F>
   static constexpr std::size_t bytes(F&& f) {
-    const std::size_t dots = f(attend_products_bf16<Isa>{});
-    if constexpr (isa::includes<Isa, isa::amx>) {
-      const std::size_t tiles = f(attend_products_tiles<Isa, emulated_tiles, no_session>{});   // of the same sizes
-      return tiles > dots ? tiles : dots;
-    }
-    return dots;
+    return f(attend_products_bf16<Isa>{});
+  }
+};
+
+/// By tiles where the system grants them, else in floats: processors with AMX start a dot product every second cycle only
+/// (80 GFLOP/s where multiply-adds of floats reach 158, measured on Sapphire Rapids).
+template <class Isa>
+  requires(isa::includes<Isa, isa::amx>)
+struct attend_products<Isa, bfloat16> {
+  template <class F>
+  static void choose(F&& f) {
+#if HEDDLE_HAS_AMX
+    if (amx_granted()) return f(attend_products_tiles<Isa, amx_registers, amx_session>{});
+#endif
+    f(attend_products_f32<Isa>{});
+  }
+  template <class F>
+  static constexpr std::size_t bytes(F&& f) {
+    const std::size_t tiles = f(attend_products_tiles<Isa, emulated_tiles, no_session>{});   // of the same sizes
+    const std::size_t floats = f(attend_products_f32<Isa>{});
+    return tiles > floats ? tiles : floats;
   }
 };
 
