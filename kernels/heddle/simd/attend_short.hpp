@@ -37,7 +37,11 @@ class attend_short {
 
   /// Nothing is masked, not by the mask and not by padding, and a bias is there by columns.
   bool ready() const {
-    if (t_.sizes.short_keys() < attend_columns<Isa, D>::rows || t_.sizes.chunk < t_.sizes.panels || t_.a.plan.map().padded()) return false;
+    if (t_.sizes.short_keys() < attend_columns<Isa, D>::rows || t_.sizes.chunk < t_.sizes.panels) return false;
+    if (t_.a.plan.map().padded()) {   // some groups are, but this one?
+      for (std::size_t i = 0; i < t_.sizes.keys; ++i)
+        if (!tokens_.present(i)) return false;
+    }
     if (composition_type::modifiers > 0 && t_.a.plan.bias().columns(head_) == nullptr) return false;
     if constexpr (state_type::mask_type::masked) {
       auto context = t_.context;
