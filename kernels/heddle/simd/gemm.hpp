@@ -1,5 +1,5 @@
 /// @file
-/// `gemm` on vectors. The weight is packed once into panels of one to three vectors of outputs; rows are read where they
+/// `gemm` on vectors. The weight is packed once into panels of one to four vectors of outputs; rows are read where they
 /// lie, by broadcast; a tile of rows and one panel is computed in registers.
 ///
 /// Every output is one chain of multiply-adds over k, starting at the bias: its bits depend neither on the tile that its
@@ -49,10 +49,11 @@ HEDDLE_ALWAYS_INLINE void finish_tile(const float* raw, std::size_t raw_stride, 
   }
 }
 
-/// Rows [first, first + rows) times one panel. Rows are spread evenly over tiles. A tile with more rows than are left
-/// begins earlier and drops what is already done.
+/// Rows [first, first + rows) times one panel, which was used just before unless `cold`. Rows are spread evenly over tiles. A
+/// tile with more rows than are left begins earlier and drops what is already done.
 template <class Isa, class Activation>
-HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, std::size_t rows, const gemm_panel_place& place, Activation activation) {
+HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, std::size_t rows, const gemm_panel_place& place, bool cold,
+                                     Activation activation) {
   constexpr std::size_t buffer_rows = 14;
   constexpr std::size_t lanes = vec<Isa>::size;
   alignas(memory_alignment) float buffer[buffer_rows * gemm_shape<Isa>::widest * lanes];
@@ -78,7 +79,7 @@ HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, 
     float* const y = g.y + (first + row) * g.y_stride + place.first_output;
     const bool direct = in_place && tile.rows == count;
     gemm_tile t{g.weight->data + place.offset, g.weight->bias + place.first_output, g.segments.data(), g.segments.size(), first + start,
-                direct ? y : buffer, direct ? g.y_stride : width, streams || i == 0};
+                direct ? y : buffer, direct ? g.y_stride : width, streams || (cold && i == 0)};
     tile.run(t);
     if (!direct)
       finish_tile<Isa>(buffer + (row - start) * width, width, count, columns, y, g.y_stride,
@@ -109,15 +110,30 @@ HEDDLE_ALWAYS_INLINE void gemm_narrow(const gemm_operands& g, std::size_t first,
   }
 }
 
+/// Rows that all of a few small panels are applied to before the next rows, so that a row of outputs is written whole while
+/// its lines are near: one tile. Otherwise all `rows`: a panel is applied to all of them before the next panel.
+template <class Isa>
+std::size_t gemm_step(const gemm_packing<Isa>& panels, std::size_t panel, std::size_t panel_end, std::size_t rows, std::size_t weight_size) noexcept {
+  constexpr std::size_t near_floats = 12 * 1024;
+  constexpr std::size_t enough_rows = 128;   // fewer outputs are near anyway
+  if (rows < enough_rows) return rows;
+  const std::size_t vectors = panels.place(panel).vectors;
+  const bool even = vectors == 4 || panels.place(panel_end - 1).vectors == vectors;   // tiles of four vectors are the lowest: all others can be as low
+  return panel_end - panel > 1 && even && weight_size <= near_floats ? gemm_shape<Isa>::tallest(vectors) : rows;
+}
+
 /// Rows [first, first + rows) times panels [panel, panel_end).
 template <class Isa, class Activation>
 HEDDLE_NOINLINE void gemm_block(const gemm_operands& g, std::size_t first, std::size_t rows, std::size_t panel, std::size_t panel_end,
                                 Activation activation) {
   using packing = gemm_packing<Isa>;
-  if (rows == 0) return;
+  if (rows == 0 || panel == panel_end) return;
   if (packing::narrow(g.weight->outputs, g.weight->inputs)) return gemm_narrow<Isa>(g, first, rows, activation);
   const packing panels(g.weight->outputs, g.weight->inputs);
-  for (; panel < panel_end; ++panel) gemm_panel<Isa>(g, first, rows, panels.place(panel), activation);
+  const std::size_t step = gemm_step<Isa>(panels, panel, panel_end, rows, g.weight->outputs * g.weight->inputs);
+  for (std::size_t begin = 0; begin < rows; begin += step)
+    for (std::size_t p = panel; p < panel_end; ++p)
+      gemm_panel<Isa>(g, first + begin, std::min(step, rows - begin), panels.place(p), begin == 0, activation);
 }
 
 }  // namespace detail

@@ -22,14 +22,21 @@ class gemm_packing {
   static constexpr std::size_t lanes = vec<Isa>::size;
   std::size_t inputs_;
   std::size_t vectors_;
-  std::size_t threes_ = 0;   ///< panels of three vectors come first, then those of two, then at most one of one
+  std::size_t fours_ = 0;    ///< panels of four vectors come first, then those of three, of two, then at most one of one
+  std::size_t threes_ = 0;
 
  public:
   static constexpr std::uint32_t format = 0x100u + static_cast<std::uint32_t>(lanes);
 
   gemm_packing(std::size_t outputs, std::size_t inputs) noexcept : inputs_(inputs), vectors_((outputs + lanes - 1) / lanes) {
-    if (gemm_shape<Isa>::widest < 3 || vectors_ < 3) return;
-    if (vectors_ % 3 == 0) {
+    if (gemm_shape<Isa>::widest < 4 || vectors_ < 3) return;
+    constexpr std::size_t deepest_four = 64;   // 16 KiB: low tiles read a wide panel often, from the first-level cache only
+    const std::size_t rest = vectors_ % 4;
+    const bool whole = outputs % lanes == 0;   // a panel that is not goes through a buffer: it should be narrow
+    if (inputs <= deepest_four && (vectors_ > 6 || (rest == 0 && whole))) {
+      fours_ = rest == 1 ? vectors_ / 4 - 1 : vectors_ / 4;   // 5 = 3 + 2
+      threes_ = rest == 1 || rest == 3 ? 1 : 0;
+    } else if (vectors_ % 3 == 0) {
       threes_ = vectors_ / 3;
     } else if (vectors_ % 2 != 0 || inputs % 1024 == 0) {   // rows a page apart share cache sets: 9 of them fit, 14 do not
       threes_ = vectors_ % 3 == 2 ? vectors_ / 3 : vectors_ / 3 - 1;   // 5 = 3 + 2, 7 = 3 + 2 + 2
@@ -46,11 +53,13 @@ class gemm_packing {
     return (narrow(outputs, inputs) ? outputs : (outputs + lanes - 1) / lanes * lanes) * inputs;
   }
 
-  std::size_t panels() const noexcept { return threes_ + (vectors_ - 3 * threes_ + 1) / 2; }
+  std::size_t panels() const noexcept { return fours_ + threes_ + (vectors_ - 4 * fours_ - 3 * threes_ + 1) / 2; }
 
   gemm_panel_place place(std::size_t panel) const noexcept {
-    const std::size_t start = panel < threes_ ? 3 * panel : 3 * threes_ + 2 * (panel - threes_);
-    const std::size_t vectors = panel < threes_ ? 3 : std::min<std::size_t>(2, vectors_ - start);
+    const std::size_t fours = std::min(panel, fours_);
+    const std::size_t threes = std::min(panel - fours, threes_);
+    const std::size_t start = 4 * fours + 3 * threes + 2 * (panel - fours - threes);
+    const std::size_t vectors = panel < fours_ ? 4 : panel < fours_ + threes_ ? 3 : std::min<std::size_t>(2, vectors_ - start);
     return {start * lanes, vectors, start * lanes * inputs_};
   }
 

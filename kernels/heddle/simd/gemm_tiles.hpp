@@ -32,8 +32,8 @@ struct gemm_shape {   // 16 registers: 12 accumulators, 2 of the panel, 1 input
 template <class Isa>
   requires(isa::includes<Isa, isa::avx512>)
 struct gemm_shape<Isa> {   // 32 registers
-  static constexpr std::size_t widest = 3;
-  static constexpr std::size_t tallest(std::size_t vectors) noexcept { return vectors == 3 ? 9 : 14; }
+  static constexpr std::size_t widest = 4;
+  static constexpr std::size_t tallest(std::size_t vectors) noexcept { return vectors == 4 ? 6 : vectors == 3 ? 9 : 14; }
 };
 #if defined(__aarch64__)
 template <>
@@ -136,8 +136,10 @@ gemm_tile_choice choose_gemm_tile(std::size_t rows) {
 
 template <class Isa>
 gemm_tile_choice choose_gemm_tile(std::size_t rows, std::size_t vectors) {
-  if constexpr (gemm_shape<Isa>::widest == 3)
+  if constexpr (gemm_shape<Isa>::widest == 4) {
+    if (vectors == 4) return choose_gemm_tile<Isa, 4>(rows);
     if (vectors == 3) return choose_gemm_tile<Isa, 3>(rows);
+  }
   return vectors == 2 ? choose_gemm_tile<Isa, 2>(rows) : choose_gemm_tile<Isa, 1>(rows);
 }
 
