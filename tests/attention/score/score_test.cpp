@@ -39,7 +39,7 @@ TEST_CASE("a flat table is read at query - key, the other layout at key - query"
 
 TEST_CASE("tables that do not fit are refused") {
   const std::vector<float> table(15 * 15 * 4);
-  using seven = relative_position_bias<7>;
+  using seven [[maybe_unused]] = relative_position_bias<7>;
   REQUIRE_THROWS_AS((seven{table.data(), 4}.check({8, 7}, 4)), shape_error);
   REQUIRE_THROWS_AS((seven{table.data(), 4}.check({7, 7}, 3)), shape_error);
   REQUIRE_THROWS_AS((seven{nullptr, 4}.check({7, 7}, 4)), weight_error);

@@ -25,6 +25,7 @@ enum class block_table {
 template <std::size_t BlockQueries, std::size_t BlockKeys = BlockQueries, block_table Form = block_table::bytes>
 struct block_sparse {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   static_assert(BlockQueries > 0 && BlockKeys > 0, "heddle::block_sparse: the sides of a block must be positive");
 
   std::span<const std::uint8_t> table{};   ///< `[batches, heads, ceil(queries / BlockQueries), ceil(keys / BlockKeys)]`

@@ -18,6 +18,7 @@ enum class alignment {
 template <alignment Align = alignment::top_left>
 struct causal {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
 
   template <class Context>
   HEDDLE_HOST_DEVICE constexpr tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0,

@@ -15,6 +15,7 @@ namespace heddle::inline v0 {
 /// Batch item `b` has `values[b]` keys; those behind are never seen. Rows of queries behind are computed like others.
 struct lengths {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   std::span<const std::int32_t> values{};   ///< `[batch]`, not negative
 
   /// Called by `attend` before any work. @throws shape_error if a batch item has no length

@@ -201,6 +201,7 @@ struct mixed_rule {
 template <class Segments, class... Sees>
 struct mixed {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok && detail::mixed_columns<Segments::count, detail::most_seen<Sees...>>::ok);
   [[no_unique_address]] Segments sizes{};
 
@@ -223,6 +224,7 @@ struct mixed {
 template <class Segments, std::size_t... KeySizes, class... Sees>
 struct mixed<Segments, key_segments<KeySizes...>, Sees...> {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   using keys_type = key_segments<KeySizes...>;
   static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok && detail::mixed_columns<keys_type::count, detail::most_seen<Sees...>>::ok);
   [[no_unique_address]] Segments sizes{};

@@ -10,7 +10,9 @@ namespace heddle::inline v0 {
 /// As `Mask` says, but a query that sees no key of its group sees all of them: the masked attention of Mask2Former (Cheng et
 /// al. 2022; a query whose predicted mask is empty is opened): `open_if_empty{block_sparse<1>{table}}`.
 ///
-/// Whether a row is empty is asked of `Mask`, by halves of the row and only as far as the first visible key.
+/// Whether a row is empty is asked of `Mask`: once for the row where it says `static constexpr bool exact_tiles = true` (a tile
+/// that it calls partial holds a visible pair), else by halves of the row and only as far as
+/// the first visible key.
 template <class Mask>
 struct open_if_empty {
   using policy_category = mask_tag;
@@ -58,6 +60,7 @@ struct open_if_empty {
   /// Whether query `q` sees a key of `[k0, k1)`.
   template <class Context>
   HEDDLE_HOST_DEVICE constexpr bool sees_any(const Context& c, std::size_t q, std::size_t k0, std::size_t k1) const {
+    if constexpr (requires { requires bool(Mask::exact_tiles); }) return detail::classify(mask, c, q, q + 1, k0, k1) != tile::skip;
     constexpr std::size_t few = 16;
     while (k0 < k1) {
       const tile t = detail::classify(mask, c, q, q + 1, k0, k1);

@@ -20,6 +20,7 @@ namespace heddle::inline v0 {
 /// Together with `causal`: `all_of{packed_lengths{offsets}, causal<>{}}`.
 struct packed_lengths {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   std::span<const std::int32_t> offsets{};       ///< `[sequences + 1]`, from 0, not falling
   std::span<const std::int32_t> key_offsets{};   ///< of the keys; empty: those of the queries
 

@@ -34,6 +34,7 @@ struct prefix_rule {
 template <std::size_t Length = dyn, alignment Align = alignment::top_left>
 struct prefix {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
 
   template <class Context>
   HEDDLE_HOST_DEVICE constexpr tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0,
@@ -50,6 +51,7 @@ struct prefix {
 template <alignment Align>
 struct prefix<dyn, Align> {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   std::size_t length = 0;
 
   template <class Context>

@@ -63,6 +63,7 @@ struct band_rule {
 template <std::size_t Reach = dyn, band_side Side = band_side::past, alignment Align = alignment::top_left>
 struct sliding {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   static_assert(Reach > 0, "heddle::sliding: the reach must be positive");
 
   template <class Context>
@@ -80,6 +81,7 @@ struct sliding {
 template <band_side Side, alignment Align>
 struct sliding<dyn, Side, Align> {
   using policy_category = mask_tag;
+  static constexpr bool exact_tiles = true;
   std::size_t reach = 0;
 
   template <class Context>
