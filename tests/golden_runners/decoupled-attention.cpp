@@ -27,7 +27,8 @@ rows linear(const rows& x, std::size_t count, const rows& weight, const rows& bi
   for (std::size_t r = 0; r < count; ++r)
     for (std::size_t o = 0; o < outputs; ++o) {
       double sum = static_cast<double>(bias[o]);
-      for (std::size_t i = 0; i < inputs; ++i) sum += static_cast<double>(x[r * inputs + i]) * static_cast<double>(weight[o * inputs + i]);
+      for (std::size_t i = 0; i < inputs; ++i)
+        sum += static_cast<double>(x[r * inputs + i]) * static_cast<double>(weight[o * inputs + i]);
       y[r * outputs + o] = static_cast<float>(sum);
     }
   return y;

@@ -88,7 +88,8 @@ TEST_CASE("no tokens and one token") {
   const auto x = one.inputs();
   const head_view<const float> empty(x.k.data_handle(), extents<dyn, dyn, dyn, dyn>(1, 2, 0, 4), {24, 4, 24, std::size_t{1}});
   const workspace memory(4096);
-  attend<reference>(attention<cross_source, logsumexp>{}, x.q, empty, empty, one.output(), sequence_grid(1), memory, one.logsumexps());
+  attend<reference>(attention<cross_source, logsumexp>{}, x.q, empty, empty, one.output(), sequence_grid(1), memory,
+                    one.logsumexps());
   for (const float y : one.out) CHECK(y == 0.0F);
   for (const float l : one.lse) CHECK(l == -infinity);
 }
@@ -137,7 +138,8 @@ TEST_CASE("every wrong argument is named") {
   const workspace memory(4096);
   const attention<> c;
   const auto view_of = [&](std::size_t batch, std::size_t heads, std::size_t tokens, std::size_t dim) {
-    return head_view<const float>(x.k.data_handle(), extents<dyn, dyn, dyn, dyn>(batch, heads, tokens, dim), {144, 4, 24, std::size_t{1}});
+    return head_view<const float>(x.k.data_handle(), extents<dyn, dyn, dyn, dyn>(batch, heads, tokens, dim),
+                                  {144, 4, 24, std::size_t{1}});
   };
   const auto attempt = [&](const auto& q, const auto& k, const auto& v) {
     attend<reference>(c, q, k, v, a.output(), sequence_grid(6), memory);

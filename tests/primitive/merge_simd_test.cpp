@@ -75,7 +75,10 @@ TEST_CASE("shapes and overlaps of results are refused") {
   REQUIRE_THROWS_AS(merge<reference>(a, other, b), shape_error);
   const context<reference> ctx{};
   const auto shifted = merged_heads(a.out.data() + 4, 1, 6, 2, 4);   // not the same rows
-  REQUIRE_THROWS_AS(merge_attention(ctx, a.output(), a.logsumexps(), b.output(), b.logsumexps(), shifted, b.logsumexps()), shape_error);
-  REQUIRE_THROWS_AS(merge_attention(ctx, a.output(), a.logsumexps(), b.output(), other.logsumexps(), b.output(), b.logsumexps()), shape_error);
+  REQUIRE_THROWS_AS(merge_attention(ctx, a.output(), a.logsumexps(), b.output(), b.logsumexps(), shifted, b.logsumexps()),
+                    shape_error);
+  REQUIRE_THROWS_AS(
+      merge_attention(ctx, a.output(), a.logsumexps(), b.output(), other.logsumexps(), b.output(), b.logsumexps()),
+      shape_error);
   for (const float y : a.out) REQUIRE(y == 77.0F);
 }

@@ -48,7 +48,9 @@ TEST_CASE("overlap is exact for any strides") {
   std::size_t found = 0;
   for (std::size_t i = 0; i < 4000; ++i) {
     const auto view_of = [&](const std::array<std::size_t, 4>* strides) {
-      const auto n = [&](std::size_t most) { return static_cast<std::size_t>(random.uniform(0.0, 1.0) * static_cast<double>(most)); };
+      const auto n = [&](std::size_t most) {
+        return static_cast<std::size_t>(random.uniform(0.0, 1.0) * static_cast<double>(most));
+      };
       const extents<dyn, dyn, dyn, dyn> e(1 + n(3), 1 + n(3), 1 + n(4), 1 + n(4));
       const std::array<std::size_t, 4> s = strides != nullptr ? *strides : std::array<std::size_t, 4>{n(200), n(60), n(40), 1};
       return head_view<float>(memory.data() + n(200), e, s);

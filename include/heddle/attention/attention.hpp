@@ -85,17 +85,20 @@ struct checked_policy {
   static constexpr bool is = policy_of<P, Tag>;
   static_assert(!is<partition_tag> || partition_policy<P>,
                 "heddle::attention: a partition policy needs `map(token_grid)` that returns an index map");
-  static_assert(!is<mask_tag> || mask_policy<P>,
-                "heddle::attention: a mask policy needs `operator()(q, k)` or `operator()(context, q, k)` that returns a truth value");
+  static_assert(
+      !is<mask_tag> || mask_policy<P>,
+      "heddle::attention: a mask policy needs `operator()(q, k)` or `operator()(context, q, k)` that returns a truth value");
   static_assert(!is<score_tag> || score_policy<P>, "heddle::attention: a score policy needs `float scale(head, head_dim)`");
   static_assert(!is<score_mod_tag> || score_modifier_policy<P>,
-                "heddle::attention: a score modifier needs `template <class T> T operator()(T score, std::size_t head, T q, T k) const`, the "
+                "heddle::attention: a score modifier needs `template <class T> T operator()(T score, std::size_t head, T q, T "
+                "k) const`, the "
                 "same with `(context, T score, T q, T k)`, or `const float* row(context, q) const`");
   static_assert(!is<normalizer_tag> || normalizer_policy<P>,
                 "heddle::attention: a normalizer policy needs `kind` and what goes with it: `weight(score)` for elementwise, "
                 "`weigh(context, q, scores, keys)` for whole_row, the four functions of parts where `parts` is 2");
-  static_assert(!is<position_tag> || position_policy<P>,
-                "heddle::attention: a position policy needs `void operator()(float* row, head_dim, head, token, row_role) const`");
+  static_assert(
+      !is<position_tag> || position_policy<P>,
+      "heddle::attention: a position policy needs `void operator()(float* row, head_dim, head, token, row_role) const`");
   static_assert(!is<source_tag> || source_policy<P>, "heddle::attention: a source policy needs `same_tokens`");
   static_assert(!is<observer_tag> || observer_policy<P>, "heddle::attention: an observer policy needs `returns_logsumexp`");
   static constexpr bool ok = true;
@@ -182,14 +185,18 @@ using modifier_type = typename nth_policy<slot_index<score_mod_tag, Ps...>(N), v
 template <class... Ps>
 class attention {
   static_assert((detail::checked_policy<Ps>::ok && ...));
-  static_assert(detail::slot_count<partition_tag, Ps...> <= 1, "heddle::attention: two partition policies; a composition has one");
+  static_assert(detail::slot_count<partition_tag, Ps...> <= 1,
+                "heddle::attention: two partition policies; a composition has one");
   static_assert(detail::slot_count<mask_tag, Ps...> <= 1,
                 "heddle::attention: two mask policies; combine them with heddle::all_of or heddle::any_of");
   static_assert(detail::slot_count<score_tag, Ps...> <= 1, "heddle::attention: two score policies; a composition has one");
-  static_assert(detail::slot_count<normalizer_tag, Ps...> <= 1, "heddle::attention: two normalizer policies; a composition has one");
+  static_assert(detail::slot_count<normalizer_tag, Ps...> <= 1,
+                "heddle::attention: two normalizer policies; a composition has one");
   static_assert(detail::slot_count<source_tag, Ps...> <= 1, "heddle::attention: two source policies; a composition has one");
-  static_assert(detail::slot_count<position_tag, Ps...> <= 1, "heddle::attention: two position policies; a composition has one");
-  static_assert(detail::slot_count<observer_tag, Ps...> <= 1, "heddle::attention: two observer policies; a composition has one");
+  static_assert(detail::slot_count<position_tag, Ps...> <= 1,
+                "heddle::attention: two position policies; a composition has one");
+  static_assert(detail::slot_count<observer_tag, Ps...> <= 1,
+                "heddle::attention: two observer policies; a composition has one");
 
   [[no_unique_address]] detail::policy_list_of<Ps...> policies_{};
 

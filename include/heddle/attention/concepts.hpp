@@ -93,8 +93,8 @@ concept source_policy = policy_of<P, source_tag> && requires {
 template <class P>
 concept position_policy = policy_of<P, position_tag> && (detail::changes_rows<P> || std::same_as<P, no_position>);
 
-/// `returns_logsumexp` says whether `attend` writes it; `returns_importance`, `returns_class_row`, `returns_probabilities` alike
-/// (left out: false).
+/// `returns_logsumexp` says whether `attend` writes it; `returns_importance`, `returns_class_row`, `returns_probabilities`
+/// alike (left out: false).
 template <class P>
 concept observer_policy = policy_of<P, observer_tag> && requires {
   { P::returns_logsumexp } -> std::convertible_to<bool>;

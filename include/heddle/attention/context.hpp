@@ -16,7 +16,9 @@ enum class tile {
 };
 
 /// What is true of both of two masks that say `a` and `b` about a rectangle.
-HEDDLE_HOST_DEVICE constexpr tile both(tile a, tile b) noexcept { return a == tile::skip || b == tile::full ? a : b == tile::skip ? b : tile::partial; }
+HEDDLE_HOST_DEVICE constexpr tile both(tile a, tile b) noexcept {
+  return a == tile::skip || b == tile::full ? a : b == tile::skip ? b : tile::partial;
+}
 
 /// One independent problem: `group` of batch item `batch`, for one head. Positions count from 0 inside the group.
 template <class Map>

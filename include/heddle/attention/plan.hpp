@@ -85,8 +85,9 @@ constexpr void check_source() {
                 "heddle::attention: the source cross_source needs the partition global");
   static_assert(self || bias_runs<Composition>::count == 0,
                 "heddle::attention: a relative bias needs queries and keys from the same tokens (source self_source)");
-  static_assert(!own_keys || bias_runs<Composition>::count == 0,
-                "heddle::attention: a relative bias needs groups whose keys are their queries; this partition gives them other keys");
+  static_assert(
+      !own_keys || bias_runs<Composition>::count == 0,
+      "heddle::attention: a relative bias needs groups whose keys are their queries; this partition gives them other keys");
   static_assert(!own_keys || !observer::class_row,
                 "heddle::attention: the observer class_row needs groups that do not share keys; those of this partition do");
   static_assert(!observer::logsumexp || Composition::normalizer_type::kind == normalizer_kind::exponential,
@@ -102,7 +103,8 @@ constexpr std::size_t plan_bytes(const Composition& c, const token_grid& grid, s
   return expanded_bias<Composition>::bytes(c.partition().map(grid).window(), heads);
 }
 template <attention_composition Composition>
-constexpr std::size_t plan_bytes(const Composition& c, const token_grid& grid, const token_grid& /*key_grid*/, std::size_t heads) {
+constexpr std::size_t plan_bytes(const Composition& c, const token_grid& grid, const token_grid& /*key_grid*/,
+                                 std::size_t heads) {
   return plan_bytes(c, grid, heads);
 }
 
@@ -111,16 +113,18 @@ constexpr std::size_t plan_bytes(const Composition& c, const token_grid& grid, c
 template <attention_composition Composition>
 attention_plan<Composition> plan_attention(const Composition& c, const token_grid& grid, std::size_t heads, arena& memory) {
   detail::check_source<Composition>();
-  static_assert(Composition::source_type::same_tokens, "heddle::plan_attention: the source cross_source needs the grid of the keys too");
+  static_assert(Composition::source_type::same_tokens,
+                "heddle::plan_attention: the source cross_source needs the grid of the keys too");
   return {c, grid, grid, heads, memory};
 }
 
 /// The same for keys from elsewhere (source `cross_source`).
 template <attention_composition Composition>
-attention_plan<Composition> plan_attention(const Composition& c, const token_grid& grid, const token_grid& key_grid, std::size_t heads,
-                                           arena& memory) {
+attention_plan<Composition> plan_attention(const Composition& c, const token_grid& grid, const token_grid& key_grid,
+                                           std::size_t heads, arena& memory) {
   detail::check_source<Composition>();
-  static_assert(!Composition::source_type::same_tokens, "heddle::plan_attention: a grid of keys is for the source cross_source");
+  static_assert(!Composition::source_type::same_tokens,
+                "heddle::plan_attention: a grid of keys is for the source cross_source");
   return {c, grid, key_grid, heads, memory};
 }
 

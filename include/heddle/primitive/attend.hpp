@@ -57,8 +57,8 @@ inline void require_scratch(std::size_t needed, const arena& scratch) {
 /// Scratch of `attend` with a plan, for elements of `T`. `constexpr` where the composition and the backend are.
 /// @throws shape_error for a grid that the partition refuses
 template <class T = float, class Backend, attention_composition Composition>
-constexpr std::size_t attend_bytes(const Backend& backend, const Composition& c, const token_grid& grid, const token_grid& key_grid,
-                                   std::size_t head_dim) {
+constexpr std::size_t attend_bytes(const Backend& backend, const Composition& c, const token_grid& grid,
+                                   const token_grid& key_grid, std::size_t head_dim) {
   return for_each_bytes(backend, kernel<op::attend, Backend>::worker_bytes(detail::shape_of<T>(c, grid, key_grid, head_dim)));
 }
 template <class T = float, class Backend, attention_composition Composition>
@@ -84,7 +84,8 @@ constexpr std::size_t attend_group_bytes(const Backend&, const Composition& c, c
 /// Scores, weights and sums are float whatever the elements are. Rows of queries that see no key become zeros, their
 /// logsumexp -inf.
 /// @throws shape_error, workspace_error before any work, naming the argument
-template <class Backend, class Composition, detail::heads_view Q, detail::keys_argument K, detail::keys_argument V, detail::heads_view O>
+template <class Backend, class Composition, detail::heads_view Q, detail::keys_argument K, detail::keys_argument V,
+          detail::heads_view O>
 void attend(context<Backend> ctx, const attention_plan<Composition>& plan, const Q& q, const K& k, const V& v, const O& out,
             const attend_outputs& outputs = {}) {
   using kernel_type = kernel<op::attend, Backend>;
@@ -102,10 +103,10 @@ void attend(context<Backend> ctx, const attention_plan<Composition>& plan, const
 }
 
 /// The same without a plan: it is made in the scratch of `ctx`, which needs `plan_bytes` more.
-template <class Backend, attention_composition Composition, detail::heads_view Q, detail::keys_argument K, detail::keys_argument V,
-          detail::heads_view O>
-void attend(context<Backend> ctx, const Composition& c, const Q& q, const K& k, const V& v, const O& out, const token_grid& grid,
-            const attend_outputs& outputs = {}) {
+template <class Backend, attention_composition Composition, detail::heads_view Q, detail::keys_argument K,
+          detail::keys_argument V, detail::heads_view O>
+void attend(context<Backend> ctx, const Composition& c, const Q& q, const K& k, const V& v, const O& out,
+            const token_grid& grid, const attend_outputs& outputs = {}) {
   if constexpr (Composition::source_type::same_tokens) {
     const auto plan = plan_attention(c, grid, q.extent(1), ctx.scratch);   // takes from ctx.scratch before ctx is passed on
     attend(ctx, plan, q, k, v, out, outputs);
@@ -116,10 +117,10 @@ void attend(context<Backend> ctx, const Composition& c, const Q& q, const K& k, 
 }
 
 /// The same in a workspace: `attend<simd>(window_attention, q, k, v, out, grid, scratch)`.
-template <class Backend, attention_composition Composition, detail::heads_view Q, detail::keys_argument K, detail::keys_argument V,
-          detail::heads_view O>
-void attend(const Composition& c, const Q& q, const K& k, const V& v, const O& out, const token_grid& grid, const workspace& scratch,
-            const attend_outputs& outputs = {}) {
+template <class Backend, attention_composition Composition, detail::heads_view Q, detail::keys_argument K,
+          detail::keys_argument V, detail::heads_view O>
+void attend(const Composition& c, const Q& q, const K& k, const V& v, const O& out, const token_grid& grid,
+            const workspace& scratch, const attend_outputs& outputs = {}) {
   attend(context<Backend>{Backend{}, scratch.scratch()}, c, q, k, v, out, grid, outputs);
 }
 
@@ -128,9 +129,10 @@ void attend(const Composition& c, const Q& q, const K& k, const V& v, const O& o
 /// Padded positions are not read and not written. For blocks that gather a window, project it and attend while it is in
 /// the cache; the caller runs groups in parallel. Observers of weights need the whole: only `logsumexp` is known here.
 /// @throws shape_error, workspace_error before any work
-template <class Backend, class Composition, detail::heads_view Q, detail::heads_view K, detail::heads_view V, detail::heads_view O>
-void attend_group(context<Backend> ctx, const attention_plan<Composition>& plan, std::size_t batch, std::size_t group, const Q& q,
-                  const K& k, const V& v, const O& out, const attend_outputs& outputs = {}) {
+template <class Backend, class Composition, detail::heads_view Q, detail::heads_view K, detail::heads_view V,
+          detail::heads_view O>
+void attend_group(context<Backend> ctx, const attention_plan<Composition>& plan, std::size_t batch, std::size_t group,
+                  const Q& q, const K& k, const V& v, const O& out, const attend_outputs& outputs = {}) {
   using kernel_type = kernel<op::attend, Backend>;
   static_assert(Composition::source_type::same_tokens && !keyed_index_map<typename Composition::map_type>,
                 "heddle::attend_group: keys come from the same tokens (source self_source)");

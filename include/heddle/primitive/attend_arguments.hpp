@@ -120,7 +120,8 @@ constexpr attend_shape make_shape(std::size_t queries, std::size_t keys, std::si
 }
 
 template <class T, class Composition>
-constexpr attend_shape shape_of(const Composition& c, const token_grid& grid, const token_grid& key_grid, std::size_t head_dim) {
+constexpr attend_shape shape_of(const Composition& c, const token_grid& grid, const token_grid& key_grid,
+                                std::size_t head_dim) {
   const auto map = c.partition().map(grid);
   return make_shape<T, Composition>(map.group_size(), keys_of<Composition>(map, key_grid), head_dim);
 }
@@ -132,7 +133,8 @@ attend_shape shape_of(const attend_arguments<Composition, D, T, Out, Keys>& a) n
 }
 
 template <class Composition, class Q, class K, class V, class O>
-auto make_arguments(const attention_plan<Composition>& plan, const Q& q, const K& k, const V& v, const O& out, const attend_outputs& outputs) {
+auto make_arguments(const attention_plan<Composition>& plan, const Q& q, const K& k, const V& v, const O& out,
+                    const attend_outputs& outputs) {
   constexpr std::size_t d = static_head_dim<Q, K, V, O>;
   using element = typename Q::value_type;
   using output = typename O::value_type;
@@ -141,7 +143,8 @@ auto make_arguments(const attention_plan<Composition>& plan, const Q& q, const K
                 "heddle::attend: q, k and v must have one element type");
   static_assert(std::is_same_v<output, element> || std::is_same_v<output, float>,
                 "heddle::attend: out must have the element type of q, k and v, or float");
-  static_assert(!std::is_const_v<typename O::element_type>, "heddle::attend: out must be a view of elements that can be written");
+  static_assert(!std::is_const_v<typename O::element_type>,
+                "heddle::attend: out must be a view of elements that can be written");
   static_assert(std::is_same_v<keys, decltype(as_key_rows<V, d>(v))>, "heddle::attend: k and v must be views of one kind");
   return attend_arguments<Composition, d, element, output, keys>{
       plan, head_view<const element, d>(q), as_key_rows<K, d>(k), as_key_rows<V, d>(v), head_view<output, d>(out), outputs};

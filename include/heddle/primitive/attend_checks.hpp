@@ -12,7 +12,8 @@
 namespace heddle::inline v0::detail {
 
 template <class V>
-void require_heads(const char* name, const V& x, std::size_t batch, std::size_t heads, std::size_t tokens, std::size_t head_dim) {
+void require_heads(const char* name, const V& x, std::size_t batch, std::size_t heads, std::size_t tokens,
+                   std::size_t head_dim) {
   require_extent(name, "batch items", batch, x.extent(0));
   require_extent(name, "heads", heads, x.extent(1));
   require_extent(name, "tokens", tokens, x.extent(2));
@@ -36,7 +37,8 @@ void require_rows(const char* name, const V& x, std::size_t batch, std::size_t h
   require_extent(name, "batch items", batch, x.extent(0));
   require_extent(name, "heads", heads, x.extent(1));
   require_extent(name, "tokens", tokens, x.extent(2));
-  if (!x.empty() && x.data_handle() == nullptr) raise<shape_error>(std::string(name) + ": expected elements, got a view of nothing");
+  if (!x.empty() && x.data_handle() == nullptr)
+    raise<shape_error>(std::string(name) + ": expected elements, got a view of nothing");
 }
 
 template <class Arguments>
@@ -46,7 +48,8 @@ void require_outputs(const Arguments& a, const attend_call& call) {
   if constexpr (observer::logsumexp) require_rows("attend: logsumexp", o.logsumexp, call.batch, call.heads, call.tokens);
   if constexpr (observer::importance) {
     require_rows("attend: importance", o.importance, call.batch, call.heads, call.key_tokens);
-    if (o.row_weights.data_handle() != nullptr) require_rows("attend: row_weights", o.row_weights, call.batch, call.heads, call.tokens);
+    if (o.row_weights.data_handle() != nullptr)
+      require_rows("attend: row_weights", o.row_weights, call.batch, call.heads, call.tokens);
   }
   if constexpr (observer::class_row) require_rows("attend: class_row", o.class_row, call.batch, call.heads, call.key_tokens);
   if constexpr (observer::probabilities) {

@@ -55,7 +55,8 @@ void merge_attention(context<Backend> ctx, const A& out_a, const head_rows<const
   detail::require_result("merge_attention: out", "merge_attention: logsumexp", shape, head_rows<const float>(logsumexp), shape);
   const auto apart = [&](const auto& x, const char* name) {
     if (!detail::same_elements(y, x) && detail::overlap(y, x))
-      detail::raise<shape_error>(std::string("merge_attention: out: overlaps ") + name + "; expected memory of its own or exactly that view");
+      detail::raise<shape_error>(std::string("merge_attention: out: overlaps ") + name +
+                                 "; expected memory of its own or exactly that view");
   };
   apart(a.out, "out_a");
   apart(b.out, "out_b");

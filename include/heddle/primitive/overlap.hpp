@@ -38,7 +38,8 @@ row_set rows_of_view(const V& x) noexcept {
 }
 
 /// Whether `step * n` for some n of `[low, high]` lies strictly between `from` and `to`.
-inline bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t high, std::int64_t from, std::int64_t to) noexcept {
+inline bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t high, std::int64_t from,
+                             std::int64_t to) noexcept {
   if (step == 0) return low <= high && from < 0 && 0 < to;
   const std::int64_t first = (from >= 0 ? from / step : -((-from + step - 1) / step)) + 1;   // floor(from / step) + 1
   const std::int64_t n = std::max(first, low);
@@ -64,7 +65,8 @@ inline bool overlap_any(const row_set& a, const row_set& b) noexcept {
       for (std::int64_t t = 0; t < a.count[2]; ++t)
         for (std::int64_t x = 0; x < b.count[0]; ++x)
           for (std::int64_t y = 0; y < b.count[1]; ++y) {
-            const std::int64_t at = b.base + x * b.step[0] + y * b.step[1] - a.base - i * a.step[0] - j * a.step[1] - t * a.step[2];
+            const std::int64_t at =
+                b.base + x * b.step[0] + y * b.step[1] - a.base - i * a.step[0] - j * a.step[1] - t * a.step[2];
             if (multiple_between(b.step[2], 0, b.count[2] - 1, -b.row_bytes - at, a.row_bytes - at)) return true;
           }
   return false;

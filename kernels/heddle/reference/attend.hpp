@@ -32,7 +32,8 @@ struct kernel<op::attend, reference> {
 
  private:
   template <class Arguments>
-  static void group(context<reference> ctx, const Arguments& a, std::size_t batch, std::size_t view_batch, std::size_t g, bool local) {
+  static void group(context<reference> ctx, const Arguments& a, std::size_t batch, std::size_t view_batch, std::size_t g,
+                    bool local) {
     const std::size_t queries = a.plan.queries();
     const std::size_t keys = a.plan.keys();
     auto* query_tokens = ctx.scratch.template take<std::int32_t>(queries);

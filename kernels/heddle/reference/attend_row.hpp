@@ -44,7 +44,8 @@ inline constexpr double hidden_score = -std::numeric_limits<double>::infinity();
 
 /// A query or key in float, after the position and score policies.
 template <class Composition, class T>
-const float* plain_row(const Composition& c, const T* row, std::size_t dim, std::size_t head, std::int32_t token, row_role role, float* copy) {
+const float* plain_row(const Composition& c, const T* row, std::size_t dim, std::size_t head, std::int32_t token, row_role role,
+                       float* copy) {
   if constexpr (std::is_same_v<T, float> && !copies_rows<Composition>) {
     return row;
   } else {
@@ -75,7 +76,8 @@ class plain_attention {
   std::size_t q_;
 
  public:
-  plain_attention(const Arguments& a, const Context& c, std::size_t view_batch, const group_tokens& g, const plain_scratch& s, std::size_t q)
+  plain_attention(const Arguments& a, const Context& c, std::size_t view_batch, const group_tokens& g, const plain_scratch& s,
+                  std::size_t q)
       : a_(a), c_(c), view_batch_(view_batch), g_(g), s_(s), q_(q) {}
 
   void run() const {
@@ -92,8 +94,8 @@ class plain_attention {
   void find_scores() const {
     const std::size_t dim = a_.q.extent(3);
     const effective_mask<composition_type> mask(composition());
-    const float* query = plain_row(composition(), &a_.q(view_batch_, c_.head, g_.query_row(q_), 0), dim, c_.head, g_.queries[q_],
-                                   row_role::query, s_.query);
+    const float* query = plain_row(composition(), &a_.q(view_batch_, c_.head, g_.query_row(q_), 0), dim, c_.head,
+                                   g_.queries[q_], row_role::query, s_.query);
     const std::size_t key_head = a_.key_head(c_.head);
     for (std::size_t k = 0; k < c_.keys; ++k) {
       s_.scores[k] = hidden_score;
@@ -203,8 +205,9 @@ class plain_attention {
       s_.scores[k] = factor == 0.0 ? hidden_score : s_.scores[k] * factor;   // a part that is left out is not read
     }
     const double high = first.logsumexp > second.logsumexp ? first.logsumexp : second.logsumexp;
-    const double both_parts =
-        high == hidden_score ? hidden_score : high + std::log(std::exp(first.logsumexp - high) + std::exp(second.logsumexp - high));
+    const double both_parts = high == hidden_score
+                                  ? hidden_score
+                                  : high + std::log(std::exp(first.logsumexp - high) + std::exp(second.logsumexp - high));
     return {both_parts, first.any || second.any};
   }
 
@@ -231,7 +234,8 @@ class plain_attention {
         if constexpr (observer::class_row) {
           if (q_ == 0) o.class_row(view_batch_, c_.head, g_.key_row(k)) = p;
         }
-        if constexpr (observer::probabilities) o.probabilities(view_batch_, c_.head * a_.plan.map().groups() + c_.group, q_, k) = p;
+        if constexpr (observer::probabilities)
+          o.probabilities(view_batch_, c_.head * a_.plan.map().groups() + c_.group, q_, k) = p;
         if constexpr (observer::importance)
           o.importance(view_batch_, c_.head, g_.key_row(k)) += static_cast<float>(row_weight() * s_.scores[k]);
       }
@@ -247,7 +251,8 @@ class plain_attention {
 
 /// One query: scores, weights, the weighted sum of the values of the visible keys, and nothing of the others.
 template <class Arguments, class Context>
-void attend_row(const Arguments& a, const Context& c, std::size_t view_batch, const group_tokens& g, std::size_t q, const plain_scratch& s) {
+void attend_row(const Arguments& a, const Context& c, std::size_t view_batch, const group_tokens& g, std::size_t q,
+                const plain_scratch& s) {
   plain_attention<Arguments, Context>(a, c, view_batch, g, s, q).run();
 }
 

@@ -21,17 +21,20 @@ struct kernel<op::merge_attention, simd_backend<Isa, Executor>> {
     const std::size_t heads = out.extent(1);
     const std::size_t tokens = out.extent(2);
     detail::for_row_ranges(ctx.backend, out.extent(0) * heads * tokens, [&](std::size_t first, std::size_t count) {
-      for (std::size_t r = first; r < first + count; ++r) row(a, b, out, logsumexp, r / tokens / heads, r / tokens % heads, r % tokens);
+      for (std::size_t r = first; r < first + count; ++r)
+        row(a, b, out, logsumexp, r / tokens / heads, r / tokens % heads, r % tokens);
     });
   }
 
  private:
   /// exp(l) of a result, relative to the larger of both; nothing where it saw nothing.
-  static float mass(float l, float largest) noexcept { return l == -std::numeric_limits<float>::infinity() ? 0.0F : std::exp(l - largest); }
+  static float mass(float l, float largest) noexcept {
+    return l == -std::numeric_limits<float>::infinity() ? 0.0F : std::exp(l - largest);
+  }
 
   template <std::size_t D>
-  static void row(const merge_input<D>& a, const merge_input<D>& b, const head_view<float, D>& out, const head_rows<float>& logsumexp,
-                  std::size_t i, std::size_t h, std::size_t t) noexcept {
+  static void row(const merge_input<D>& a, const merge_input<D>& b, const head_view<float, D>& out,
+                  const head_rows<float>& logsumexp, std::size_t i, std::size_t h, std::size_t t) noexcept {
     const float la = a.logsumexp(i, h, t);
     const float lb = b.logsumexp(i, h, t);
     const float largest = la > lb ? la : lb;

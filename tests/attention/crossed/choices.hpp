@@ -60,7 +60,8 @@ struct tables {
     for (std::size_t i = 0; i < queries + keys; ++i) {
       const double x = random.uniform();
       const double y = random.uniform();
-      for (const double corner : {x, y, x + 0.1 + random.uniform(), y + 0.1 + random.uniform()}) boxes.push_back(static_cast<float>(corner));
+      for (const double corner : {x, y, x + 0.1 + random.uniform(), y + 0.1 + random.uniform()})
+        boxes.push_back(static_cast<float>(corner));
     }
   }
 };

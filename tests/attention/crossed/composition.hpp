@@ -85,7 +85,10 @@ auto normalizer_of(const run_choices& c) {
   } else if constexpr (R.normalizer == 4) {
     return one_part{.prompts = prompts};
   } else {
-    return two_parts{.prompts = prompts, .instance_share = {c.step}, .prompt_share = {c.step / 3}, .instances_from_instances = {c.t, c.step + 3}};
+    return two_parts{.prompts = prompts,
+                     .instance_share = {c.step},
+                     .prompt_share = {c.step / 3},
+                     .instances_from_instances = {c.t, c.step + 3}};
   }
 }
 
@@ -128,7 +131,8 @@ auto observer_of() {
   } else if constexpr (R.observer == 1) {
     return logsumexp{};
   } else if constexpr (shared_keys) {
-    return std::conditional_t<exponential, observe<logsumexp, key_importance, probabilities>, observe<key_importance, probabilities>>{};
+    return std::conditional_t<exponential, observe<logsumexp, key_importance, probabilities>,
+                              observe<key_importance, probabilities>>{};
   } else {
     return std::conditional_t<exponential, observe<logsumexp, key_importance, class_row, probabilities>,
                               observe<key_importance, class_row, probabilities>>{};
@@ -138,8 +142,8 @@ auto observer_of() {
 template <row R>
 auto composition_of(const run_choices& c) {
   return std::apply([](const auto&... ps) { return attention{ps...}; },
-                    std::tuple_cat(std::tuple{partition_of<R>(c), normalizer_of<R>(c), source_of<R>(), observer_of<R>()}, masks_of<R>(c),
-                                   modifiers_of<R>(c), rows_of<R>(c)));
+                    std::tuple_cat(std::tuple{partition_of<R>(c), normalizer_of<R>(c), source_of<R>(), observer_of<R>()},
+                                   masks_of<R>(c), modifiers_of<R>(c), rows_of<R>(c)));
 }
 
 }  // namespace heddle::test::crossed

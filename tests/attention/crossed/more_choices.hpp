@@ -29,8 +29,11 @@ struct any_function {
       case 0: return alibi<dyn>{tau, most_heads}(c, score, q, k);
       case 1: return alibi<dyn, alignment::bottom_right>{tau, most_heads}(c, score, q, k);
       case 2: return soft_cap{1.5F}(score, c.head, q, k);
-      case 3: return box_geometry{tau, most_heads, t->boxes.data(), queries, 1, t->boxes.data() + 4 * queries, keys}(c, score, q, k);
-      case 4: return score * batch_traits<T>::broadcast(0.5F) + (q - k) * batch_traits<T>::broadcast(0.01F * static_cast<float>(c.group % 3));
+      case 3:
+        return box_geometry{tau, most_heads, t->boxes.data(), queries, 1, t->boxes.data() + 4 * queries, keys}(c, score, q, k);
+      case 4:
+        return score * batch_traits<T>::broadcast(0.5F) +
+               (q - k) * batch_traits<T>::broadcast(0.01F * static_cast<float>(c.group % 3));
       case 5: return heddle::detail::modified<T>(scalar{}, c, score, q, k);
       default: return score;
     }
@@ -73,7 +76,9 @@ struct any_weight {
   template <class T>
   HEDDLE_NOINLINE T weight(T score) const {
     const T one = batch_traits<T>::broadcast(1.0F);
-    return which % count == 0 ? sigmoid_weights{-1.0F}.weight(score) : which % count == 1 ? linear_scores{}.weight(score) : score * score + one;
+    return which % count == 0   ? sigmoid_weights{-1.0F}.weight(score)
+           : which % count == 1 ? linear_scores{}.weight(score)
+                                : score * score + one;
   }
 };
 
@@ -100,7 +105,9 @@ struct any_share {
   std::size_t kind = 0;
   float operator()(std::size_t head, float a, float b) const {
     const float gates[most_heads] = {-1.0F, 0.5F, 2.0F, 0.0F};
-    return kind % 3 == 0 ? share::odds{0.7F}(head, a, b) : kind % 3 == 1 ? share::constant{0.3F}(head, a, b) : share::head_gate{gates, most_heads}(head, a, b);
+    return kind % 3 == 0   ? share::odds{0.7F}(head, a, b)
+           : kind % 3 == 1 ? share::constant{0.3F}(head, a, b)
+                           : share::head_gate{gates, most_heads}(head, a, b);
   }
 };
 using two_parts = decoupled<any_share, any_share, any_mask>;

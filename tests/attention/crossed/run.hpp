@@ -63,9 +63,13 @@ struct results {
   std::vector<float> probability;
   attend_outputs outputs{};
 
-  results(std::size_t heads, std::size_t tokens, std::size_t key_tokens, std::size_t dim, std::size_t groups, std::size_t queries, std::size_t keys)
-      : out(batch * tokens * heads * dim, O(0.0F)), lse(batch * heads * tokens, 0.0F), importance(batch * heads * key_tokens, 0.25F),
-        class_rows(importance.size(), 77.0F), probability(batch * heads * groups * queries * keys, 77.0F) {
+  results(std::size_t heads, std::size_t tokens, std::size_t key_tokens, std::size_t dim, std::size_t groups,
+          std::size_t queries, std::size_t keys)
+      : out(batch * tokens * heads * dim, O(0.0F)),
+        lse(batch * heads * tokens, 0.0F),
+        importance(batch * heads * key_tokens, 0.25F),
+        class_rows(importance.size(), 77.0F),
+        probability(batch * heads * groups * queries * keys, 77.0F) {
     const auto rows_view = [&](std::vector<float>& x, std::size_t n) {
       return head_rows<float>(x.data(), extents<dyn, dyn, dyn>(batch, heads, n), {heads * n, n, std::size_t{1}});
     };
@@ -99,7 +103,8 @@ struct inputs {
     return x;
   }
 
-  static auto heads_of(const std::vector<type>& x, std::size_t rows_in_memory, std::size_t n, std::size_t count, std::size_t first = 0) {
+  static auto heads_of(const std::vector<type>& x, std::size_t rows_in_memory, std::size_t n, std::size_t count,
+                       std::size_t first = 0) {
     constexpr std::size_t d = level::fixed;
     const std::size_t pitch = n * level::dim;
     return head_view<const type, d>(x.data() + first * pitch, extents<dyn, dyn, dyn, d>(batch, n, count, level::dim),
@@ -138,7 +143,8 @@ results<O> run_on(const Composition& c, const inputs<R>& x) {
   const std::size_t keys = heddle::detail::keys_of<Composition>(map, key_grid);
   results<O> r(in::heads, in::tokens, in::key_tokens, level::dim, map.groups(), map.group_size(), keys);
   const auto out = merged_heads<level::fixed>(r.out.data(), batch, in::tokens, in::heads, level::dim);
-  attend(context<Backend>{Backend{}, memory.scratch()}, c, x.queries(), x.keys(x.k), x.keys(x.v), out, grid_of_cases, r.outputs);
+  attend(context<Backend>{Backend{}, memory.scratch()}, c, x.queries(), x.keys(x.k), x.keys(x.v), out, grid_of_cases,
+         r.outputs);
   return r;
 }
 
@@ -160,14 +166,18 @@ void compare(const results<float>& expected, const results<O>& got, double toler
 
 /// How many runs go through every choice that the row has.
 template <row R>
-inline constexpr std::size_t runs_of = R.mask == 1 || R.normalizer == 5 ? any_mask::count : R.partition == 1 ? any_partition::count : R.modifier == 0 ? 6 : 14;
+inline constexpr std::size_t runs_of = R.mask == 1 || R.normalizer == 5 ? any_mask::count
+                                       : R.partition == 1               ? any_partition::count
+                                       : R.modifier == 0                ? 6
+                                                                        : 14;
 
 template <row R>
 void run_row() {
   using level = element_level<R.elements>;
   inputs<R> x;
   std::vector<std::int32_t> gathered(gathered_group_count * gathered_size, -1);
-  for (std::size_t i = 0; i < inputs<R>::tokens; ++i) gathered[i] = static_cast<std::int32_t>(i * 29 % inputs<R>::tokens);   // a permutation
+  for (std::size_t i = 0; i < inputs<R>::tokens; ++i)
+    gathered[i] = static_cast<std::int32_t>(i * 29 % inputs<R>::tokens);  // a permutation
   for (std::size_t step = 0; step < runs_of<R>; ++step) {
     const auto map = partition_of<R>(run_choices{nullptr, gathered.data(), step, 0, 0}).map(grid_of_cases);
     std::size_t keys = R.source >= 3 ? other_keys : map.group_size();
@@ -175,15 +185,16 @@ void run_row() {
     const tables t(map.group_size(), keys);
     const run_choices choices{&t, gathered.data(), step, map.group_size(), keys};
     const auto c = composition_of<R>(choices);
-    INFO("run " << step << " of partition " << R.partition << ", mask " << R.mask << ", modifier " << R.modifier << ", normalizer "
-                << R.normalizer << ", source " << R.source << ", rows " << R.rows_of << ", observer " << R.observer << ", elements "
-                << R.elements);
+    INFO("run " << step << " of partition " << R.partition << ", mask " << R.mask << ", modifier " << R.modifier
+                << ", normalizer " << R.normalizer << ", source " << R.source << ", rows " << R.rows_of << ", observer "
+                << R.observer << ", elements " << R.elements);
     const auto expected = run_on<reference, float>(c, x);
     compare(expected, run_on<simd, typename level::output>(c, x), level::tolerance);
     if (R.partition == 0 && R.mask == 1 && step % any_mask::count == 5) {   // lengths: what nobody sees may be anything
       inputs<R> poisoned = x;
       for (std::size_t item = 0; item < batch; ++item)
-        for (auto token = static_cast<std::size_t>(t.lengths[item]); token < inputs<R>::key_tokens; ++token) poisoned.poison(item, token);
+        for (auto token = static_cast<std::size_t>(t.lengths[item]); token < inputs<R>::key_tokens; ++token)
+          poisoned.poison(item, token);
       compare(expected, run_on<reference, float>(c, poisoned), 1e-12);
       compare(expected, run_on<simd, typename level::output>(c, poisoned), level::tolerance);
     }

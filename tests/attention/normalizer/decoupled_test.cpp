@@ -84,8 +84,9 @@ TEST_CASE("fixed shares mix what is normalised apart") {
         for (std::size_t d = 0; d < 4; ++d) {
           const std::size_t i = (t * 2 + h) * 4 + d;
           const double s = share_of(t, h);
-          CHECK(static_cast<double>(a.out[i]) ==
-                Approx((1.0 - s) * static_cast<double>(instances.out[i]) + s * static_cast<double>(prompt.out[i])).margin(1e-6));
+          CHECK(
+              static_cast<double>(a.out[i]) ==
+              Approx((1.0 - s) * static_cast<double>(instances.out[i]) + s * static_cast<double>(prompt.out[i])).margin(1e-6));
         }
   };
   a.run<reference>(attention{decoupled<share::constant, share::constant>{prompts, {0.3F}, {0.1F}}});
@@ -111,7 +112,8 @@ TEST_CASE("every sub-process has a mask of its own") {
   expected.run<reference>(attention{visible_if{[](std::size_t q, std::size_t k) { return q >= 9 || k >= 9 || k <= q; }}});
   a.run<reference>(attention{decoupled<share::exact, share::exact, causal<>>{prompts}});
   CHECK(expected.out == a.out);
-  expected.run<reference>(attention{visible_if{[](std::size_t q, std::size_t k) { return (q < 9) == (k < 9) ? k <= q : k != 2; }}});
+  expected.run<reference>(
+      attention{visible_if{[](std::size_t q, std::size_t k) { return (q < 9) == (k < 9) ? k <= q : k != 2; }}});
   const auto no_two = visible_if{[](std::size_t, std::size_t k) { return k != 2; }};
   using other = std::remove_const_t<decltype(no_two)>;
   a.run<reference>(attention{decoupled<share::exact, share::exact, causal<>, other, other, causal<>>{

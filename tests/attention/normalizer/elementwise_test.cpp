@@ -31,7 +31,8 @@ TEST_CASE("weights of single scores are those of the formula") {
     for (std::size_t q = 0; q < 6; ++q)
       for (std::size_t d = 0; d < 4; ++d) {
         double sum = 0.0;
-        for (std::size_t k = 0; k <= q; ++k) sum += weight(dot(a, q, k)) * static_cast<double>(a.projection[(k * 3 + 2) * 4 + d]);
+        for (std::size_t k = 0; k <= q; ++k)
+          sum += weight(dot(a, q, k)) * static_cast<double>(a.projection[(k * 3 + 2) * 4 + d]);
         CHECK(static_cast<double>(a.out[q * 4 + d]) == Approx(sum).margin(1e-6));
       }
   };

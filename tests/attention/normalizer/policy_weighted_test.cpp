@@ -20,7 +20,8 @@ TEST_CASE("the formula of adaptive token sampling") {
       double largest = -1e30;
       for (std::size_t k = 0; k < 5; ++k) {
         s[k] = 0.0;
-        for (std::size_t d = 0; d < 3; ++d) s[k] += static_cast<double>(a.at(0, b, q, 0, d)) * static_cast<double>(a.at(1, b, k, 0, d));
+        for (std::size_t d = 0; d < 3; ++d)
+          s[k] += static_cast<double>(a.at(0, b, q, 0, d)) * static_cast<double>(a.at(1, b, k, 0, d));
         s[k] /= std::sqrt(3.0);
         largest = s[k] > largest ? s[k] : largest;   // dropped keys too
       }
@@ -33,7 +34,8 @@ TEST_CASE("the formula of adaptive token sampling") {
       }
       for (std::size_t d = 0; d < 3; ++d) {
         double expected = 0.0;
-        for (std::size_t k = 0; k < 5; ++k) expected += (w[k] + eps / 5.0) / (sum + eps) * static_cast<double>(a.at(2, b, k, 0, d));
+        for (std::size_t k = 0; k < 5; ++k)
+          expected += (w[k] + eps / 5.0) / (sum + eps) * static_cast<double>(a.at(2, b, k, 0, d));
         CHECK(static_cast<double>(a.out[(b * 5 + q) * 3 + d]) == Approx(expected).margin(1e-6));
       }
     }

@@ -33,7 +33,8 @@ TEST_CASE("a sink is softmax times the visible share") {
       for (std::size_t h = 0; h < 3; ++h)
         for (std::size_t d = 0; d < 4; ++d) {
           const std::size_t i = ((n * 7 + t) * 3 + h) * 4 + d;
-          const double share = 1.0 / (1.0 + std::exp(static_cast<double>(logits[h]) - static_cast<double>(b.lse[(n * 3 + h) * 7 + t])));
+          const double share =
+              1.0 / (1.0 + std::exp(static_cast<double>(logits[h]) - static_cast<double>(b.lse[(n * 3 + h) * 7 + t])));
           CHECK(static_cast<double>(a.out[i]) == Approx(share * static_cast<double>(b.out[i])).margin(1e-6));
         }
 }

@@ -57,7 +57,8 @@ TEST_CASE("enough keys are all keys") {
 
 TEST_CASE("values of keys that are not taken are not read; a NaN in a score is not lost") {
   attend_case a(1, 1, 2, sequence_grid(3), 2);
-  a.projection = {1.0F, 0.0F, 2.0F, 0.0F, 5.0F, 6.0F, 1.0F, 0.0F, -9.0F, 0.0F, not_a_number, 0.0F, 1.0F, 0.0F, 1.0F, 0.0F, 7.0F, 8.0F};
+  a.projection = {1.0F, 0.0F,         2.0F, 0.0F, 5.0F, 6.0F, 1.0F, 0.0F, -9.0F,
+                  0.0F, not_a_number, 0.0F, 1.0F, 0.0F, 1.0F, 0.0F, 7.0F, 8.0F};
   a.run<reference>(attention{top_k<2>{}});
   for (const float y : a.out) CHECK(std::isfinite(y));
   a.at(1, 0, 0, 0, 0) = not_a_number;

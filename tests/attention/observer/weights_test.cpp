@@ -88,7 +88,8 @@ TEST_CASE("importance is added, and rows may be weighted") {
   a.run<reference>(c, {}, r.outputs);
   results p(a, attention{probabilities{}});
   a.run<reference>(attention{probabilities{}}, {}, p.outputs);
-  for (std::size_t k = 0; k < 4; ++k) CHECK(r.importance[k] == Approx(5.0F + 2.0F * p.probability[4 + k] - p.probability[12 + k]));
+  for (std::size_t k = 0; k < 4; ++k)
+    CHECK(r.importance[k] == Approx(5.0F + 2.0F * p.probability[4 + k] - p.probability[12 + k]));
 }
 
 TEST_CASE("weights of other normalizers are observed as they are used") {

@@ -22,7 +22,9 @@ struct doubled_queries {
 /// The older form.
 struct added_head {
   using policy_category = position_tag;
-  void operator()(float* row, std::size_t, std::size_t head, std::size_t token) const { row[0] += static_cast<float>(10 * head + token); }
+  void operator()(float* row, std::size_t, std::size_t head, std::size_t token) const {
+    row[0] += static_cast<float>(10 * head + token);
+  }
 };
 }  // namespace
 

@@ -40,8 +40,8 @@ void step(const Composition& c, attend_case& a, const Cache& cache, std::size_t 
   const token_grid grid = sequence_grid(count);
   const token_grid keys = sequence_grid(cache.size());
   const workspace memory(plan_bytes(c, grid, keys, heads) + attend_bytes(reference{}, c, grid, keys, dim));
-  attend<reference>(c, part(x.q, first, count), cache.keys(), cache.values(), merged_heads(a.out.data() + first * heads * dim, 1, count, heads, dim),
-                    grid, memory);
+  attend<reference>(c, part(x.q, first, count), cache.keys(), cache.values(),
+                    merged_heads(a.out.data() + first * heads * dim, 1, count, heads, dim), grid, memory);
 }
 }  // namespace
 
@@ -101,8 +101,8 @@ TEST_CASE("storage of sixteen bits is rounded once") {
   for (std::size_t t = 0; t < 6; ++t)
     for (std::size_t i = 0; i < heads * dim; ++i) q[t * heads * dim + i] = bfloat16(a.at(0, 0, t, i / dim, i % dim));
   const workspace scratch(65536);
-  attend<reference>(attention<cross_source>{}, merged_heads(q.data(), 1, 6, heads, dim), cache.keys(), cache.values(), a.output(), sequence_grid(6),
-                    scratch);
+  attend<reference>(attention<cross_source>{}, merged_heads(q.data(), 1, 6, heads, dim), cache.keys(), cache.values(),
+                    a.output(), sequence_grid(6), scratch);
   CHECK(a.out == expected.out);
 }
 

@@ -24,8 +24,9 @@ concept element_mask = requires(const M& m, Number n) { static_cast<bool>(m(n, n
 
 /// A mask that can be asked about single elements in one of the forms.
 template <class M, class Context>
-concept askable_mask = batch_mask_with_context<M, Context> || batch_mask<M> || element_mask_with_context<M, Context, as_index> ||
-                       element_mask<M, as_index> || element_mask_with_context<M, Context, float> || element_mask<M, float>;
+concept askable_mask =
+    batch_mask_with_context<M, Context> || batch_mask<M> || element_mask_with_context<M, Context, as_index> ||
+    element_mask<M, as_index> || element_mask_with_context<M, Context, float> || element_mask<M, float>;
 
 template <class M, class Context>
 concept classifying_mask = requires(const M& m, const Context& c, std::size_t i) {

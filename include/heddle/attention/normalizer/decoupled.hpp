@@ -25,15 +25,16 @@ struct position_range {
 ///
 /// | parameter | of | default |
 /// |---|---|---|
-/// | `Instances` | the share (`share::exact, odds, constant, head_gate, drop_prompts, drop_instances`) of instance queries | `exact` |
-/// | `Prompts` | that of prompt queries | `exact` |
-/// | `II, IP, PI, PP` | the mask of a sub-process, named query <- keys | `full` |
+/// | `Instances` | the share (`share::exact, odds, constant, head_gate, drop_prompts, drop_instances`) of instance queries |
+/// `exact` | | `Prompts` | that of prompt queries | `exact` | | `II, IP, PI, PP` | the mask of a sub-process, named query <-
+/// keys | `full` |
 ///
 /// The masks are asked with positions of the group and hold besides the mask slot. `prompts` may lie anywhere;
 /// `prompt_queries` differs from it where queries and keys are different tokens (source `cross_source`). A part that is
 /// empty or wholly masked has A = 0 and log-sum-exp -inf: exact and odds then give share 0 or 1, never NaN; both empty
 /// gives zeros. Where no share needs parts (exact, dropped) it runs as one softmax.
-template <class Instances = share::exact, class Prompts = share::exact, class II = full, class IP = full, class PI = full, class PP = full>
+template <class Instances = share::exact, class Prompts = share::exact, class II = full, class IP = full, class PI = full,
+          class PP = full>
 struct decoupled {
   using policy_category = normalizer_tag;
   static constexpr normalizer_kind kind = normalizer_kind::exponential;
@@ -77,7 +78,8 @@ struct decoupled {
   }
 
   template <class Context>
-  HEDDLE_HOST_DEVICE constexpr tile classify_part(const Context&, std::size_t part, std::size_t k0, std::size_t k1) const noexcept {
+  HEDDLE_HOST_DEVICE constexpr tile classify_part(const Context&, std::size_t part, std::size_t k0,
+                                                  std::size_t k1) const noexcept {
     if (!meets(prompts, k0, k1)) return part == 0 ? tile::full : tile::skip;
     if (!leaves(prompts, k0, k1)) return part == 1 ? tile::full : tile::skip;
     return tile::partial;
@@ -89,7 +91,8 @@ struct decoupled {
 
   /// What the sub-processes that meet in a rectangle say about it.
   template <class Context>
-  HEDDLE_HOST_DEVICE constexpr tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0, std::size_t k1) const {
+  HEDDLE_HOST_DEVICE constexpr tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0,
+                                             std::size_t k1) const {
     tile result = tile::full;
     bool any = false;
     const auto meet = [&](bool queries, bool keys, bool read, const auto& mask) {
@@ -131,8 +134,8 @@ struct decoupled {
  private:
   static constexpr void require_inside(const char* what, const position_range& r, std::size_t positions) {
     if (r.first > positions || r.count > positions - r.first) {
-      detail::raise<shape_error>(std::string("decoupled: prompts: expected positions below ") + std::to_string(positions) + " " + what +
-                                 ", got " + std::to_string(r.first) + " to " + std::to_string(r.first + r.count));
+      detail::raise<shape_error>(std::string("decoupled: prompts: expected positions below ") + std::to_string(positions) +
+                                 " " + what + ", got " + std::to_string(r.first) + " to " + std::to_string(r.first + r.count));
     }
   }
   /// Whether `[a, b)` holds positions of the range; whether it holds others.

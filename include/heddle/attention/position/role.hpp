@@ -30,11 +30,13 @@ concept prepares_rows = requires(const S& s, float* row, std::size_t dim) { s.pr
 
 /// Every query and key of the composition is changed first.
 template <class Composition>
-inline constexpr bool copies_rows = changes_rows<typename Composition::position_type> || prepares_rows<typename Composition::score_type>;
+inline constexpr bool copies_rows =
+    changes_rows<typename Composition::position_type> || prepares_rows<typename Composition::score_type>;
 
 /// Applies the position and then the score policy to a copy of one row. `head` counts in the heads of its own tensor.
 template <class Composition>
-HEDDLE_ALWAYS_INLINE void change_row(const Composition& c, float* row, std::size_t dim, std::size_t head, std::size_t token, row_role role) {
+HEDDLE_ALWAYS_INLINE void change_row(const Composition& c, float* row, std::size_t dim, std::size_t head, std::size_t token,
+                                     row_role role) {
   using position = typename Composition::position_type;
   if constexpr (position_with_role<position>) {
     c.position()(row, dim, head, token, role);

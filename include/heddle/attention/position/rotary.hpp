@@ -54,8 +54,8 @@ struct rotary {
   constexpr void check(const attend_call& call) const {
     const std::size_t turned = turned_dims(call.head_dim);
     if (turned > call.head_dim || turned % 2 != 0)
-      detail::raise<shape_error>("rotary: dims: expected an even number of at most " + std::to_string(call.head_dim) + ", got " +
-                                 std::to_string(turned));
+      detail::raise<shape_error>("rotary: dims: expected an even number of at most " + std::to_string(call.head_dim) +
+                                 ", got " + std::to_string(turned));
     if ((cosines == nullptr) != (sines == nullptr)) detail::raise<weight_error>("rotary: one of the two tables is not bound");
     if (cosines == nullptr) return;
     require_positions("queries", call.tokens + query_offset);
@@ -90,8 +90,8 @@ struct rotary {
   constexpr std::size_t turned_dims(std::size_t head_dim) const noexcept { return dims == 0 ? head_dim : dims; }
   constexpr void require_positions(const char* what, std::size_t needed) const {
     if (positions < needed)
-      detail::raise<shape_error>("rotary: tables: expected at least " + std::to_string(needed) + " positions for the " + what + ", got " +
-                                 std::to_string(positions));
+      detail::raise<shape_error>("rotary: tables: expected at least " + std::to_string(needed) + " positions for the " + what +
+                                 ", got " + std::to_string(positions));
   }
 };
 

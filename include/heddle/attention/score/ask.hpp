@@ -31,8 +31,9 @@ concept element_score_with_context = requires(const F& f, const Context& c, floa
 
 /// A function of the score in one of the forms.
 template <class F, class Context>
-concept askable_score = batch_score<F> || batch_score_with_context<F, Context> || element_score<F, as_index> || element_score<F, float> ||
-                        element_score_with_context<F, Context, as_index> || element_score_with_context<F, Context, float>;
+concept askable_score =
+    batch_score<F> || batch_score_with_context<F, Context> || element_score<F, as_index> || element_score<F, float> ||
+    element_score_with_context<F, Context, as_index> || element_score_with_context<F, Context, float>;
 
 /// Rows of biases that lie in memory: those of query `q` for keys 0 to `keys - 1`, or null for none.
 template <class B, class Context>
@@ -47,7 +48,8 @@ struct group_head {
 
 /// The new score of one pair, for a function of single elements.
 template <class F, class Context>
-HEDDLE_HOST_DEVICE constexpr float modified_element(const F& f, [[maybe_unused]] const Context& c, float score, float q, float k) {
+HEDDLE_HOST_DEVICE constexpr float modified_element(const F& f, [[maybe_unused]] const Context& c, float score, float q,
+                                                    float k) {
   [[maybe_unused]] const as_index i{static_cast<std::size_t>(q)};
   [[maybe_unused]] const as_index j{static_cast<std::size_t>(k)};
   if constexpr (element_score<F, as_index>) {

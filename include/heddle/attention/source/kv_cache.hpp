@@ -23,7 +23,8 @@ enum class cache_mode {
 /// `grouped<0, cross_source>`), with no mask for one query, else with `causal<alignment::bottom_right>`.
 /// @code
 /// cache.append(k, v);
-/// attend(ctx, plan_attention(decode, sequence_grid(1), sequence_grid(cache.size()), heads, memory), q, cache.keys(), cache.values(), out);
+/// attend(ctx, plan_attention(decode, sequence_grid(1), sequence_grid(cache.size()), heads, memory), q, cache.keys(),
+/// cache.values(), out);
 /// @endcode
 template <class T, std::size_t HeadDim = dyn, cache_mode Mode = cache_mode::fixed>
 class kv_cache {
@@ -82,7 +83,8 @@ class kv_cache {
   template <class X>
   static void write(const head_view<T, HeadDim>& to, const X& from, std::size_t token, std::size_t slot) {
     using source = typename X::value_type;
-    static_assert(std::is_same_v<source, T> || std::is_same_v<source, float>, "heddle::kv_cache: append takes elements of T or float");
+    static_assert(std::is_same_v<source, T> || std::is_same_v<source, float>,
+                  "heddle::kv_cache: append takes elements of T or float");
     for (std::size_t b = 0; b < to.extent(0); ++b)
       for (std::size_t h = 0; h < to.extent(1); ++h)
         for (std::size_t d = 0; d < to.extent(3); ++d) to(b, h, slot, d) = static_cast<T>(from(b, h, token, d));
@@ -92,7 +94,8 @@ class kv_cache {
     if constexpr (Mode == cache_mode::ring) {
       return ring_heads<T, HeadDim>{x, appended_ > capacity() ? appended_ % capacity() : 0, size()};
     } else {
-      return head_view<const T, HeadDim>(x.data_handle(), extents<dyn, dyn, dyn, HeadDim>(x.extent(0), x.extent(1), size(), x.extent(3)),
+      return head_view<const T, HeadDim>(x.data_handle(),
+                                         extents<dyn, dyn, dyn, HeadDim>(x.extent(0), x.extent(1), size(), x.extent(3)),
                                          {x.stride(0), x.stride(1), x.stride(2), x.stride(3)});
     }
   }

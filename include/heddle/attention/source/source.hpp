@@ -52,8 +52,8 @@ void require_key_heads(const char* name, std::size_t heads, std::size_t key_head
                          std::to_string(key_heads));
   } else {
     if (heads % shared != 0)
-      raise<shape_error>(std::string("attend: q: expected a multiple of ") + std::to_string(shared) + " heads (source grouped), got " +
-                         std::to_string(heads));
+      raise<shape_error>(std::string("attend: q: expected a multiple of ") + std::to_string(shared) +
+                         " heads (source grouped), got " + std::to_string(heads));
     require_extent(name, "heads", heads / shared, key_heads);
   }
 }
