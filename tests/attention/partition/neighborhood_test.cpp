@@ -1,7 +1,6 @@
 // Neighborhoods against the definition: every query sees the nearest keys, and all borders are shifted inwards.
 #include <heddle/attention/partition/neighborhood.hpp>
 
-#include <heddle/attention/score/neighborhood_bias.hpp>
 #include <heddle/reference/attend.hpp>
 
 #include <algorithm>
@@ -11,7 +10,6 @@
 #include "attention/mask/test_lanes.hpp"
 #include "attention/partition/partition_check.hpp"
 #include "support/catch.hpp"
-#include "support/random.hpp"
 
 using namespace heddle;
 using test::tokens_of;
@@ -20,8 +18,8 @@ namespace {
 
 using context_type = group_context<neighborhood_groups>;
 
-context_type problem(const neighborhood_groups& map, std::size_t group, std::size_t head = 0) {
-  return {0, group, head, map.group_size(), map.key_group_size(), &map};
+context_type problem(const neighborhood_groups& map, std::size_t group) {
+  return {0, group, 0, map.group_size(), map.key_group_size(), &map};
 }
 
 /// First coordinate that coordinate `i` of an axis sees, as NATTEN defines it.
@@ -156,34 +154,6 @@ TEST_CASE("a very long sequence") {
   CHECK(map.visible(c, 62.0F, static_cast<float>(c.keys - 1)));
   CHECK(map.visible(c, 62.0F, static_cast<float>(c.keys - 255)));
   CHECK_FALSE(map.visible(c, 62.0F, static_cast<float>(c.keys - 256)));
-}
-
-TEST_CASE("the position bias of neighborhoods") {
-  const auto table = test::normal_vector(2 * 5 * 9, 3);
-  const neighborhood_bias bias{table.data(), 2};
-  const token_grid g{1, 9, 13};
-  const auto map = neighborhood<3, 5>{1, 2}.map(g);
-  bool equal = true;
-  for (std::size_t group = 0; group < map.groups(); ++group) {
-    const context_type c = problem(map, group, 1);
-    for (std::size_t i = 0; i < c.queries; ++i)
-      for (std::size_t j = 0; j < c.keys; ++j) {
-        const float q = static_cast<float>(i);
-        const float k = static_cast<float>(j);
-        const float out = bias(c, 1.0F, q, k);   // defined for every pair
-        const auto vector = bias(c, test::four(1.0F), test::four(q), test::four(k));
-        equal = equal && vector.lane[3] == out;
-        const int from = map.token(group, i);
-        const int to = map.key_token(group, j);
-        if (from < 0 || to < 0 || !map.visible(c, q, k)) continue;
-        const int dy = to / 13 - from / 13 + 2;
-        const int dx = (to % 13 - from % 13) / 2 + 4;
-        equal = equal && out == 1.0F + table[45U + static_cast<std::size_t>(dy * 9 + dx)];
-      }
-  }
-  CHECK(equal);
-  REQUIRE_THROWS_AS((bias.check({1, 3, 1, 64, 100, 117, 117, 8})), shape_error);
-  REQUIRE_THROWS_AS((neighborhood_bias{nullptr, 3}.check({1, 3, 1, 64, 100, 117, 117, 8})), weight_error);
 }
 
 TEST_CASE("a neighborhood as large as the map is global attention") {
