@@ -27,8 +27,9 @@ inline std::string numbered(const char* a, const char* b, long long number) {
 inline std::string numbered(const char* a, std::size_t number) { return numbered(a, "", static_cast<long long>(number)); }
 
 inline const std::string& group_colour(std::size_t group) {
-  static const std::vector<std::string> colours{"#f28e8e", "#8ec7f2", "#b5dd8a", "#f5c77e", "#c9a7eb", "#7fd6c2", "#f4a6c8", "#d8c99b",
-                                                "#9fb3f0", "#e8e07a", "#c8a58a", "#a9dbe8", "#e3b7a0", "#a4c9a0", "#d6a1d9", "#c3c9d1"};
+  static const std::vector<std::string> colours{"#f28e8e", "#8ec7f2", "#b5dd8a", "#f5c77e", "#c9a7eb", "#7fd6c2",
+                                                "#f4a6c8", "#d8c99b", "#9fb3f0", "#e8e07a", "#c8a58a", "#a9dbe8",
+                                                "#e3b7a0", "#a4c9a0", "#d6a1d9", "#c3c9d1"};
   return colours[group % colours.size()];
 }
 
@@ -41,7 +42,8 @@ inline std::size_t heat_level(double value) {
 }
 /// Blue for negative numbers, red for positive ones.
 inline const std::string& level_colour(std::size_t level) {
-  static const std::vector<std::string> colours{"#2f6fb5", "#5f95cc", "#94badf", "#c5d9ec", "#e9e6df", "#f3cdb9", "#e89c7f", "#d6694f", "#b33a33"};
+  static const std::vector<std::string> colours{"#2f6fb5", "#5f95cc", "#94badf", "#c5d9ec", "#e9e6df",
+                                                "#f3cdb9", "#e89c7f", "#d6694f", "#b33a33"};
   return colours[level];
 }
 
@@ -95,16 +97,17 @@ class canvas {
     stroke += attribute("stroke-width", thickness);
     box(x, y, w, h, "none", stroke);
   }
-  void words(int x, int y, const std::string& text, const std::string& colour = ink, int size = 11, const char* anchor = "start") {
+  void words(int x, int y, const std::string& text, const std::string& colour = ink, int size = 11,
+             const char* anchor = "start") {
     close();
-    body_ += "<text" + attribute("x", x) + attribute("y", y) + attribute("font-size", size) + " fill=\"" + colour + "\" text-anchor=\"" +
-             anchor + "\">" + text + "</text>\n";
+    body_ += "<text" + attribute("x", x) + attribute("y", y) + attribute("font-size", size) + " fill=\"" + colour +
+             "\" text-anchor=\"" + anchor + "\">" + text + "</text>\n";
     reach(anchor[0] == 's' ? x + static_cast<int>(text.size()) * size * 6 / 10 : x, y + 4);
   }
   void line(int x1, int y1, int x2, int y2, const std::string& colour, int thickness = 1) {
     close();
-    body_ += "<line" + attribute("x1", x1) + attribute("y1", y1) + attribute("x2", x2) + attribute("y2", y2) + " stroke=\"" + colour + '"' +
-             attribute("stroke-width", thickness) + "/>\n";
+    body_ += "<line" + attribute("x1", x1) + attribute("y1", y1) + attribute("x2", x2) + attribute("y2", y2) + " stroke=\"" +
+             colour + '"' + attribute("stroke-width", thickness) + "/>\n";
     reach(x1 > x2 ? x1 : x2, y1 > y2 ? y1 : y2);
   }
   /// `value(row, column)` from -1 to 1 as colours, colour by colour.

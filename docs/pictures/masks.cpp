@@ -27,7 +27,8 @@ void panel(canvas& c, const std::string& title, const Mask& mask, const Context&
         c.box(left + at(k0), top + at(q0), w, h, full_colour);
         continue;
       }
-      c.box(left + at(k0), top + at(q0), w, h, hidden_colour, said == tile::skip ? "fill-opacity=\"0.12\"" : "fill-opacity=\"0.4\"");
+      c.box(left + at(k0), top + at(q0), w, h, hidden_colour,
+            said == tile::skip ? "fill-opacity=\"0.12\"" : "fill-opacity=\"0.4\"");
       if (said == tile::skip) continue;
       for (std::size_t q = q0; q < q1; ++q)
         for (std::size_t k = k0; k < k1; ++k)
@@ -40,7 +41,8 @@ using context = group_context<strided_groups<>>;
 context problem(std::size_t queries, std::size_t keys) { return {0, 0, 0, queries, keys, nullptr}; }
 
 template <class Mask>
-void one(gallery& g, const std::string& name, const std::string& title, const Mask& mask, std::size_t queries = 40, std::size_t keys = 40) {
+void one(gallery& g, const std::string& name, const std::string& title, const Mask& mask, std::size_t queries = 40,
+         std::size_t keys = 40) {
   canvas c;
   panel(c, title, mask, problem(queries, keys));
   g["mask_" + name] = c.svg();
@@ -100,8 +102,10 @@ void draw_masks(gallery& g) {
   regions(g);
   const std::vector<std::uint8_t> blocks{1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 1};
   one(g, "block_sparse", "block_sparse&lt;8&gt;", block_sparse<8>{blocks});
-  one(g, "open_if_empty", "open_if_empty{block_sparse&lt;8&gt;}: the fourth row of blocks saw nothing", open_if_empty{block_sparse<8>{blocks}});
-  one(g, "visible_if", "visible_if{q + k even}", visible_if{[](std::size_t q, std::size_t k) { return (q + k) % 2 == 0; }}, 24, 24);
+  one(g, "open_if_empty", "open_if_empty{block_sparse&lt;8&gt;}: the fourth row of blocks saw nothing",
+      open_if_empty{block_sparse<8>{blocks}});
+  one(g, "visible_if", "visible_if{q + k even}", visible_if{[](std::size_t q, std::size_t k) { return (q + k) % 2 == 0; }}, 24,
+      24);
   {
     canvas c;
     const sliding<10, band_side::both> near;

@@ -16,7 +16,8 @@ struct sheet {
   int left;
   int x(std::size_t token) const {
     const std::size_t frame = token / (grid.height * grid.width);
-    return left + static_cast<int>(frame) * (static_cast<int>(grid.width) * cell + 10) + static_cast<int>(token % grid.width) * cell;
+    return left + static_cast<int>(frame) * (static_cast<int>(grid.width) * cell + 10) +
+           static_cast<int>(token % grid.width) * cell;
   }
   int y(std::size_t token) const { return top + static_cast<int>(token / grid.width % grid.height) * cell; }
 };
@@ -38,7 +39,8 @@ void panel(canvas& c, const std::string& title, const Partition& partition, cons
     each(group, [&](int x, int y) { c.words(x + cell / 2, y + 13, std::to_string(group), dark, 9, "middle"); });
     for (const std::int32_t t : tokens) padding += t < 0 ? 1 : 0;
   }
-  if (padding != 0) c.words(s.left, top + static_cast<int>(grid.height) * cell + 14, std::to_string(padding) + " positions of padding");
+  if (padding != 0)
+    c.words(s.left, top + static_cast<int>(grid.height) * cell + 14, std::to_string(padding) + " positions of padding");
 }
 
 template <class Partition>
@@ -50,7 +52,8 @@ void one(gallery& g, const std::string& name, const std::string& title, const Pa
 
 /// One tile of queries, the keys around it, and what one of the queries sees.
 template <class Partition>
-void neighbours(canvas& c, const std::string& title, const Partition& partition, const token_grid& grid, std::size_t group, std::size_t query) {
+void neighbours(canvas& c, const std::string& title, const Partition& partition, const token_grid& grid, std::size_t group,
+                std::size_t query) {
   const auto map = partition.map(grid);
   const sheet s{grid, c.right()};
   const group_context<neighborhood_groups> context{0, group, 0, map.group_size(), map.key_group_size(), &map};
@@ -61,7 +64,8 @@ void neighbours(canvas& c, const std::string& title, const Partition& partition,
       const std::int32_t t = map.key_token(group, k);
       const bool seen = map.visible(context, static_cast<float>(query), static_cast<float>(k));
       if (t >= 0 && seen == visible)
-        c.box(s.x(static_cast<std::size_t>(t)), s.y(static_cast<std::size_t>(t)), cell - 1, cell - 1, seen ? full_colour : key_colour);
+        c.box(s.x(static_cast<std::size_t>(t)), s.y(static_cast<std::size_t>(t)), cell - 1, cell - 1,
+              seen ? full_colour : key_colour);
     }
   }
   for (std::size_t q = 0; q < context.queries; ++q) {
@@ -84,7 +88,8 @@ void draw_partitions(gallery& g) {
     panel(c, "window&lt;3&gt; on 7 x 8: padded", window<3>{}, {1, 7, 8});
     g["partition_window"] = c.svg();
   }
-  one(g, "partition_window_3d", "window&lt;2, 2, 3&gt; on 4 frames, the last pair rolled: shift_t = 1", window<2, 2, 3>{0, 0, 1}, {4, 4, 6});
+  one(g, "partition_window_3d", "window&lt;2, 2, 3&gt; on 4 frames, the last pair rolled: shift_t = 1",
+      window<2, 2, 3>{0, 0, 1}, {4, 4, 6});
   {
     canvas c;
     panel(c, "block&lt;4&gt;", block<4>{}, map);

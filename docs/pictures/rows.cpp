@@ -38,7 +38,8 @@ void sources(gallery& g) {
   std::vector<float> stored(3);
   std::vector<float> present(5);
   const auto view = [](const std::vector<float>& v) {
-    return head_view<const float, 1>(v.data(), extents<dyn, dyn, dyn, 1>(1, 1, v.size()), {v.size(), v.size(), std::size_t{1}, std::size_t{1}});
+    return head_view<const float, 1>(v.data(), extents<dyn, dyn, dyn, 1>(1, 1, v.size()),
+                                     {v.size(), v.size(), std::size_t{1}, std::size_t{1}});
   };
   const joined_heads<float, 1, 2> joined{{view(stored), view(present)}};
   canvas c;
@@ -55,7 +56,8 @@ void sources(gallery& g) {
 
   std::vector<float> memory(8 * 2);
   const auto slots = [&](float* data) {
-    return head_view<float, 1>(data, extents<dyn, dyn, dyn, 1>(1, 1, 8), {std::size_t{8}, std::size_t{8}, std::size_t{1}, std::size_t{1}});
+    return head_view<float, 1>(data, extents<dyn, dyn, dyn, 1>(1, 1, 8),
+                               {std::size_t{8}, std::size_t{8}, std::size_t{1}, std::size_t{1}});
   };
   kv_cache<float, 1, cache_mode::ring> cache(slots(memory.data()), slots(memory.data() + 8));
   std::vector<float> token(1);
@@ -94,7 +96,8 @@ void positions_of(gallery& g) {
     norm.words(left, 14, title);
     norm.heat(left, 24, 6, 12, 12, [&](std::size_t token, std::size_t element) {
       std::vector<float> row;
-      for (std::size_t d = 0; d < 12; ++d) row.push_back((0.2F + 0.3F * static_cast<float>(token)) * (std::sin(0.9F * static_cast<float>(d)) + 0.5F));
+      for (std::size_t d = 0; d < 12; ++d)
+        row.push_back((0.2F + 0.3F * static_cast<float>(token)) * (std::sin(0.9F * static_cast<float>(d)) + 0.5F));
       if (layer) qk_norm<row_norm::layer>{}(row.data(), row.size(), 0, token, row_role::key);
       if (rms) qk_norm<row_norm::rms>{}(row.data(), row.size(), 0, token, row_role::key);
       return static_cast<double>(row[element]) / 2.2;

@@ -13,14 +13,16 @@ constexpr int top = 24;
 
 /// `value(q, k)` as colours between `-largest` and `largest`.
 template <class Value>
-void heat(canvas& c, const std::string& title, std::size_t queries, std::size_t keys, double largest, Value&& value, int cell = 9) {
+void heat(canvas& c, const std::string& title, std::size_t queries, std::size_t keys, double largest, Value&& value,
+          int cell = 9) {
   const int left = c.right();
   c.words(left, 14, title);
   c.heat(left, top, queries, keys, cell, [&](std::size_t q, std::size_t k) { return value(q, k) / largest; });
 }
 
 template <class Value>
-void one(gallery& g, const std::string& name, const std::string& title, std::size_t queries, std::size_t keys, double largest, Value&& value) {
+void one(gallery& g, const std::string& name, const std::string& title, std::size_t queries, std::size_t keys, double largest,
+         Value&& value) {
   canvas c;
   heat(c, title, queries, keys, largest, value);
   g["score_" + name] = c.svg();
@@ -45,7 +47,8 @@ std::vector<float> learned(std::size_t depth, std::size_t height, std::size_t wi
   };
   for (std::size_t t = 0; t < 2 * depth - 1; ++t)
     for (std::size_t y = 0; y < 2 * height - 1; ++y)
-      for (std::size_t x = 0; x < 2 * width - 1; ++x) table.push_back(static_cast<float>(1.0 - 0.21 * square(x, width) - 0.13 * square(y, height) - 0.9 * square(t, depth)));
+      for (std::size_t x = 0; x < 2 * width - 1; ++x)
+        table.push_back(static_cast<float>(1.0 - 0.21 * square(x, width) - 0.13 * square(y, height) - 0.9 * square(t, depth)));
   return table;
 }
 
@@ -68,7 +71,9 @@ void products(gallery& g) {
     const auto t = static_cast<float>(i);
     return std::vector<float>{(1.0F + t) * std::cos(0.4F * t), (1.0F + t) * std::sin(0.4F * t)};
   };
-  const auto dot = [](const std::vector<float>& a, const std::vector<float>& b) { return static_cast<double>(a[0] * b[0] + a[1] * b[1]); };
+  const auto dot = [](const std::vector<float>& a, const std::vector<float>& b) {
+    return static_cast<double>(a[0] * b[0] + a[1] * b[1]);
+  };
   canvas plain;
   heat(plain, "scaled_dot: long rows score high", 12, 12, 70.0,
        [&](std::size_t q, std::size_t k) { return dot(row(q), row(k)) * static_cast<double>(scaled_dot{}.scale(0, 2)); });
@@ -132,20 +137,24 @@ void functions(gallery& g) {
       [&](std::size_t q, std::size_t k) { return static_cast<double>(keys.row(at, q)[k]); });
 
   std::vector<float> pairs;
-  for (std::size_t i = 0; i < 12 * 16; ++i) pairs.push_back(std::sin(0.61F * static_cast<float>(i % 16)) * std::cos(0.37F * static_cast<float>(i / 16)));
+  for (std::size_t i = 0; i < 12 * 16; ++i)
+    pairs.push_back(std::sin(0.61F * static_cast<float>(i % 16)) * std::cos(0.37F * static_cast<float>(i / 16)));
   const additive_bias view = dense_bias(pairs.data(), 16, 12);
   one(g, "additive_bias", "additive_bias: rows of a view", 12, 16, 1.0,
       [&](std::size_t q, std::size_t k) { return static_cast<double>(view.row(at, q)[k]); });
 
   std::vector<float> boxes;
   for (std::size_t i = 0; i < 14; ++i)
-    for (const float v : {0.0F, 0.0F, 6.0F, 4.0F}) boxes.push_back(v + 1.5F * static_cast<float>(i % 7) + (boxes.size() % 2 == 0 ? 0.5F : 0.9F) * static_cast<float>(i / 7));
+    for (const float v : {0.0F, 0.0F, 6.0F, 4.0F})
+      boxes.push_back(v + 1.5F * static_cast<float>(i % 7) + (boxes.size() % 2 == 0 ? 0.5F : 0.9F) * static_cast<float>(i / 7));
   const float tau = 0.5F;
   const box_geometry overlap{&tau, 1, boxes.data(), 14};
-  one(g, "box_geometry", "box_geometry: ln of the overlap of boxes", 14, 14, 4.0, added(overlap, context{0, 0, 0, 14, 14, nullptr}));
+  one(g, "box_geometry", "box_geometry: ln of the overlap of boxes", 14, 14, 4.0,
+      added(overlap, context{0, 0, 0, 14, 14, nullptr}));
 
   const auto map = window<>{5, 5, 2, 2}.map({1, 10, 10});
-  one(g, "region_penalty", "region_penalty in the last window", 25, 25, 100.0, added(region_penalty{}, context{0, 3, 0, 25, 25, &map}));
+  one(g, "region_penalty", "region_penalty in the last window", 25, 25, 100.0,
+      added(region_penalty{}, context{0, 3, 0, 25, 25, &map}));
 }
 
 void curve(gallery& g) {
@@ -157,7 +166,10 @@ void curve(gallery& g) {
   c.line(8, y0, 208, y0, ink);
   c.line(x0, 24, x0, 196, ink);
   for (const int bound : {-60, 60}) c.line(8, y0 - bound, 208, y0 - bound, hidden_colour);
-  const auto y = [&](int x) { return y0 - static_cast<int>(std::lround(20.0 * static_cast<double>(cap(static_cast<float>(x) / 10.0F, 0, 0.0F, 0.0F)) + 0.0003)); };
+  const auto y = [&](int x) {
+    return y0 - static_cast<int>(
+                    std::lround(20.0 * static_cast<double>(cap(static_cast<float>(x) / 10.0F, 0, 0.0F, 0.0F)) + 0.0003));
+  };
   for (int x = -100; x < 100; x += 4) c.line(x0 + x, y(x), x0 + x + 4, y(x + 4), query_colour, 2);
   g["score_soft_cap"] = c.svg();
 }

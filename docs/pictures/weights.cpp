@@ -24,16 +24,21 @@ struct run_of {
   run_of(const Composition& c, const std::vector<float>& queries, const std::vector<float>& keys) {
     const token_grid grid = sequence_grid(tokens);
     const auto rows = [](auto* data) {
-      return head_view<std::remove_pointer_t<decltype(data)>, 1>(data, extents<dyn, dyn, dyn, 1>(1, 1, tokens), {tokens, tokens, std::size_t{1}, std::size_t{1}});
+      return head_view<std::remove_pointer_t<decltype(data)>, 1>(data, extents<dyn, dyn, dyn, 1>(1, 1, tokens),
+                                                                 {tokens, tokens, std::size_t{1}, std::size_t{1}});
     };
-    const auto line = [](float* data) { return head_rows<float>(data, extents<dyn, dyn, dyn>(1, 1, tokens), {tokens, tokens, std::size_t{1}}); };
+    const auto line = [](float* data) {
+      return head_rows<float>(data, extents<dyn, dyn, dyn>(1, 1, tokens), {tokens, tokens, std::size_t{1}});
+    };
     attend_outputs outputs;
     outputs.importance = line(importance.data());
     outputs.class_row = line(first.data());
     outputs.logsumexp = line(lse.data());
-    outputs.probabilities = head_view<float>(weight.data(), extents<dyn, dyn, dyn, dyn>(1, 1, tokens, tokens), {tokens * tokens, tokens * tokens, tokens, std::size_t{1}});
+    outputs.probabilities = head_view<float>(weight.data(), extents<dyn, dyn, dyn, dyn>(1, 1, tokens, tokens),
+                                             {tokens * tokens, tokens * tokens, tokens, std::size_t{1}});
     const workspace scratch(plan_bytes(c, grid, 1) + attend_bytes(reference{}, c, grid, 1));
-    attend(context<reference>{reference{}, scratch.scratch()}, c, rows(queries.data()), rows(keys.data()), rows(one.data()), rows(out.data()), grid, outputs);
+    attend(context<reference>{reference{}, scratch.scratch()}, c, rows(queries.data()), rows(keys.data()), rows(one.data()),
+           rows(out.data()), grid, outputs);
   }
 };
 
@@ -62,10 +67,12 @@ void one(gallery& g, const std::string& name, const std::string& title, const No
 void observers(gallery& g) {
   std::vector<float> queries;
   for (std::size_t i = 0; i < tokens; ++i) queries.push_back(0.6F + 0.25F * static_cast<float>(i % 5));
-  const run_of r(attention{scaled_dot{1.0F}, sliding<6>{}, observe<logsumexp, key_importance, class_row, probabilities>{}}, queries, scores);
+  const run_of r(attention{scaled_dot{1.0F}, sliding<6>{}, observe<logsumexp, key_importance, class_row, probabilities>{}},
+                 queries, scores);
   canvas c;
   c.words(8, 14, "probabilities (sliding&lt;6&gt;)");
-  c.heat(8, 24, tokens, tokens, 14, [&](std::size_t q, std::size_t k) { return static_cast<double>(r.weight[q * tokens + k]); });
+  c.heat(8, 24, tokens, tokens, 14,
+         [&](std::size_t q, std::size_t k) { return static_cast<double>(r.weight[q * tokens + k]); });
   c.frame(7, 23, 169, 14, query_colour, 2);
   c.words(184, 35, "class_row: the first row", query_colour);
   bars(c, 8, 250, r.importance.data(), 160.0, full_colour);
@@ -73,7 +80,8 @@ void observers(gallery& g) {
   c.words(330, 14, "logsumexp of every query");
   c.line(330, 24, 330, 192, ink);
   for (std::size_t q = 0; q < tokens; ++q)
-    c.box(330, 25 + static_cast<int>(q) * 14, static_cast<int>(std::lround(20.0 * static_cast<double>(r.lse[q]) + 0.0003)), 11, partial_colour);
+    c.box(330, 25 + static_cast<int>(q) * 14, static_cast<int>(std::lround(20.0 * static_cast<double>(r.lse[q]) + 0.0003)), 11,
+          partial_colour);
   g["observers"] = c.svg();
 }
 
@@ -90,7 +98,8 @@ void draw_weights(gallery& g) {
   const std::vector<float> kept{1, 1, 1, 0, 1, 1, 0.5F, 0, 1, 1, 1, 1};
   one(g, "policy_weighted", "policy_weighted: keys 3 and 7 dropped, 6 by half", policy_weighted{kept.data(), 1, tokens}, 160.0);
   using halves = decoupled<share::constant, share::constant>;
-  one(g, "decoupled", "decoupled: prompts 0 to 2 get half of the weight", halves{.prompts = {0, 3}, .instance_share = {0.5F}, .prompt_share = {0.5F}}, 160.0);
+  one(g, "decoupled", "decoupled: prompts 0 to 2 get half of the weight",
+      halves{.prompts = {0, 3}, .instance_share = {0.5F}, .prompt_share = {0.5F}}, 160.0);
   observers(g);
 }
 

@@ -42,7 +42,8 @@ void launch(const Composition& c, const heddle::token_grid& grid, float* out) {
 
 void launch_all(float* out, const float* data, const heddle::token_grid& grid) {
   using namespace heddle;
-  launch(attention{shifted_window<2, 7, 7>{}, same_region{}, space_time_position_bias<2, 7, 7>{data, 3}, region_penalty{}}, grid, out);
+  launch(attention{shifted_window<2, 7, 7>{}, same_region{}, space_time_position_bias<2, 7, 7>{data, 3}, region_penalty{}},
+         grid, out);
   launch(attention{gathered<49>{}, open_if_empty{block_sparse<8>{}}, dense_bias(data, 49), key_bias{data, 49}}, grid, out);
   launch(attention{neighborhood<7>{}, any_of{causal<>{}, lengths{}}, cosine{data, 3}, neighborhood_bias{data, 3}}, grid, out);
   launch(attention{axial_rows{}, none_of{packed_lengths{}}, alibi<3>{}, soft_cap{}}, grid, out);

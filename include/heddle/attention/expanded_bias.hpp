@@ -70,21 +70,24 @@ HEDDLE_ALWAYS_INLINE constexpr void each_modifier(F&& f) {
 }
 
 /// Says the policy and both windows in the compiler's message.
-template <class Bias, std::size_t Depth, std::size_t Height, std::size_t Width, std::size_t WindowDepth, std::size_t WindowHeight,
-          std::size_t WindowWidth>
+template <class Bias, std::size_t Depth, std::size_t Height, std::size_t Width, std::size_t WindowDepth,
+          std::size_t WindowHeight, std::size_t WindowWidth>
 struct bias_and_window {
-  static_assert(Depth == WindowDepth && Height == WindowHeight && Width == WindowWidth,
-                "heddle::attention: a position bias is for another window than the partition's (bias_and_window<policy, frames, rows and "
-                "columns of its table, those of the window>)");
+  static_assert(
+      Depth == WindowDepth && Height == WindowHeight && Width == WindowWidth,
+      "heddle::attention: a position bias is for another window than the partition's (bias_and_window<policy, frames, rows and "
+      "columns of its table, those of the window>)");
   static constexpr bool ok = true;
 };
 
 /// Whether the type of a bias names its window (`static constexpr window_extents fixed_window`).
 template <class Bias>
-concept fixed_bias = requires { typename std::integral_constant<std::size_t, Bias::fixed_window.width>; } && Bias::fixed_window.width != dyn;
+concept fixed_bias =
+    requires { typename std::integral_constant<std::size_t, Bias::fixed_window.width>; } && (Bias::fixed_window.width != dyn);
 /// Whether the type of an index map knows its window.
 template <class Map>
-concept fixed_map = Map::static_size != dyn && requires { typename std::integral_constant<std::size_t, Map{}.window().width>; };
+concept fixed_map =
+    Map::static_size != dyn && requires { typename std::integral_constant<std::size_t, Map{}.window().width>; };
 
 template <class Bias, class Map>
 constexpr bool check_window() {
@@ -101,8 +104,8 @@ constexpr bool check_window() {
 /// The biases of a composition for one window, expanded. Memory comes from the caller.
 ///
 /// Every relative bias becomes a table `[heads, 2d-1, 2h-1, 2w-1]` over offsets key - query (d frames, 1 for windows in
-/// space), so that the row of a query is made of runs of the table; where it is small enough every run of biases also becomes a matrix
-/// `[heads, queries, keys padded]` whose padding is -inf.
+/// space), so that the row of a query is made of runs of the table; where it is small enough every run of biases also becomes
+/// a matrix `[heads, queries, keys padded]` whose padding is -inf.
 ///
 /// `Isa` keeps the functions of translation units with different instruction sets apart.
 template <class Composition, class Isa = isa::native>
@@ -184,7 +187,8 @@ class expanded_bias {
   }
 
   /// Writes the biases of a run for one query and keys `[k0, k0 + count)`; -inf behind the last key.
-  void row_part(std::size_t run, std::size_t head, std::size_t q, std::size_t k0, std::size_t count, float* out) const noexcept {
+  void row_part(std::size_t run, std::size_t head, std::size_t q, std::size_t k0, std::size_t count,
+                float* out) const noexcept {
     const place query = place_of(q);
     bool first = true;
     for (std::size_t i = 0; i < Composition::modifiers; ++i) {
@@ -197,7 +201,8 @@ class expanded_bias {
       }
       first = false;
     }
-    for (std::size_t k = window_.size() > k0 ? window_.size() - k0 : 0; k < count; ++k) out[k] = -std::numeric_limits<float>::infinity();
+    for (std::size_t k = window_.size() > k0 ? window_.size() - k0 : 0; k < count; ++k)
+      out[k] = -std::numeric_limits<float>::infinity();
   }
 
   /// Writes the rows of queries `[q0, q1)` of a run, `pitch()` apart, padding included.
@@ -308,7 +313,8 @@ class expanded_bias {
     const std::size_t w = window_.width;
     const std::size_t rows = 2 * window_.height - 1;
     const std::size_t columns = 2 * w - 1;
-    const float* frame = table + ((window_.depth - 1 - query.t) * rows + window_.height - 1 - query.y) * columns + (w - 1 - query.x);
+    const float* frame =
+        table + ((window_.depth - 1 - query.t) * rows + window_.height - 1 - query.y) * columns + (w - 1 - query.x);
     for (std::size_t t = 0; t < window_.depth; ++t, frame += rows * columns) {
       const float* source = frame;
       for (std::size_t y = 0; y < window_.height; ++y, source += columns, out += w) {

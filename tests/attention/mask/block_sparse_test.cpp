@@ -53,7 +53,8 @@ TEST_CASE("a table for each batch item and head") {
     for (std::size_t h = 0; h < 3; ++h) {
       const auto c = problem(4, 3, b, h);
       for (std::size_t q = 0; q < 4; ++q)
-        for (std::size_t k = 0; k < 3; ++k) CHECK(test::sees_key(mask, c, q, k) == (table[(b * 3 + h) * 4 + q / 2 * 2 + k / 2] != 0));
+        for (std::size_t k = 0; k < 3; ++k)
+          CHECK(test::sees_key(mask, c, q, k) == (table[(b * 3 + h) * 4 + q / 2 * 2 + k / 2] != 0));
       test::require_exact(mask, c);
     }
   REQUIRE_NOTHROW(mask.check({2, 3, 1, 4, 3, 4, 3, 8}));

@@ -35,10 +35,12 @@ class visible_pairs {
         const bool seen = sees_key(mask, c, q, k);
         sum(q + 1, k + 1) = sum(q, k + 1) + sum(q + 1, k) - sum(q, k) + (seen ? 1 : 0);
         if (k % 4 == 0)   // a vector of keys says the same, and so does one of queries
-          four_keys = detail::visible<four>(mask, c, four(static_cast<float>(q)), batch_traits<four>::positions(static_cast<float>(k)));
+          four_keys =
+              detail::visible<four>(mask, c, four(static_cast<float>(q)), batch_traits<four>::positions(static_cast<float>(k)));
         lanes = lanes && four_keys.lane[k % 4] == seen;
         if (q + 4 <= c.queries && q % 4 == 0) {
-          const auto t = detail::visible<four>(mask, c, batch_traits<four>::positions(static_cast<float>(q)), four(static_cast<float>(k)));
+          const auto t =
+              detail::visible<four>(mask, c, batch_traits<four>::positions(static_cast<float>(q)), four(static_cast<float>(k)));
           for (std::size_t i = 0; i < 4; ++i) lanes = lanes && t.lane[i] == sees_key(mask, c, q + i, k);
         }
       }

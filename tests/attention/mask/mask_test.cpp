@@ -66,7 +66,8 @@ TEST_CASE("same_region separates what only the roll brought together") {
 }
 
 TEST_CASE("same_region separates frames that only the roll brought together") {
-  for (const window<> shifted : {window<>{2, 3, 1, 1, 2, 1}, window<>{3, 2, 0, 1, 4, 1}, window<>{1, 4, 0, 0, 3, 2}, window<>{2, 2, 1, 0, 3, 0}}) {
+  for (const window<> shifted :
+       {window<>{2, 3, 1, 1, 2, 1}, window<>{3, 2, 0, 1, 4, 1}, window<>{1, 4, 0, 0, 3, 2}, window<>{2, 2, 1, 0, 3, 0}}) {
     const token_grid grid{2 * shifted.depth, 2 * shifted.height, 2 * shifted.width};
     const auto map = shifted.map(grid);
     const auto same_side = [](std::size_t a, std::size_t b, std::size_t side, std::size_t shift) {

@@ -41,6 +41,7 @@ TEST_CASE("masks of every kind are opened") {
   CHECK_FALSE(test::sees_key(even, problem(6, 21), 2, 3));
   std::vector<std::uint8_t> table(40 * 30, 0);
   table[7] = 1;
-  test::require_exact_inside(open_if_empty{block_sparse<8>{std::span<const std::uint8_t>(table).first(13 * 19)}}, problem(100, 150));
+  test::require_exact_inside(open_if_empty{block_sparse<8>{std::span<const std::uint8_t>(table).first(13 * 19)}},
+                             problem(100, 150));
   REQUIRE_THROWS_AS((open_if_empty{block_sparse<8>{table}}.check({1, 1, 1, 100, 150, 100, 150, 8})), shape_error);
 }

@@ -18,7 +18,8 @@ std::size_t sequence_of(const std::vector<std::int32_t>& offsets, std::size_t to
 }  // namespace
 
 TEST_CASE("tokens of different sequences never see each other") {
-  const std::vector<std::vector<std::int32_t>> all{{0, 3, 3, 7, 12}, {0, 12}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, {0, 5, 9}, {0}, {0, 0, 0, 4}};
+  const std::vector<std::vector<std::int32_t>> all{{0, 3, 3, 7, 12}, {0, 12}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+                                                   {0, 5, 9},        {0},     {0, 0, 0, 4}};
   for (const auto& offsets : all) {
     const packed_lengths mask{offsets};
     const auto c = problem(12, 12);
@@ -34,7 +35,8 @@ TEST_CASE("tokens of different sequences never see each other") {
 TEST_CASE("keys with offsets of their own") {
   const std::vector<std::int32_t> queries{0, 3, 3, 5, 8};
   for (const std::vector<std::int32_t>& keys :
-       {std::vector<std::int32_t>{0, 4, 9, 9, 12}, std::vector<std::int32_t>{0, 0, 0, 0, 13}, std::vector<std::int32_t>{0, 6, 7, 10, 10}}) {
+       {std::vector<std::int32_t>{0, 4, 9, 9, 12}, std::vector<std::int32_t>{0, 0, 0, 0, 13},
+        std::vector<std::int32_t>{0, 6, 7, 10, 10}}) {
     const packed_lengths mask{queries, keys};
     const auto c = problem(9, 13);
     for (std::size_t q = 0; q < 9; ++q)
@@ -50,7 +52,8 @@ TEST_CASE("random sequences classify exactly, inside larger problems too") {
   test::generator random(5);
   for (int n = 0; n < 12; ++n) {
     std::vector<std::int32_t> offsets{0};
-    while (offsets.back() < 380) offsets.push_back(offsets.back() + static_cast<std::int32_t>(random.integer(0, n < 6 ? 90 : 7)));
+    while (offsets.back() < 380)
+      offsets.push_back(offsets.back() + static_cast<std::int32_t>(random.integer(0, n < 6 ? 90 : 7)));
     test::require_exact_inside(packed_lengths{offsets}, problem(400, 400));
   }
 }

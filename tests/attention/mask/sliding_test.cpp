@@ -12,7 +12,9 @@ TEST_CASE("bands by their definition") {
     for (std::size_t k = 0; k < 8; ++k) {
       CHECK(test::sees_key(sliding<3>{}, c, q, k) == (k <= q && q < k + 3));
       CHECK(test::sees_key(sliding<2, band_side::both>{}, c, q, k) == (k <= q + 2 && q <= k + 2));
-      if (q < 3) CHECK(test::sees_key(sliding<3, band_side::past, alignment::bottom_right>{}, longer, q, k) == (k <= q + 5 && q + 5 < k + 3));
+      if (q < 3)
+        CHECK(test::sees_key(sliding<3, band_side::past, alignment::bottom_right>{}, longer, q, k) ==
+              (k <= q + 5 && q + 5 < k + 3));
       CHECK_FALSE(test::sees_key(sliding<>{0}, c, q, k));
       CHECK(test::sees_key(sliding<dyn, band_side::both>{0}, c, q, k) == (q == k));
     }

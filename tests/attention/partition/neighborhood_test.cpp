@@ -39,7 +39,8 @@ std::vector<std::int32_t> neighbours(const token_grid& g, window_extents k, wind
   for (std::size_t t = 0; t < k.depth; ++t)
     for (std::size_t y = 0; y < k.height; ++y)
       for (std::size_t x = 0; x < k.width; ++x)
-        result.push_back(static_cast<std::int32_t>(((t0 + t * d.depth) * g.height + y0 + y * d.height) * g.width + x0 + x * d.width));
+        result.push_back(
+            static_cast<std::int32_t>(((t0 + t * d.depth) * g.height + y0 + y * d.height) * g.width + x0 + x * d.width));
   return result;
 }
 
@@ -64,7 +65,8 @@ void require_neighborhood(const token_grid& g, window_extents k, window_extents 
         seen[i][j] = map.visible(c, static_cast<float>(i), static_cast<float>(j));
         if (seen[i][j]) found.push_back(keys[j]);
         if (j % 4 != 0) continue;
-        const auto four = map.visible(c, test::four(static_cast<float>(i)), batch_traits<test::four>::positions(static_cast<float>(j)));
+        const auto four =
+            map.visible(c, test::four(static_cast<float>(i)), batch_traits<test::four>::positions(static_cast<float>(j)));
         for (std::size_t l = 0; l < 4 && j + l < c.keys; ++l)
           lanes = lanes && four.lane[l] == map.visible(c, static_cast<float>(i), static_cast<float>(j + l));
       }
@@ -76,7 +78,8 @@ void require_neighborhood(const token_grid& g, window_extents k, window_extents 
           for (std::size_t k1 = k0 + 1; k1 <= c.keys; k1 += 11) {
             std::size_t pairs = 0;
             for (std::size_t i = q0; i < q1; ++i)
-              pairs += static_cast<std::size_t>(std::count(seen[i].begin() + static_cast<std::ptrdiff_t>(k0), seen[i].begin() + static_cast<std::ptrdiff_t>(k1), true));
+              pairs += static_cast<std::size_t>(std::count(seen[i].begin() + static_cast<std::ptrdiff_t>(k0),
+                                                           seen[i].begin() + static_cast<std::ptrdiff_t>(k1), true));
             const tile expected = pairs == 0 ? tile::skip : pairs == (q1 - q0) * (k1 - k0) ? tile::full : tile::partial;
             rectangles = rectangles && map.classify(c, q0, q1, k0, k1) == expected;
           }
@@ -137,7 +140,8 @@ TEST_CASE("the spellings with sides in the type") {
 }
 
 TEST_CASE("grids that are too small are refused, with both numbers") {
-  REQUIRE_THROWS_WITH(neighborhood<7>{}.map({1, 6, 9}), "neighborhood: expected a height of at least 7 (kernel 7, dilation 1), got 6");
+  REQUIRE_THROWS_WITH(neighborhood<7>{}.map({1, 6, 9}),
+                      "neighborhood: expected a height of at least 7 (kernel 7, dilation 1), got 6");
   REQUIRE_THROWS_AS((neighborhood<3, 3>{1, 4}.map({1, 6, 11})), shape_error);
   REQUIRE_THROWS_AS(neighborhood<3>{0}.map({1, 6, 11}), shape_error);
   REQUIRE_THROWS_AS((neighborhood<3, 3, 3>{}.map({2, 6, 11})), shape_error);

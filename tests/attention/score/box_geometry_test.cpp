@@ -17,7 +17,8 @@ std::vector<float> random_boxes(std::size_t count, std::uint64_t seed) {
   for (std::size_t i = 0; i < count; ++i) {
     const double x = random.uniform(0.0, 50.0);
     const double y = random.uniform(0.0, 50.0);
-    for (const double v : {x, y, x + random.uniform(0.0, 40.0), y + random.uniform(0.0, 40.0)}) boxes.push_back(static_cast<float>(v));
+    for (const double v : {x, y, x + random.uniform(0.0, 40.0), y + random.uniform(0.0, 40.0)})
+      boxes.push_back(static_cast<float>(v));
   }
   return boxes;
 }
@@ -45,7 +46,8 @@ TEST_CASE("how much of the query's box lies in the key's") {
         const float score = bias(c, 1.0F, static_cast<float>(q), static_cast<float>(k));
         const double expected = 1.0 + 2.0 * log_inside(&boxes[(item * 9 + q) * 4], &boxes[(item * 9 + k) * 4]);
         CHECK(static_cast<double>(score) == Approx(expected).epsilon(1e-4).margin(1e-5));
-        const auto four = bias(c, test::four(1.0F), test::four(static_cast<float>(q)), batch_traits<test::four>::positions(static_cast<float>(k)));
+        const auto four = bias(c, test::four(1.0F), test::four(static_cast<float>(q)),
+                               batch_traits<test::four>::positions(static_cast<float>(k)));
         CHECK(four.lane[0] == score);
       }
   }

@@ -50,7 +50,8 @@ TEST_CASE("sixteen sigmoids of a network of coordinates") {
         for (std::size_t head = 0; head < heads; ++head) {
           double sum = 0.0;
           for (std::size_t j = 0; j < hidden; ++j) {
-            const double unit = static_cast<double>(w1[2 * j]) * y + static_cast<double>(w1[2 * j + 1]) * x + static_cast<double>(b1[j]);
+            const double unit =
+                static_cast<double>(w1[2 * j]) * y + static_cast<double>(w1[2 * j + 1]) * x + static_cast<double>(b1[j]);
             sum += static_cast<double>(w2[head * hidden + j]) * std::max(unit, 0.0);
           }
           const double expected = 16.0 / (1.0 + std::exp(-sum));

@@ -26,7 +26,8 @@ TEST_CASE("rows are made one long, and zeros stay zeros") {
     score.prepare(unit.data(), dim);
     double norm = 0.0;
     for (const float x : row) norm += static_cast<double>(x) * static_cast<double>(x);
-    for (std::size_t d = 0; d < dim; ++d) CHECK(static_cast<double>(unit[d]) == Approx(static_cast<double>(row[d]) / std::sqrt(norm)).epsilon(1e-5));
+    for (std::size_t d = 0; d < dim; ++d)
+      CHECK(static_cast<double>(unit[d]) == Approx(static_cast<double>(row[d]) / std::sqrt(norm)).epsilon(1e-5));
   }
   std::vector<float> zeros(5, 0.0F);
   score.prepare(zeros.data(), 5);

@@ -14,7 +14,8 @@ TEST_CASE("pairs of different regions are lowered by a number") {
       for (std::size_t k = 0; k < 12; ++k) {
         const float expected = test::sees_key(same_region{}, c, q, k) ? 3.0F : -97.0F;
         CHECK(region_penalty{}(c, 3.0F, static_cast<float>(q), static_cast<float>(k)) == expected);
-        const auto four = region_penalty{}(c, test::four(3.0F), test::four(static_cast<float>(q)), test::four(static_cast<float>(k)));
+        const auto four =
+            region_penalty{}(c, test::four(3.0F), test::four(static_cast<float>(q)), test::four(static_cast<float>(k)));
         CHECK(four.lane[1] == expected);
       }
   }

@@ -59,8 +59,8 @@ TEST_CASE("modifiers are applied in the order given") {
     s += static_cast<double>(sizes[b * 12 + k]);
     return s + static_cast<double>(pairs[(h * 12 + q) * 12 + k]);
   });
-  x.run<reference>(attention{relative_position_bias<3, 4>{table.data(), 2}, soft_cap{2.0F}, alibi<2>{}, key_bias{sizes.data(), 12, 2},
-                             dense_bias(pairs.data(), 12, 12, 2)});
+  x.run<reference>(attention{relative_position_bias<3, 4>{table.data(), 2}, soft_cap{2.0F}, alibi<2>{},
+                             key_bias{sizes.data(), 12, 2}, dense_bias(pairs.data(), 12, 12, 2)});
   CHECK(test::worst(expected, x.out).relative() < 2e-6);
   // Another order is another result: the cap comes last.
   const auto capped = by_loops(x, [&](std::size_t b, std::size_t, std::size_t, std::size_t k, double dot, double) {

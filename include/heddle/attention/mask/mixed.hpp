@@ -57,7 +57,8 @@ struct segments {
     return n;
   }();
   struct nothing {};
-  [[no_unique_address]] std::conditional_t<dynamic == 0, nothing, std::array<std::size_t, dynamic == 0 ? 1 : dynamic>> stored_{};
+  [[no_unique_address]] std::conditional_t<dynamic == 0, nothing, std::array<std::size_t, dynamic == 0 ? 1 : dynamic>>
+      stored_{};
 };
 
 /// `segments` of the keys, where they are not those of the queries.
@@ -87,7 +88,8 @@ struct mixed_rows {
 };
 template <std::size_t Segments, std::size_t Seen>
 struct mixed_columns {
-  static_assert(Seen <= Segments, "heddle::mixed: sees<...> names a segment that is not there (mixed_columns<segments, named>)");
+  static_assert(Seen <= Segments,
+                "heddle::mixed: sees<...> names a segment that is not there (mixed_columns<segments, named>)");
   static constexpr bool ok = true;
 };
 
@@ -125,8 +127,8 @@ struct mixed_rule {
     return end;
   }();
 
-  HEDDLE_HOST_DEVICE static constexpr tile classify(const QuerySegments& qs, const KeySegments& ks, std::size_t q0, std::size_t q1,
-                                                    std::size_t k0, std::size_t k1) noexcept {
+  HEDDLE_HOST_DEVICE static constexpr tile classify(const QuerySegments& qs, const KeySegments& ks, std::size_t q0,
+                                                    std::size_t q1, std::size_t k0, std::size_t k1) noexcept {
     bool any = false;
     bool all = q1 <= qs.template begin<rows>() && k1 <= ks.template begin<columns>();
     each<rows>([&](auto i) {
@@ -141,8 +143,8 @@ struct mixed_rule {
   }
 
   template <class T>
-  HEDDLE_HOST_DEVICE static constexpr typename batch_traits<T>::mask visible(const QuerySegments& qs, const KeySegments& ks, T q,
-                                                                             T k) noexcept {
+  HEDDLE_HOST_DEVICE static constexpr typename batch_traits<T>::mask visible(const QuerySegments& qs, const KeySegments& ks,
+                                                                             T q, T k) noexcept {
     using mask_type = typename batch_traits<T>::mask;
     auto result = static_cast<mask_type>(q != q);
     each<rows>([&](auto i) {
@@ -181,7 +183,8 @@ struct mixed_rule {
     return begin < end;
   }
   template <class T>
-  HEDDLE_HOST_DEVICE static constexpr typename batch_traits<T>::mask between(T x, std::size_t first, std::size_t last) noexcept {
+  HEDDLE_HOST_DEVICE static constexpr typename batch_traits<T>::mask between(T x, std::size_t first,
+                                                                             std::size_t last) noexcept {
     const T low = batch_value<T>(first);
     const T high = batch_value<T>(last);
     return static_cast<typename batch_traits<T>::mask>((x >= low) & (x < high));
@@ -202,7 +205,8 @@ template <class Segments, class... Sees>
 struct mixed {
   using policy_category = mask_tag;
   static constexpr bool exact_tiles = true;
-  static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok && detail::mixed_columns<Segments::count, detail::most_seen<Sees...>>::ok);
+  static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok &&
+                detail::mixed_columns<Segments::count, detail::most_seen<Sees...>>::ok);
   [[no_unique_address]] Segments sizes{};
 
   constexpr void check(const attend_call& call) const {
@@ -226,7 +230,8 @@ struct mixed<Segments, key_segments<KeySizes...>, Sees...> {
   using policy_category = mask_tag;
   static constexpr bool exact_tiles = true;
   using keys_type = key_segments<KeySizes...>;
-  static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok && detail::mixed_columns<keys_type::count, detail::most_seen<Sees...>>::ok);
+  static_assert(detail::mixed_rows<Segments::count, sizeof...(Sees)>::ok &&
+                detail::mixed_columns<keys_type::count, detail::most_seen<Sees...>>::ok);
   [[no_unique_address]] Segments sizes{};
   [[no_unique_address]] keys_type key_sizes{};
 

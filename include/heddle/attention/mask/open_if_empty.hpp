@@ -23,7 +23,8 @@ struct open_if_empty {
 
   /// Row by row, exact where `Mask` is.
   template <class Context>
-  HEDDLE_HOST_DEVICE constexpr tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0, std::size_t k1) const {
+  HEDDLE_HOST_DEVICE constexpr tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0,
+                                             std::size_t k1) const {
     if (detail::classify(mask, c, q0, q1, k0, k1) == tile::full) return tile::full;
     tile whole = row(c, q0, k0, k1);
     for (std::size_t q = q0 + 1; q < q1 && whole != tile::partial; ++q)
@@ -60,7 +61,8 @@ struct open_if_empty {
   /// Whether query `q` sees a key of `[k0, k1)`.
   template <class Context>
   HEDDLE_HOST_DEVICE constexpr bool sees_any(const Context& c, std::size_t q, std::size_t k0, std::size_t k1) const {
-    if constexpr (requires { requires bool(Mask::exact_tiles); }) return detail::classify(mask, c, q, q + 1, k0, k1) != tile::skip;
+    if constexpr (requires { requires bool(Mask::exact_tiles); })
+      return detail::classify(mask, c, q, q + 1, k0, k1) != tile::skip;
     constexpr std::size_t few = 16;
     while (k0 < k1) {
       const tile t = detail::classify(mask, c, q, q + 1, k0, k1);

@@ -107,11 +107,12 @@ struct packed_lengths {
   }
 
   static constexpr void check_offsets(const char* name, std::span<const std::int32_t> o, std::size_t tokens) {
-    if (o.empty() || o[0] != 0) detail::raise<shape_error>(std::string(name) + ": expected cumulative lengths that begin with 0");
+    if (o.empty() || o[0] != 0)
+      detail::raise<shape_error>(std::string(name) + ": expected cumulative lengths that begin with 0");
     for (std::size_t i = 1; i < o.size(); ++i)
       if (o[i] < o[i - 1])
-        detail::raise<shape_error>(std::string(name) + ": expected at least " + std::to_string(o[i - 1]) + " at " + std::to_string(i) +
-                                   ", got " + std::to_string(o[i]));
+        detail::raise<shape_error>(std::string(name) + ": expected at least " + std::to_string(o[i - 1]) + " at " +
+                                   std::to_string(i) + ", got " + std::to_string(o[i]));
     if (end_of(o) > tokens)
       detail::raise<shape_error>(std::string(name) + ": expected at most " + std::to_string(tokens) + " tokens, got " +
                                  std::to_string(end_of(o)));

@@ -20,7 +20,8 @@ struct prefix_rule {
     return causal<Align>{}.classify(c, q0, q1, length, k1) == tile::full ? tile::full : tile::partial;
   }
   template <class Context, class T>
-  HEDDLE_HOST_DEVICE static constexpr typename batch_traits<T>::mask visible(const Context& c, std::size_t length, T q, T k) noexcept {
+  HEDDLE_HOST_DEVICE static constexpr typename batch_traits<T>::mask visible(const Context& c, std::size_t length, T q,
+                                                                             T k) noexcept {
     using mask_type = typename batch_traits<T>::mask;
     const mask_type past = causal<Align>{}(c, q, k);
     return static_cast<mask_type>((k < batch_value<T>(length)) | past);

@@ -37,8 +37,8 @@ struct same_region {
 
  private:
   /// The regions that positions `[begin, end)` lie in, a bit for each: row by row.
-  HEDDLE_HOST_DEVICE static constexpr unsigned regions(const region_split& split, const window_extents& sides, std::size_t begin,
-                                                       std::size_t end) noexcept {
+  HEDDLE_HOST_DEVICE static constexpr unsigned regions(const region_split& split, const window_extents& sides,
+                                                       std::size_t begin, std::size_t end) noexcept {
     constexpr unsigned everywhere = 0xffU;
     unsigned found = 0;
     while (begin < end && found != everywhere) {

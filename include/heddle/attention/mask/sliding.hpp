@@ -55,9 +55,9 @@ struct band_rule {
 
 }  // namespace detail
 
-/// A band along the diagonal: `q - Reach < k <= q` (`band_side::past`; Mistral, Jiang et al. 2023, section 2) or `|q - k| <= Reach`
-/// (`band_side::both`; Longformer, Beltagy et al. 2020, with a window of `2 Reach + 1`). With `alignment::bottom_right` the
-/// last query is level with the last key. `sliding<>{reach}` at run time.
+/// A band along the diagonal: `q - Reach < k <= q` (`band_side::past`; Mistral, Jiang et al. 2023, section 2) or
+/// `|q - k| <= Reach` (`band_side::both`; Longformer, Beltagy et al. 2020, with a window of `2 Reach + 1`). With
+/// `alignment::bottom_right` the last query is level with the last key. `sliding<>{reach}` at run time.
 ///
 /// What lies outside the band is never computed: the cost is linear in the length.
 template <std::size_t Reach = dyn, band_side Side = band_side::past, alignment Align = alignment::top_left>

@@ -18,7 +18,8 @@ struct axial {
 
   constexpr map_type map(const token_grid& g) const {
     return detail::window_map<dyn, dyn>(
-        g, {Along == axis::height ? g.height : 1, Along == axis::width ? g.width : 1, Along == axis::frames ? g.frames : 1}, "axial");
+        g, {Along == axis::height ? g.height : 1, Along == axis::width ? g.width : 1, Along == axis::frames ? g.frames : 1},
+        "axial");
   }
 };
 

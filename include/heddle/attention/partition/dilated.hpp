@@ -31,7 +31,9 @@ struct dilated {
   using map_type = strided_groups<>;
   static_assert(Height > 0 && Width > 0, "heddle::dilated: the distances must be positive");
 
-  constexpr map_type map(const token_grid& g) const { return detail::dilated_map(g, {Height, Width, g.frames == 0 ? 1 : g.frames}); }
+  constexpr map_type map(const token_grid& g) const {
+    return detail::dilated_map(g, {Height, Width, g.frames == 0 ? 1 : g.frames});
+  }
 };
 
 /// Distances that are known at run time. @throws shape_error for a distance of zero

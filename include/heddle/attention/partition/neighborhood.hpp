@@ -83,7 +83,9 @@ struct neighborhood<Height, Width, detail::no_side> {
   std::size_t dilation_y = 1;
   std::size_t dilation_x = 1;
 
-  constexpr map_type map(const token_grid& g) const { return detail::neighborhood_map(g, {Height, Width}, {dilation_y, dilation_x}); }
+  constexpr map_type map(const token_grid& g) const {
+    return detail::neighborhood_map(g, {Height, Width}, {dilation_y, dilation_x});
+  }
 };
 
 /// The same side along both axes, or along the one that a sequence has.

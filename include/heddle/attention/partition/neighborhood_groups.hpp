@@ -37,7 +37,9 @@ struct neighborhood_place {
   std::size_t first_key = 0;
 
   HEDDLE_HOST_DEVICE constexpr neighborhood_place(const neighborhood_axis& a, std::size_t line, std::size_t number) noexcept
-      : residue(line), count(a.dilation == 1 ? a.length : (a.length - line + a.dilation - 1) / a.dilation), first_query(number * a.tile) {
+      : residue(line),
+        count(a.dilation == 1 ? a.length : (a.length - line + a.dilation - 1) / a.dilation),
+        first_query(number * a.tile) {
     const std::size_t low = start(a, first_query);
     const std::size_t high = count > a.region ? count - a.region : 0;
     first_key = low < high ? low : high;
@@ -64,9 +66,10 @@ struct neighborhood_place {
     const auto number = [](std::ptrdiff_t n) { return batch_traits<T>::broadcast(static_cast<float>(n)); };
     const auto origin = static_cast<std::ptrdiff_t>(first_key);
     const auto last = static_cast<std::ptrdiff_t>(count - a.kernel) - origin;
-    const T from = min(max(q + number(static_cast<std::ptrdiff_t>(first_query) - static_cast<std::ptrdiff_t>(a.kernel / 2) - origin),
-                           number(-origin)),
-                       number(last));
+    const T from =
+        min(max(q + number(static_cast<std::ptrdiff_t>(first_query) - static_cast<std::ptrdiff_t>(a.kernel / 2) - origin),
+                number(-origin)),
+            number(last));
     const T to = from + number(static_cast<std::ptrdiff_t>(a.kernel));
     return static_cast<typename batch_traits<T>::mask>((k >= from) & (k < to));
   }
@@ -116,7 +119,8 @@ struct neighborhood_groups {
   }
   HEDDLE_HOST_DEVICE constexpr std::int32_t key_token(std::size_t group, std::size_t i) const noexcept {
     const places p = locate(group);
-    return at(p, p.t.first_key + i / x.region / y.region, p.y.first_key + i / x.region % y.region, p.x.first_key + i % x.region);
+    return at(p, p.t.first_key + i / x.region / y.region, p.y.first_key + i / x.region % y.region,
+              p.x.first_key + i % x.region);
   }
   HEDDLE_HOST_DEVICE constexpr void key_tokens(std::size_t group, std::int32_t* out) const noexcept {
     const places p = locate(group);
@@ -168,8 +172,8 @@ struct neighborhood_groups {
     return static_cast<mask_type>(in_x & in_y & in_t);
   }
 
-  /// Where a table `[2 kernel.depth - 1, 2 kernel.height - 1, 2 kernel.width - 1]` over key - query has the entry of a pair, lane
-  /// by lane; some entry of the table for pairs that do not see each other.
+  /// Where a table `[2 kernel.depth - 1, 2 kernel.height - 1, 2 kernel.width - 1]` over key - query has the entry of a pair,
+  /// lane by lane; some entry of the table for pairs that do not see each other.
   template <class T>
   HEDDLE_HOST_DEVICE constexpr T table_index(std::size_t group, T q, T k) const noexcept {
     const places p = locate(group);

@@ -11,7 +11,9 @@ struct spatial {
   using policy_category = partition_tag;
   using map_type = strided_groups<>;
 
-  constexpr map_type map(const token_grid& g) const { return detail::window_map<dyn, dyn>(g, {g.height, g.width, 1}, "spatial"); }
+  constexpr map_type map(const token_grid& g) const {
+    return detail::window_map<dyn, dyn>(g, {g.height, g.width, 1}, "spatial");
+  }
 };
 
 }  // namespace heddle::inline v0

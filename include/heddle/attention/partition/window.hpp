@@ -12,7 +12,8 @@ namespace detail {
 
 /// The map of contiguous windows that cover the grid, the last ones padded.
 template <std::size_t Height, std::size_t Width, std::size_t Depth = 1>
-constexpr strided_groups<Height, Width, Depth> window_map(const token_grid& grid, window_extents w, const char* policy = "window") {
+constexpr strided_groups<Height, Width, Depth> window_map(const token_grid& grid, window_extents w,
+                                                          const char* policy = "window") {
   require_tokens(policy, grid);
   strided_groups<Height, Width, Depth> m;
   m.sides = group_sides<Height, Width, Depth>(w);
@@ -60,13 +61,14 @@ constexpr strided_groups<Height, Width> lattice_map(const token_grid& grid, wind
 }
 
 constexpr void require_window(const char* policy, window_extents w) {
-  if (w.height == 0 || w.width == 0 || w.depth == 0) raise<shape_error>(std::string(policy) + ": the sides of a window must be positive");
+  if (w.height == 0 || w.width == 0 || w.depth == 0)
+    raise<shape_error>(std::string(policy) + ": the sides of a window must be positive");
 }
 
 constexpr void require_multiple(const char* policy, const char* axis, std::size_t side, std::size_t part) {
   if (side % part != 0)
-    raise<shape_error>(std::string(policy) + ": expected a " + axis + " that is a multiple of " + std::to_string(part) + ", got " +
-                       std::to_string(side));
+    raise<shape_error>(std::string(policy) + ": expected a " + axis + " that is a multiple of " + std::to_string(part) +
+                       ", got " + std::to_string(side));
 }
 
 constexpr void require_shift(const char* axis, std::size_t side, std::size_t shift) {

@@ -33,7 +33,8 @@ HEDDLE_HOST_DEVICE constexpr T alibi_score(const Context& c, float slope, T scor
   using math::abs;
   T distance = q - k;
   if constexpr (Align == alignment::bottom_right)
-    distance = distance + batch_traits<T>::broadcast(static_cast<float>(static_cast<std::ptrdiff_t>(c.keys) - static_cast<std::ptrdiff_t>(c.queries)));
+    distance = distance + batch_traits<T>::broadcast(
+                              static_cast<float>(static_cast<std::ptrdiff_t>(c.keys) - static_cast<std::ptrdiff_t>(c.queries)));
   return score - batch_traits<T>::broadcast(slope) * abs(distance);
 }
 
@@ -52,8 +53,9 @@ constexpr void alibi_slopes(std::size_t heads, float* out) noexcept {
   if (heads > power) geometric(ratio, detail::alibi_ratio(2 * power), heads - power, out + power);
 }
 
-/// `score - slope[head] |q - k|` (ALiBi, Press et al. 2022). `alibi<8>{}` knows the slopes of eight heads; `alibi<>` is given them,
-/// filled by `alibi_slopes`. With `alignment::bottom_right` the last query is level with the last key, as in a decoding step.
+/// `score - slope[head] |q - k|` (ALiBi, Press et al. 2022). `alibi<8>{}` knows the slopes of eight heads; `alibi<>` is given
+/// them, filled by `alibi_slopes`. With `alignment::bottom_right` the last query is level with the last key, as in a decoding
+/// step.
 /// @throws shape_error (from `attend`) if the number of heads differs
 template <std::size_t Heads = dyn, alignment Align = alignment::top_left>
 struct alibi {

@@ -12,9 +12,9 @@
 
 namespace heddle::inline v0 {
 
-/// `score + tau[head] ln(|b_q n b_k| / max(|b_q|, 1e-6) + 1e-7)`: how much of the query's box lies in the key's (the intersection
-/// bias of AdaMixer, Gao et al. 2022, and StageInteractor, Teng et al. 2023). Boxes are corners (x1, y1, x2, y2), one
-/// for every position of the group; keys from elsewhere have boxes of their own. The same boxes serve all groups.
+/// `score + tau[head] ln(|b_q n b_k| / max(|b_q|, 1e-6) + 1e-7)`: how much of the query's box lies in the key's (the
+/// intersection bias of AdaMixer, Gao et al. 2022, and StageInteractor, Teng et al. 2023). Boxes are corners (x1, y1, x2,
+/// y2), one for every position of the group; keys from elsewhere have boxes of their own. The same boxes serve all groups.
 /// @throws shape_error (from `attend`) for numbers that do not fit, weight_error if `tau` is not set
 struct box_geometry {
   using policy_category = score_mod_tag;
@@ -44,7 +44,8 @@ struct box_geometry {
     const auto number = [](float x) { return batch_traits<T>::broadcast(x); };
     const std::size_t item = batches == 1 ? 0 : c.batch;
     const corners<T> a = at(boxes + item * queries * 4, queries, q);
-    const corners<T> b = key_boxes == nullptr ? at(boxes + item * queries * 4, queries, k) : at(key_boxes + item * keys * 4, keys, k);
+    const corners<T> b =
+        key_boxes == nullptr ? at(boxes + item * queries * 4, queries, k) : at(key_boxes + item * keys * 4, keys, k);
     const T zero = number(0.0F);
     const T width = max(min(a.x2, b.x2) - max(a.x1, b.x1), zero);
     const T height = max(min(a.y2, b.y2) - max(a.y1, b.y1), zero);

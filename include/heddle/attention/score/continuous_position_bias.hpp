@@ -12,9 +12,9 @@
 
 namespace heddle::inline v0 {
 
-/// `score + 16 sigmoid(weight2 relu(weight1 (c(dy), c(dx)) + bias1))` for each head, with `c(d) = sign(d) log2(1 + |t|) / log2(8)`,
-/// `t = 8 d / (side - 1)` and the offset `d` = query - key (Liu et al. 2022, section 3.3; the factor 8 and its logarithm are those
-/// of the official code).
+/// `score + 16 sigmoid(weight2 relu(weight1 (c(dy), c(dx)) + bias1))` for each head, with `c(d) = sign(d) log2(1 + |t|) /
+/// log2(8)`, `t = 8 d / (side - 1)` and the offset `d` = query - key (Liu et al. 2022, section 3.3; the factor 8 and its
+/// logarithm are those of the official code).
 ///
 /// `side` is that of the window in pre-training where one is given, so that a network trained on small windows is asked about
 /// coordinates a little beyond 1 in larger ones; nothing is resized. `log_coordinate_bias` is the other network of this kind
@@ -44,7 +44,8 @@ struct continuous_position_bias {
   }
 
   /// The bias of one offset for all heads, `stride` apart: the hidden layer is evaluated once.
-  HEDDLE_HOST_DEVICE void offset_biases(window_extents w, std::size_t dy, std::size_t dx, float* out, std::size_t stride) const noexcept {
+  HEDDLE_HOST_DEVICE void offset_biases(window_extents w, std::size_t dy, std::size_t dx, float* out,
+                                        std::size_t stride) const noexcept {
     for (std::size_t head = 0; head < heads; ++head) out[head * stride] = 0.0F;
     each_hidden(w, dy, dx, [&](std::size_t j, float value) {
       for (std::size_t head = 0; head < heads; ++head) out[head * stride] += weight2[head * hidden + j] * value;
@@ -67,7 +68,8 @@ struct continuous_position_bias {
 
   template <class F>
   HEDDLE_HOST_DEVICE void each_hidden(window_extents w, std::size_t dy, std::size_t dx, F&& f) const noexcept {
-    detail::each_hidden(hidden, weight1, bias1, coordinate(dy, w.height, pretrained_height), coordinate(dx, w.width, pretrained_width), f);
+    detail::each_hidden(hidden, weight1, bias1, coordinate(dy, w.height, pretrained_height),
+                        coordinate(dx, w.width, pretrained_width), f);
   }
 };
 

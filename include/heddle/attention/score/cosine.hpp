@@ -11,9 +11,9 @@
 
 namespace heddle::inline v0 {
 
-/// `score = exp(min(logit_scale[head], limit)) q.k / (max(|q|, 1e-12) max(|k|, 1e-12))`, and no `1 / sqrt(head_dim)` (Liu et al.
-/// 2022, section 3.2). The clamp acts on the logarithm: with `limit` = ln 100, as in Swin V2 and NGswin, the factor is at most
-/// 100. Models with another largest factor set `limit` to its logarithm.
+/// `score = exp(min(logit_scale[head], limit)) q.k / (max(|q|, 1e-12) max(|k|, 1e-12))`, and no `1 / sqrt(head_dim)` (Liu et
+/// al. 2022, section 3.2). The clamp acts on the logarithm: with `limit` = ln 100, as in Swin V2 and NGswin, the factor is at
+/// most 100. Models with another largest factor set `limit` to its logarithm.
 /// @throws shape_error (from `attend`) if the number of heads differs, weight_error if the scales are not set
 struct cosine {
   using policy_category = score_tag;

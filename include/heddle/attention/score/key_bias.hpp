@@ -9,8 +9,8 @@
 namespace heddle::inline v0 {
 
 /// `score + values[batch, head, k]`, the same for all queries: with `values = ln(size)` the proportional attention of token
-/// merging, where a merged token counts as often as the tokens it stands for (ToMe, Bolya et al. 2023, eq. 1; ln(size) belongs to
-/// the keys of all heads). One number of batch items or heads: shared by all. Positions count inside the group.
+/// merging, where a merged token counts as often as the tokens it stands for (ToMe, Bolya et al. 2023, eq. 1; ln(size)
+/// belongs to the keys of all heads). One number of batch items or heads: shared by all. Positions count inside the group.
 /// @throws shape_error (from `attend`) for sizes that do not fit
 struct key_bias {
   using policy_category = score_mod_tag;

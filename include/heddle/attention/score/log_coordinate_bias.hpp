@@ -39,7 +39,8 @@ struct log_coordinate_bias {
   }
 
   /// The bias of one offset for all heads, `stride` apart: the hidden layer is evaluated once.
-  HEDDLE_HOST_DEVICE void offset_biases(window_extents w, std::size_t dy, std::size_t dx, float* out, std::size_t stride) const noexcept {
+  HEDDLE_HOST_DEVICE void offset_biases(window_extents w, std::size_t dy, std::size_t dx, float* out,
+                                        std::size_t stride) const noexcept {
     for (std::size_t head = 0; head < heads; ++head) out[head * stride] = bias2[head];
     each_hidden(w, dy, dx, [&](std::size_t j, float value) {
       for (std::size_t head = 0; head < heads; ++head) out[head * stride] += weight2[head * hidden + j] * value;

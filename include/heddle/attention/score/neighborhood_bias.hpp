@@ -40,7 +40,8 @@ struct neighborhood_bias {
     if constexpr (near) {
       const float* entries = table + c.head * table_size(c.map->kernel());
       const T index = c.map->table_index(c.group, q, k);
-      return score + traits::from_lanes([&](std::size_t lane) { return entries[static_cast<std::size_t>(traits::lane(index, lane))]; });
+      return score +
+             traits::from_lanes([&](std::size_t lane) { return entries[static_cast<std::size_t>(traits::lane(index, lane))]; });
     } else {
       return score;
     }

@@ -7,8 +7,8 @@
 namespace heddle::inline v0 {
 
 /// `score + value` between tokens that share a window only because the grid was rolled: what models were trained with that add
-/// -100 to such scores (Swin, Swin V2, NGswin). `same_region` hides these pairs, which is faster; the two differ where the other
-/// scores of a query are lower than `value` says, as cosines with a scale of 100 can be.
+/// -100 to such scores (Swin, Swin V2, NGswin). `same_region` hides these pairs, which is faster; the two differ where the
+/// other scores of a query are lower than `value` says, as cosines with a scale of 100 can be.
 struct region_penalty {
   using policy_category = score_mod_tag;
   float value = -100.0F;

@@ -13,8 +13,8 @@ namespace heddle::inline v0 {
 
 /// How a table of relative positions is stored.
 enum class table_layout {
-  flat,             ///< `[(2d-1)(2h-1)(2w-1), heads]`, index `((dt + d-1)(2h-1) + dy + h-1)(2w-1) + dx + w-1`, offsets are query - key
-  key_minus_query   ///< `[heads, 2d-1, 2h-1, 2w-1]`, offsets are key - query
+  flat,  ///< `[(2d-1)(2h-1)(2w-1), heads]`, index `((dt + d-1)(2h-1) + dy + h-1)(2w-1) + dx + w-1`, offsets are query - key
+  key_minus_query  ///< `[heads, 2d-1, 2h-1, 2w-1]`, offsets are key - query
 };
 
 namespace detail {

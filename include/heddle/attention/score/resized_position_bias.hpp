@@ -13,7 +13,8 @@ namespace heddle::inline v0 {
 template <std::size_t Height, std::size_t Width = Height, table_layout Layout = table_layout::flat>
 struct resized_position_bias {
   using policy_category = score_mod_tag;
-  static_assert(Height != dyn && Width != dyn && Height > 0 && Width > 0, "heddle::resized_position_bias: name the window of the table");
+  static_assert(Height != dyn && Width != dyn && Height > 0 && Width > 0,
+                "heddle::resized_position_bias: name the window of the table");
   static constexpr window_extents base{Height, Width};
 
   const float* table = nullptr;
@@ -27,7 +28,8 @@ struct resized_position_bias {
     detail::require_table("resized_position_bias", table, expected_heads, heads);
   }
 
-  HEDDLE_HOST_DEVICE constexpr float offset_bias(window_extents w, std::size_t head, std::size_t dy, std::size_t dx) const noexcept {
+  HEDDLE_HOST_DEVICE constexpr float offset_bias(window_extents w, std::size_t head, std::size_t dy,
+                                                 std::size_t dx) const noexcept {
     const sample y = place(dy, 2 * w.height - 1, 2 * Height - 1);
     const sample x = place(dx, 2 * w.width - 1, 2 * Width - 1);
     const auto at = [&](std::size_t r, std::size_t c) { return detail::table_entry(table, Layout, heads, base, head, r, c); };
