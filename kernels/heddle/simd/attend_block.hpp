@@ -174,7 +174,7 @@ class attend_block {
         if (t_.a.plan.bias().matrix(run, context_.head) != nullptr) continue;
         float* made = made_bias(run);
         for (std::size_t r = 0; r < place_.count; ++r)
-          for (std::size_t slot = 0; slot < chunk_.slots(); ++slot)
+          for (std::size_t slot = 0; chunk_.exists(slot); ++slot)
             t_.a.plan.bias().row_part(run, context_.head, place_.q0 + r, t_.s.panel_of[slot] * v::size, v::size,
                                       made + r * made_pitch() + slot * v::size);
       }
@@ -235,7 +235,7 @@ class attend_block {
         if (!run.refine) continue;
         for (std::size_t slot = run.first; slot < run.first + run.count; ++slot) {
           float* score = scores_ + r * t_.sizes.pitch + slot * v::size;
-          const v x = refined(v::load(score), r, slot, bias_rows);
+          const v x = chunk_.exists(slot) ? refined(v::load(score), r, slot, bias_rows) : hidden();
           x.store(score);
           largest = max(largest, x);
         }
@@ -254,7 +254,9 @@ class attend_block {
   HEDDLE_ALWAYS_INLINE v refined(v score, std::size_t r, std::size_t slot, const std::array<const float*, modifiers>& bias_rows) const {
     const std::size_t k0 = t_.s.panel_of[slot] * v::size;
     [[maybe_unused]] const v q(static_cast<float>(place_.q0 + r));
-    [[maybe_unused]] const v k = batch_traits<v>::positions(static_cast<float>(k0));
+    [[maybe_unused]] v k = batch_traits<v>::positions(static_cast<float>(k0));
+    // Policies are not asked about keys that are not there.
+    if (k0 + v::size > t_.sizes.keys) k = min(k, v(static_cast<float>(t_.sizes.keys - 1)));
     if constexpr (composition_type::modifiers > 0) {
       each_modifier<composition_type>([&](auto i) {
         using modifier = typename composition_type::template modifier_type<i>;
@@ -272,17 +274,16 @@ class attend_block {
         }
       });
     }
-    v hidden(-std::numeric_limits<float>::infinity());
-    if constexpr (elementwise) {
-      score = weight<v>(t_.composition().normalizer(), score);
-      hidden = v::zero();
-    }
+    if constexpr (elementwise) score = weight<v>(t_.composition().normalizer(), score);
     if constexpr (masked || parts > 1) {
-      if (t_.s.ask[slot] != 0) score = select(chunk_.visible(context_, q, k, place_.part), score, hidden);
+      if (t_.s.ask[slot] != 0) score = select(chunk_.visible(context_, q, k, place_.part), score, hidden());
     }
-    if (t_.s.complete[slot] == 0) score = select(v::load(t_.s.valid + slot * v::size) >= v::zero(), score, hidden);
+    if (t_.s.complete[slot] == 0) score = select(v::load(t_.s.valid + slot * v::size) >= v::zero(), score, hidden());
     return score;
   }
+
+  /// The score of a hidden key, or its weight.
+  static HEDDLE_ALWAYS_INLINE v hidden() noexcept { return elementwise ? v::zero() : v(-std::numeric_limits<float>::infinity()); }
 
   v load_keys(const float* row, std::size_t k0) const noexcept {
     const std::size_t left = t_.sizes.keys - k0;

@@ -189,9 +189,10 @@ class attend_chunk {
   }
 
   /// Marks lanes and panels that hold no key. Lanes behind the last key are -inf already where scores start from a bias
-  /// and nothing but biases follows.
+  /// and nothing but biases and a softmax follows.
   void find_valid(std::size_t slot) const {
-    constexpr bool tail_is_hidden = bias_runs<typename state_type::composition_type>::only;
+    constexpr bool tail_is_hidden =
+        bias_runs<typename state_type::composition_type>::only && state_type::normalizer_type::kind != normalizer_kind::elementwise;
     t_.s.complete[slot] = 0;
     if (!exists(slot)) {
       t_.s.panel_of[slot] = t_.s.panel_of[panels_ - 1];   // asked for biases, which are then hidden

@@ -202,3 +202,14 @@ TEST_CASE("neighborhoods: keys that are not the queries of their group") {
     compare(attention{neighborhood<7>{}, visible_if{[](auto q, auto k) { return q + k >= 9.0F; }}});
   }
 }
+
+TEST_CASE("policies are asked about keys of the group only") {
+  static std::size_t largest;
+  largest = 0;
+  attend_case a(1, 1, 8, sequence_grid(37), 1);
+  a.run<simd>(attention{visible_if{[](std::size_t q, std::size_t k) {
+    largest = k > largest ? k : largest;
+    return q + k != 5;
+  }}});
+  CHECK(largest == 36);
+}

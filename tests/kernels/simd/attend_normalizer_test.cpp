@@ -60,10 +60,12 @@ TEST_CASE("weights of single scores on vectors") {
   everywhere(sigmoid_weights{-1.0F});
   everywhere(linear_scores{}, halved{});
   everywhere(cube{});
+  const auto table = test::normal_vector(13 * 13 * 3, 4);
+  require_like_reference(attention{window<7>{}, relative_position_bias<7>{table.data(), 3}, linear_scores{}}, 3, 12, {1, 14, 14}, 8);
 }
 TEST_CASE("the largest scores on vectors") {
   everywhere(top_k<5>{});
-  everywhere(top_k<40>{}, halved{});
+  require_like_reference(attention{top_k<40>{}, halved{}}, 3, 8, sequence_grid(100), 5);
 }
 TEST_CASE("policies of tokens on vectors") {
   for (const std::size_t tokens : {1U, 33U, 800U}) {
