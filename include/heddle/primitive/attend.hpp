@@ -81,8 +81,8 @@ constexpr std::size_t attend_group_bytes(const Backend&, const Composition& c, c
 ///             `joined_heads` or `ring_heads`, both of one kind
 /// @param out  like `q`, of its element type or float; may be exactly `q`, else it overlaps none of the others
 /// @param outputs what observers write; a logsumexp alone converts to it
-/// Scores, weights and sums are float whatever the elements are. Rows of queries that see no key become zeros, their
-/// logsumexp -inf.
+/// Scores, statistics and sums are float whatever the elements are; a kernel may round the weights of bfloat16 values to
+/// bfloat16 (not those that an observer returns). Rows of queries that see no key become zeros, their logsumexp -inf.
 /// @throws shape_error, workspace_error before any work, naming the argument
 template <class Backend, class Composition, detail::heads_view Q, detail::keys_argument K, detail::keys_argument V,
           detail::heads_view O>
