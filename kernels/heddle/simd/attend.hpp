@@ -34,14 +34,17 @@ class attend_driver {
   attend_sizes<Products> sizes_;
   std::size_t groups_;
   std::size_t key_heads_;
-  std::size_t shared_;    ///< heads of queries that read one head of keys
+  std::size_t shared_;  ///< heads of queries that read one head of keys
   bool in_place_;
   std::size_t together_;  ///< of them, in one outer block
   std::size_t outer_;     ///< queries of an outer block
 
  public:
   attend_driver(const Arguments& a, const attend_shape& shape)
-      : a_(a), sizes_(shape), groups_(a.plan.map().groups()), key_heads_(a.k.extent(1)),
+      : a_(a),
+        sizes_(shape),
+        groups_(a.plan.map().groups()),
+        key_heads_(a.k.extent(1)),
         shared_(key_heads_ == 0 ? 1 : a.plan.heads() / key_heads_),
         in_place_(!copies_rows<composition_type> && shape.queries * shared_ <= sizes_.few_rows && shape.queries <= sizes_.few),
         outer_(sizes_.outer(shared_)) {
@@ -53,7 +56,7 @@ class attend_driver {
   template <class Context>
   void run(Context& ctx, std::size_t worker_bytes) const {
     const std::size_t whole_groups = a_.q.extent(0) * groups_;
-    if constexpr (adds_up) {   // what several groups add to one sum is added in one order
+    if constexpr (adds_up) {  // what several groups add to one sum is added in one order
       ctx.for_each(a_.q.extent(0) * key_heads_, worker_bytes, [&](auto mine, std::size_t i) {
         [[maybe_unused]] const typename Products::session session{};
         for (std::size_t g = 0; g < groups_; ++g) {
@@ -62,7 +65,7 @@ class attend_driver {
         }
       });
     } else if (ctx.backend.concurrency() == 1 || whole_groups >= 4 * ctx.backend.concurrency()) {
-      ctx.for_each(whole_groups, worker_bytes, [&](auto mine, std::size_t i) {   // tokens are listed once for all heads
+      ctx.for_each(whole_groups, worker_bytes, [&](auto mine, std::size_t i) {  // tokens are listed once for all heads
         group(mine.scratch, i / groups_, i / groups_, i % groups_, false);
       });
     } else {

@@ -14,10 +14,10 @@ namespace heddle::inline v0::detail {
 
 /// Where a block lies in the scratch.
 struct attend_place {
-  std::size_t q0 = 0;         ///< first query
-  std::size_t count = 0;      ///< queries
-  std::size_t index = 0;      ///< of the block
-  std::size_t part = 0;       ///< of the normalizer
+  std::size_t q0 = 0;     ///< first query
+  std::size_t count = 0;  ///< queries
+  std::size_t index = 0;  ///< of the block
+  std::size_t part = 0;   ///< of the normalizer
 };
 
 template <class Isa, class Products, class Arguments>
@@ -42,11 +42,11 @@ class attend_block {
   context_type context_;
   attend_place place_;
   std::size_t run_count_ = 0;
-  float* scores_;             ///< of the chunk, in the rows of the block
+  float* scores_;  ///< of the chunk, in the rows of the block
 
  public:
-  attend_block(const state_type& t, const attend_chunk<Isa, Products, Arguments>& chunk, std::size_t head, const attend_place& place,
-               std::size_t score_offset = 0)
+  attend_block(const state_type& t, const attend_chunk<Isa, Products, Arguments>& chunk, std::size_t head,
+               const attend_place& place, std::size_t score_offset = 0)
       : t_(t), chunk_(chunk), context_(t.context), place_(place), scores_(t.s.scores + score_offset) {
     context_.head = head;
     find_runs();
@@ -56,7 +56,9 @@ class attend_block {
   std::size_t run_count() const noexcept { return run_count_; }
   const context_type& context() const noexcept { return context_; }
   /// Rows in whole tiles.
-  std::size_t padded() const noexcept { return (place_.count + Products::tile_rows - 1) / Products::tile_rows * Products::tile_rows; }
+  std::size_t padded() const noexcept {
+    return (place_.count + Products::tile_rows - 1) / Products::tile_rows * Products::tile_rows;
+  }
 
   /// Final scores of the chunk in `scratch.scores`, -inf where hidden (elementwise: weights, 0 where hidden).
   void scores() {
@@ -72,7 +74,8 @@ class attend_block {
 
   /// Scores become weights; statistics are those of the block.
   void weigh() const {
-    attend_weight_job job{scores_, t_.sizes.pitch, place_.count, t_.s.runs, run_count_, t_.s.row_vectors, statistics(), first()};
+    attend_weight_job job{scores_,    t_.sizes.pitch,   place_.count, t_.s.runs,
+                          run_count_, t_.s.row_vectors, statistics(), first()};
     if constexpr (elementwise) {
       if (!t_.in_place) Products::keep(job);
     } else if (t_.in_place) {
@@ -89,7 +92,8 @@ class attend_block {
       const v shift(rows.largest[r] * -log2_e);
       for (std::size_t i = 0; i < run_count_; ++i) {
         float* p = scores_ + r * t_.sizes.pitch + t_.s.runs[i].first * v::size;
-        for (std::size_t j = 0; j < t_.s.runs[i].count; ++j, p += v::size) exp2_weight(fma(v::load(p), v(log2_e), shift)).store(p);
+        for (std::size_t j = 0; j < t_.s.runs[i].count; ++j, p += v::size)
+          exp2_weight(fma(v::load(p), v(log2_e), shift)).store(p);
       }
     }
   }
@@ -101,12 +105,13 @@ class attend_block {
       for (std::size_t r = 0; r < t_.sizes.block_lanes; ++r) t_.s.rows.factor[r] = 1.0F;
     }
     if (t_.in_place) {
-      values_in_place<Isa, D>(scores_, t_.sizes.pitch, place_.count, chunk_.template value_rows<typename Arguments::value_type>(), t_.s.runs,
-                              run_count_, t_.dim(), first() ? nullptr : factor, sums(), Products::out_pitch(t_.dim()));
+      values_in_place<Isa, D>(scores_, t_.sizes.pitch, place_.count,
+                              chunk_.template value_rows<typename Arguments::value_type>(), t_.s.runs, run_count_, t_.dim(),
+                              first() ? nullptr : factor, sums(), Products::out_pitch(t_.dim()));
     } else {
-      Products::template values<D>(attend_value_job<typename Products::element>{scores_, t_.sizes.pitch, t_.s.values, t_.s.runs, run_count_,
-                                                                               chunk_.even_keys(), padded(), t_.dim(),
-                                                                               first() ? nullptr : factor, sums()});
+      Products::template values<D>(attend_value_job<typename Products::element>{scores_, t_.sizes.pitch, t_.s.values, t_.s.runs,
+                                                                                run_count_, chunk_.even_keys(), padded(),
+                                                                                t_.dim(), first() ? nullptr : factor, sums()});
       if (chunk_.any_tainted()) add_tainted();
     }
     seen() = 1;
@@ -131,13 +136,14 @@ class attend_block {
     if (!chunk_.exists(slot)) return tile::skip;
     if (!masked && parts == 1) return tile::full;
     if (t_.s.unclear[slot] == 0) return tile::full;
-    return chunk_.classify(context_, place_.q0, place_.q0 + place_.count, t_.s.panel_of[slot], t_.s.panel_of[slot] + 1, place_.part);
+    return chunk_.classify(context_, place_.q0, place_.q0 + place_.count, t_.s.panel_of[slot], t_.s.panel_of[slot] + 1,
+                           place_.part);
   }
 
   /// The panels that the block sees, as runs of slots.
   void find_runs() {
     constexpr std::size_t step = Products::panel_step;
-    if (!functions && chunk_.clear()) {   // one run
+    if (!functions && chunk_.clear()) {  // one run
       for (std::size_t slot = 0; slot < chunk_.slots(); ++slot) t_.s.ask[slot] = 0;
       t_.s.runs[run_count_++] = {0, chunk_.slots(), false};
       return;
@@ -159,7 +165,8 @@ class attend_block {
     constexpr std::size_t step = Products::panel_step;
     if (run_count_ > 0) {
       panel_run& last = t_.s.runs[run_count_ - 1];
-      const bool follows = last.first + last.count == slot && (!runs::leading || t_.s.panel_of[slot] == t_.s.panel_of[slot - 1] + 1);
+      const bool follows =
+          last.first + last.count == slot && (!runs::leading || t_.s.panel_of[slot] == t_.s.panel_of[slot - 1] + 1);
       if (last.refine == refine && follows) {
         last.count += step;
         return;
@@ -251,7 +258,8 @@ class attend_block {
     });
   }
 
-  HEDDLE_ALWAYS_INLINE v refined(v score, std::size_t r, std::size_t slot, const std::array<const float*, modifiers>& bias_rows) const {
+  HEDDLE_ALWAYS_INLINE v refined(v score, std::size_t r, std::size_t slot,
+                                 const std::array<const float*, modifiers>& bias_rows) const {
     const std::size_t k0 = t_.s.panel_of[slot] * v::size;
     [[maybe_unused]] const v q(static_cast<float>(place_.q0 + r));
     [[maybe_unused]] v k = batch_traits<v>::positions(static_cast<float>(k0));
@@ -283,7 +291,9 @@ class attend_block {
   }
 
   /// The score of a hidden key, or its weight.
-  static HEDDLE_ALWAYS_INLINE v hidden() noexcept { return elementwise ? v::zero() : v(-std::numeric_limits<float>::infinity()); }
+  static HEDDLE_ALWAYS_INLINE v hidden() noexcept {
+    return elementwise ? v::zero() : v(-std::numeric_limits<float>::infinity());
+  }
 
   v load_keys(const float* row, std::size_t k0) const noexcept {
     const std::size_t left = t_.sizes.keys - k0;

@@ -33,9 +33,9 @@ class attend_chunk {
   const state_type& t_;
   attend_outer outer_;
   std::size_t part_;
-  std::size_t cursor_ = 0;    ///< the first panel that no chunk had
-  std::size_t slots_ = 0;     ///< panels of this chunk, a multiple of panel_step
-  std::size_t panels_ = 0;    ///< of them that exist
+  std::size_t cursor_ = 0;  ///< the first panel that no chunk had
+  std::size_t slots_ = 0;   ///< panels of this chunk, a multiple of panel_step
+  std::size_t panels_ = 0;  ///< of them that exist
   bool any_tainted_ = false;
   bool clear_ = false;
 
@@ -82,7 +82,8 @@ class attend_chunk {
       const std::size_t count = exists(slot) ? t_.keys_of(t_.s.panel_of[slot]) : 0;
       element* out = t_.s.keys + slot * Products::panel_elements(t_.dim());
       const token_range tokens = exists(slot) ? t_.keys(t_.s.panel_of[slot], slot) : token_range{};
-      t_.with_keys(outer_.key_head, tokens, [&](const auto& source) { Products::template pack_keys<D>(source, first, count, t_.dim(), out); });
+      t_.with_keys(outer_.key_head, tokens,
+                   [&](const auto& source) { Products::template pack_keys<D>(source, first, count, t_.dim(), out); });
     }
   }
 
@@ -169,7 +170,7 @@ class attend_chunk {
       if (n > 32) n = 32 - cursor_ % 32;
     }
     const tile all = asked ? classify_all(cursor_, cursor_ + n) : tile::full;
-    constexpr std::size_t step = Products::panel_step;   // together, so that panels of a step are neighbours
+    constexpr std::size_t step = Products::panel_step;  // together, so that panels of a step are neighbours
     for (std::size_t p = cursor_; p < cursor_ + n; p += step) {
       const std::size_t end = p + step < cursor_ + n ? p + step : cursor_ + n;
       const tile t = all == tile::partial && n > 1 ? classify_all(p, end) : all;
@@ -191,11 +192,11 @@ class attend_chunk {
   /// Marks lanes and panels that hold no key. Lanes behind the last key are -inf already where scores start from a bias
   /// and nothing but biases and a softmax follows.
   void find_valid(std::size_t slot) const {
-    constexpr bool tail_is_hidden =
-        bias_runs<typename state_type::composition_type>::only && state_type::normalizer_type::kind != normalizer_kind::elementwise;
+    constexpr bool tail_is_hidden = bias_runs<typename state_type::composition_type>::only &&
+                                    state_type::normalizer_type::kind != normalizer_kind::elementwise;
     t_.s.complete[slot] = 0;
     if (!exists(slot)) {
-      t_.s.panel_of[slot] = t_.s.panel_of[panels_ - 1];   // asked for biases, which are then hidden
+      t_.s.panel_of[slot] = t_.s.panel_of[panels_ - 1];  // asked for biases, which are then hidden
       for (std::size_t i = 0; i < v::size; ++i) t_.s.valid[slot * v::size + i] = -1.0F;
       return;
     }
@@ -231,7 +232,8 @@ class attend_chunk {
       for (std::size_t d = 0; d < t_.dim(); ++d)
         if (!(row[d] - row[d] == 0.0F)) row[d] = 0.0F;
     };
-    const changed_source<Isa, typename Arguments::keys_type, decltype(clean)> cleaned(source, clean, t_.s.stage, t_.sizes.stage_pitch, t_.dim());
+    const changed_source<Isa, typename Arguments::keys_type, decltype(clean)> cleaned(source, clean, t_.s.stage,
+                                                                                      t_.sizes.stage_pitch, t_.dim());
     Products::template pack_values<D, false>(cleaned, first, count, t_.dim(), out);
   }
 };

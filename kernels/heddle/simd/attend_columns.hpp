@@ -17,8 +17,8 @@ inline constexpr std::size_t column_keys = vec<Isa>::size == 16 ? 8 : attend_til
 /// Elements of head_dim in one tile of the second product, 0 where no tile divides it.
 template <class Isa, std::size_t HeadDim>
 inline constexpr std::size_t column_rows = [] {
-  constexpr std::size_t few = column_keys<Isa>;                                                             // 8 or 4
-  constexpr std::size_t many = vec<Isa>::size == 16 || attend_tile<Isa>::columns > 2 ? few + few / 2 : few;   // 12, 6 or 4
+  constexpr std::size_t few = column_keys<Isa>;                                                              // 8 or 4
+  constexpr std::size_t many = vec<Isa>::size == 16 || attend_tile<Isa>::columns > 2 ? few + few / 2 : few;  // 12, 6 or 4
   if (HeadDim == dyn) return std::size_t{0};
   if (vec<Isa>::size == 16 && HeadDim % few == 0) return few;
   return HeadDim % many == 0 ? many : HeadDim % few == 0 ? few : std::size_t{0};
@@ -72,7 +72,8 @@ HEDDLE_NOINLINE void column_scores(const float* const* keys, const float* panels
 /// `weights[k] = exp(scores[k] - largest)` in place for `Columns` vectors of queries; `inverse` becomes one over the sum
 /// (0 for 0), `sum` the sum.
 template <class Isa, std::size_t Columns>
-HEDDLE_NOINLINE void column_softmax(float* scores, std::size_t keys, const float* largest, float* sum, float* inverse) noexcept {
+HEDDLE_NOINLINE void column_softmax(float* scores, std::size_t keys, const float* largest, float* sum,
+                                    float* inverse) noexcept {
   using v = vec<Isa>;
   v shift[Columns], total[Columns];
   HEDDLE_UNROLL
@@ -124,7 +125,8 @@ HEDDLE_NOINLINE void column_values(const float* weights, const float* const* val
   HEDDLE_UNROLL
   for (std::size_t r = 0; r < Rows; ++r) {
     HEDDLE_UNROLL
-    for (std::size_t j = 0; j < Columns; ++j) (sum[r][j] * v::load(inverse + j * v::size)).store(out + (r * Columns + j) * v::size);
+    for (std::size_t j = 0; j < Columns; ++j)
+      (sum[r][j] * v::load(inverse + j * v::size)).store(out + (r * Columns + j) * v::size);
   }
 }
 
@@ -136,15 +138,15 @@ struct attend_columns {
   static constexpr std::size_t most = most_columns<Isa, HeadDim>;
   static constexpr bool possible = column_rows<Isa, HeadDim> != 0;
 
-  const float* queries;        ///< panels `[queries / V][head_dim][V]`, scaled
-  const float* const* keys;    ///< `[key_count]`: where their rows lie
+  const float* queries;      ///< panels `[queries / V][head_dim][V]`, scaled
+  const float* const* keys;  ///< `[key_count]`: where their rows lie
   const float* const* values;
-  std::size_t key_count;       ///< at least `rows`
-  const float* bias;           ///< `[key_count, bias_pitch]` with queries in the rows, or null
+  std::size_t key_count;  ///< at least `rows`
+  const float* bias;      ///< `[key_count, bias_pitch]` with queries in the rows, or null
   std::size_t bias_pitch;
-  float* scores;               ///< `[key_count, most V]`
-  float* statistics;           ///< `[3][most V]`: maxima, sums, inverses
-  float* columns;              ///< `[head_dim, most V]`: the outputs
+  float* scores;      ///< `[key_count, most V]`
+  float* statistics;  ///< `[3][most V]`: maxima, sums, inverses
+  float* columns;     ///< `[head_dim, most V]`: the outputs
 
   /// Queries of `Columns` vectors from `vector` on.
   template <std::size_t Columns>
@@ -168,7 +170,7 @@ struct attend_columns {
   template <std::size_t Columns, std::size_t Rows>
   HEDDLE_ALWAYS_INLINE void score_all(std::size_t vector) const noexcept {
     for (std::size_t k = 0; k + Rows < key_count; k += Rows) score<Columns, Rows>(vector, k);
-    score<Columns, Rows>(vector, key_count - Rows);   // the last tile may compute keys again
+    score<Columns, Rows>(vector, key_count - Rows);  // the last tile may compute keys again
   }
 
   template <std::size_t Columns, std::size_t Rows>
@@ -176,7 +178,8 @@ struct attend_columns {
     const float* panels = queries + vector * HeadDim * v::size;
     float* out = scores + k * Columns * v::size;
     if (bias != nullptr) {
-      column_scores<Isa, Rows, Columns, HeadDim, true>(keys + k, panels, bias + k * bias_pitch + vector * v::size, bias_pitch, out, statistics);
+      column_scores<Isa, Rows, Columns, HeadDim, true>(keys + k, panels, bias + k * bias_pitch + vector * v::size, bias_pitch,
+                                                       out, statistics);
     } else {
       column_scores<Isa, Rows, Columns, HeadDim, false>(keys + k, panels, nullptr, 0, out, statistics);
     }

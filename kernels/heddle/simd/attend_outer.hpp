@@ -24,11 +24,13 @@ class attend_outer_block {
   const state_type& t_;
   attend_outer outer_;
   token_range tokens_;
-  std::size_t blocks_;   ///< of one head
+  std::size_t blocks_;  ///< of one head
 
  public:
   attend_outer_block(const state_type& t, const attend_outer& outer)
-      : t_(t), outer_(outer), tokens_(t.queries(outer.q0, outer.q1 - outer.q0)),
+      : t_(t),
+        outer_(outer),
+        tokens_(t.queries(outer.q0, outer.q1 - outer.q0)),
         blocks_((outer.q1 - outer.q0 + t.sizes.block - 1) / t.sizes.block) {}
 
   void run() {
@@ -147,7 +149,8 @@ class attend_outer_block {
       const finish_type finish(t_, tokens_, head, place);
       finish.run();
       if constexpr (observer::weights) {
-        for (std::size_t p = 0; p < t_.sizes.panels; ++p) finish.observe_panel(p, p % t_.sizes.chunk, t_.s.scores + p * v::size);
+        for (std::size_t p = 0; p < t_.sizes.panels; ++p)
+          finish.observe_panel(p, p % t_.sizes.chunk, t_.s.scores + p * v::size);
       }
     });
   }

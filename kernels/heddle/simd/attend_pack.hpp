@@ -23,7 +23,7 @@ bool pack_rows(const Source& source, std::size_t first, std::size_t count, std::
     const auto* row = present ? source.row(first + i) : nullptr;
     for (std::size_t d = 0; d < dim; d += v::size) {
       const v x = present ? load_part<Isa>(row, d, dim) : v::zero();
-      if constexpr (Check) probe = fma(x, v::zero(), probe);   // 0 * infinity and 0 * NaN are NaN
+      if constexpr (Check) probe = fma(x, v::zero(), probe);  // 0 * infinity and 0 * NaN are NaN
       (x * scale).store(out + d);
     }
   }
@@ -47,16 +47,18 @@ void pack_panels(const Source& source, std::size_t begin, std::size_t count, std
     }
     for (std::size_t d = 0; d < dim; d += v::size) {
       v block[v::size];
-      if (whole && dim - d >= v::size) {   // nothing to ask about
+      if (whole && dim - d >= v::size) {  // nothing to ask about
         HEDDLE_UNROLL
-        for (std::size_t i = 0; i < v::size; ++i) block[i] = stored<Isa, typename Source::value_type>::load(rows[i] + d) * scale;
+        for (std::size_t i = 0; i < v::size; ++i)
+          block[i] = stored<Isa, typename Source::value_type>::load(rows[i] + d) * scale;
         transpose(block);
         HEDDLE_UNROLL
         for (std::size_t i = 0; i < v::size; ++i) block[i].store(out + (d + i) * v::size);
         continue;
       }
       HEDDLE_UNROLL
-      for (std::size_t i = 0; i < v::size; ++i) block[i] = rows[i] != nullptr ? load_part<Isa>(rows[i], d, dim) * scale : v::zero();
+      for (std::size_t i = 0; i < v::size; ++i)
+        block[i] = rows[i] != nullptr ? load_part<Isa>(rows[i], d, dim) * scale : v::zero();
       transpose(block);
       if (dim - d >= v::size) {
         HEDDLE_UNROLL

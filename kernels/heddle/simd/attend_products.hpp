@@ -47,44 +47,44 @@ struct no_session {};
 /// Scores of a block of queries and `panels` neighbouring panels.
 template <class Element>
 struct attend_score_job {
-  const Element* queries;     ///< `[rows, query_pitch]`
-  const Element* keys;        ///< first panel
-  std::size_t rows;           ///< a multiple of `tile_rows`
+  const Element* queries;  ///< `[rows, query_pitch]`
+  const Element* keys;     ///< first panel
+  std::size_t rows;        ///< a multiple of `tile_rows`
   std::size_t panels;
   std::size_t head_dim;
   float scale;
-  const float* start;         ///< `[rows, start_pitch]` biases of these keys, or null
+  const float* start;  ///< `[rows, start_pitch]` biases of these keys, or null
   std::size_t start_pitch;
-  float* scores;              ///< of the first panel, `[rows, pitch]`
+  float* scores;  ///< of the first panel, `[rows, pitch]`
   std::size_t pitch;
-  float* largest;             ///< `[rows, V]`: maxima to be raised, or null
+  float* largest;  ///< `[rows, V]`: maxima to be raised, or null
 };
 
 /// Scores of a block that become weights.
 struct attend_weight_job {
-  float* scores;              ///< `[rows, pitch]`
+  float* scores;  ///< `[rows, pitch]`
   std::size_t pitch;
   std::size_t rows;
   const panel_run* runs;
   std::size_t run_count;
-  float* row_vectors;         ///< `[rows in whole vectors, V]`: maxima of this chunk on entry
+  float* row_vectors;  ///< `[rows in whole vectors, V]`: maxima of this chunk on entry
   softmax_rows statistics;
-  bool first;                 ///< no chunk before this one
+  bool first;  ///< no chunk before this one
 };
 
 /// Weighted sums of values over runs of panels.
 template <class Element>
 struct attend_value_job {
-  const float* weights;       ///< as `softmax` left them, `[rows, pitch]`
+  const float* weights;  ///< as `softmax` left them, `[rows, pitch]`
   std::size_t pitch;
-  const Element* values;      ///< of panel 0 of the chunk
+  const Element* values;  ///< of panel 0 of the chunk
   const panel_run* runs;
   std::size_t run_count;
-  std::size_t keys;           ///< keys of the chunk, an even number: weights and values behind are 0
-  std::size_t rows;           ///< a multiple of `tile_rows`
+  std::size_t keys;  ///< keys of the chunk, an even number: weights and values behind are 0
+  std::size_t rows;  ///< a multiple of `tile_rows`
   std::size_t head_dim;
-  const float* factor;        ///< `[rows]`: what the sums before are multiplied with; null: start from zero
-  float* out;                 ///< `[rows, out_pitch]`
+  const float* factor;  ///< `[rows]`: what the sums before are multiplied with; null: start from zero
+  float* out;           ///< `[rows, out_pitch]`
 };
 
 /// Products in floats. Stored bfloat16 and half become floats while they are packed.
@@ -106,7 +106,8 @@ struct attend_products_f32 {
   static constexpr std::size_t value_elements(std::size_t dim) noexcept { return out_pitch(dim) * width; }
 
   template <std::size_t D, class Source>
-  static void pack_queries(const Source& source, std::size_t first, std::size_t count, std::size_t dim, float scale, float* out) {
+  static void pack_queries(const Source& source, std::size_t first, std::size_t count, std::size_t dim, float scale,
+                           float* out) {
     pack_rows<Isa, D, false>(source, first, count, dim, scale, out, query_pitch(dim));
   }
   template <std::size_t D, class Source>
@@ -132,7 +133,9 @@ struct attend_products_f32 {
     });
   }
 
-  static void softmax(const attend_weight_job& j) noexcept { softmax_block<Isa>(j.scores, j.pitch, j.rows, j.runs, j.run_count, j.row_vectors, j.statistics, j.first); }
+  static void softmax(const attend_weight_job& j) noexcept {
+    softmax_block<Isa>(j.scores, j.pitch, j.rows, j.runs, j.run_count, j.row_vectors, j.statistics, j.first);
+  }
   static void keep(const attend_weight_job&) noexcept {}
   static float weight(const float* row, std::size_t key) noexcept { return row[key]; }
 
@@ -155,8 +158,8 @@ struct attend_products_f32 {
     const std::size_t pitch = query_pitch(j.head_dim);
     for (std::size_t r = 0; r < j.rows; r += tile_rows) {
       score_tile<Isa, tile_rows, Columns, D, Start, Maxima>(
-          j.queries + r * pitch, pitch, keys, j.head_dim, Start ? j.start + r * j.start_pitch + first * width : nullptr, j.start_pitch,
-          j.scores + r * j.pitch + first * width, j.pitch, Maxima ? j.largest + r * width : nullptr);
+          j.queries + r * pitch, pitch, keys, j.head_dim, Start ? j.start + r * j.start_pitch + first * width : nullptr,
+          j.start_pitch, j.scores + r * j.pitch + first * width, j.pitch, Maxima ? j.largest + r * width : nullptr);
     }
   }
 
@@ -164,8 +167,9 @@ struct attend_products_f32 {
   static void value_piece(const attend_value_job<float>& j, std::size_t offset) noexcept {
     const std::size_t pitch = out_pitch(j.head_dim);
     for (std::size_t r = 0; r < j.rows; r += tile_rows) {
-      value_tile<Isa, tile_rows, Columns, Continue>(j.weights + r * j.pitch, j.pitch, j.values + offset, pitch, j.runs, j.run_count, j.keys,
-                                                    Continue ? j.factor + r : nullptr, j.out + r * pitch + offset, pitch);
+      value_tile<Isa, tile_rows, Columns, Continue>(j.weights + r * j.pitch, j.pitch, j.values + offset, pitch, j.runs,
+                                                    j.run_count, j.keys, Continue ? j.factor + r : nullptr,
+                                                    j.out + r * pitch + offset, pitch);
     }
   }
 };

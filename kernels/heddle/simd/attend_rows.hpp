@@ -26,7 +26,7 @@ HEDDLE_ALWAYS_INLINE void dot_rows(const float* query, const T* const* keys, std
     for (std::size_t i = 0; i < Count; ++i) sum[i] = fma(x, stored<Isa, T>::load(keys[i] + d), sum[i]);
   }
   if (d < dim) {
-    const v x = v::load(query + d);   // packed: zeros behind head_dim
+    const v x = v::load(query + d);  // packed: zeros behind head_dim
     HEDDLE_UNROLL
     for (std::size_t i = 0; i < Count; ++i) sum[i] = fma(x, stored<Isa, T>::load_partial(keys[i] + d, dim - d), sum[i]);
   }
@@ -54,18 +54,19 @@ vec<Isa> scores_in_place(const float* query, const T* const* keys, std::size_t h
 
 /// `Columns` vectors of the weighted sum of one query, from element `d` on.
 template <class Isa, std::size_t Columns, class T>
-HEDDLE_NOINLINE void value_row(const float* weights, const T* const* values, const panel_run* runs, std::size_t run_count, std::size_t d,
-                               std::size_t dim, const float* factor, float* out) noexcept {
+HEDDLE_NOINLINE void value_row(const float* weights, const T* const* values, const panel_run* runs, std::size_t run_count,
+                               std::size_t d, std::size_t dim, const float* factor, float* out) noexcept {
   using v = vec<Isa>;
   v sum[Columns];
   HEDDLE_UNROLL
-  for (std::size_t j = 0; j < Columns; ++j) sum[j] = factor == nullptr ? v::zero() : v::load(out + d + j * v::size) * v::broadcast(factor);
+  for (std::size_t j = 0; j < Columns; ++j)
+    sum[j] = factor == nullptr ? v::zero() : v::load(out + d + j * v::size) * v::broadcast(factor);
   const bool whole = d + Columns * v::size <= dim;
   for (std::size_t i = 0; i < run_count; ++i) {
     const std::size_t last = (runs[i].first + runs[i].count) * v::size;
     HEDDLE_NO_UNROLL
     for (std::size_t k = runs[i].first * v::size; k < last; ++k) {
-      if (weights[k] == 0.0F) continue;   // hidden: its value must not be read
+      if (weights[k] == 0.0F) continue;  // hidden: its value must not be read
       const v w = v::broadcast(weights + k);
       const T* row = values[k] + d;
       HEDDLE_UNROLL
@@ -82,13 +83,14 @@ HEDDLE_NOINLINE void value_row(const float* weights, const T* const* values, con
 /// `out[r] = factor[r] out[r] + sum_k weights[r][k] values[k]` over the keys of the runs whose weight is not 0.
 template <class Isa, std::size_t D, class T>
 void values_in_place(const float* weights, std::size_t pitch, std::size_t rows, const T* const* values, const panel_run* runs,
-                     std::size_t run_count, std::size_t head_dim, const float* factor, float* out, std::size_t out_pitch) noexcept {
+                     std::size_t run_count, std::size_t head_dim, const float* factor, float* out,
+                     std::size_t out_pitch) noexcept {
   const std::size_t dim = D == dyn ? head_dim : D;
   const std::size_t vectors = (dim + vec<Isa>::size - 1) / vec<Isa>::size;
   for (std::size_t r = 0; r < rows; ++r) {
     each_piece<8>(vectors, [&](auto n, std::size_t first) {
-      value_row<Isa, n>(weights + r * pitch, values, runs, run_count, first * vec<Isa>::size, dim, factor == nullptr ? nullptr : factor + r,
-                        out + r * out_pitch);
+      value_row<Isa, n>(weights + r * pitch, values, runs, run_count, first * vec<Isa>::size, dim,
+                        factor == nullptr ? nullptr : factor + r, out + r * out_pitch);
     });
   }
 }

@@ -19,32 +19,40 @@ struct attend_sizes {
   static constexpr std::size_t block = Products::block_rows;
   /// Rows of statistics of a block: whole vectors.
   static constexpr std::size_t block_lanes = (block + width - 1) / width * width;
-  static constexpr std::size_t whole = 768;       ///< keys that are packed at once; more are packed in chunks
+  static constexpr std::size_t whole = 768;  ///< keys that are packed at once; more are packed in chunks
   static constexpr std::size_t chunk_keys = 512;
-  static constexpr std::size_t outer_rows = 1024; ///< queries that share packed keys, for heads of up to 64 elements
-  static constexpr std::size_t few = 8;           ///< queries up to which rows of keys are read in place
-  static constexpr std::size_t few_rows = 16;     ///< of all heads that then read the same keys together
-  static constexpr std::size_t list_limit = 4096; ///< tokens of a group that are listed at once
+  static constexpr std::size_t outer_rows = 1024;  ///< queries that share packed keys, for heads of up to 64 elements
+  static constexpr std::size_t few = 8;            ///< queries up to which rows of keys are read in place
+  static constexpr std::size_t few_rows = 16;      ///< of all heads that then read the same keys together
+  static constexpr std::size_t list_limit = 4096;  ///< tokens of a group that are listed at once
 
   std::size_t queries;
   std::size_t keys;
   std::size_t head_dim;
   std::size_t parts;
   std::size_t bias_runs;
-  std::size_t panels;         ///< of a group
-  std::size_t chunk;          ///< panels of a chunk
-  std::size_t blocks;         ///< that share packed keys: of one head, or of several heads that read the same keys
-  std::size_t score_panels;   ///< of a row of scores
-  std::size_t pitch;          ///< of score rows: not a power of two, so that rows do not fall into one set of the cache
+  std::size_t panels;        ///< of a group
+  std::size_t chunk;         ///< panels of a chunk
+  std::size_t blocks;        ///< that share packed keys: of one head, or of several heads that read the same keys
+  std::size_t score_panels;  ///< of a row of scores
+  std::size_t pitch;         ///< of score rows: not a power of two, so that rows do not fall into one set of the cache
   std::size_t list_queries;
   std::size_t list_keys;
   std::size_t stage_pitch;
 
   constexpr explicit attend_sizes(const attend_shape& s) noexcept
-      : queries(s.queries), keys(s.keys), head_dim(s.head_dim), parts(s.parts), bias_runs(s.bias_runs), panels(up(s.keys, width)),
-        chunk(panels_of_chunk(s)), blocks(blocks_of(s)),
-        score_panels(s.whole_rows && chunk < panels ? (panels + chunk - 1) / chunk * chunk : chunk), pitch(score_panels * width + 16),
-        list_queries(s.queries <= list_limit ? s.queries : blocks * block), list_keys(s.keys <= list_limit ? s.keys : chunk * width),
+      : queries(s.queries),
+        keys(s.keys),
+        head_dim(s.head_dim),
+        parts(s.parts),
+        bias_runs(s.bias_runs),
+        panels(up(s.keys, width)),
+        chunk(panels_of_chunk(s)),
+        blocks(blocks_of(s)),
+        score_panels(s.whole_rows && chunk < panels ? (panels + chunk - 1) / chunk * chunk : chunk),
+        pitch(score_panels * width + 16),
+        list_queries(s.queries <= list_limit ? s.queries : blocks * block),
+        list_keys(s.keys <= list_limit ? s.keys : chunk * width),
         stage_pitch(up(s.head_dim, width) * width) {}
 
   /// Queries of an outer block where `heads` heads of queries read the same keys.
@@ -91,28 +99,28 @@ struct attend_scratch {
   std::int32_t* query_tokens;
   std::int32_t* key_tokens;
   // Of the panels of a chunk:
-  std::size_t* panel_of;      ///< which panel of the group
-  std::uint8_t* unclear;      ///< the mask is partial there for the outer block
-  std::uint8_t* ask;          ///< the mask is partial there for the present block
-  std::uint8_t* complete;     ///< every lane is a key
-  std::uint8_t* tainted;      ///< some value is infinite or NaN
-  float* valid;               ///< `[chunk, V]`: 0 for a key that exists, -1 for none
+  std::size_t* panel_of;   ///< which panel of the group
+  std::uint8_t* unclear;   ///< the mask is partial there for the outer block
+  std::uint8_t* ask;       ///< the mask is partial there for the present block
+  std::uint8_t* complete;  ///< every lane is a key
+  std::uint8_t* tainted;   ///< some value is infinite or NaN
+  float* valid;            ///< `[chunk, V]`: 0 for a key that exists, -1 for none
   panel_run* runs;
-  const void** key_rows;      ///< `[chunk * V]`: where they are read in place
+  const void** key_rows;  ///< `[chunk * V]`: where they are read in place
   const void** value_rows;
   element* keys;
   element* values;
-  element* queries;           ///< `[rows, query_pitch]`
-  float* few_queries;         ///< `[few_rows, stage_pitch]`, instead, where keys are read in place
-  float* scores;              ///< `[block, pitch]`
-  float* row_vectors;         ///< `[block_lanes, V]`
-  float* sums;                ///< `[parts][rows, out_pitch]`
-  std::uint8_t* seen;         ///< `[parts][blocks]`: some key was visible
-  softmax_rows rows;          ///< `[parts][blocks, block_lanes]`; factor: one block
-  float* inverse;             ///< `[2][block_lanes]`
-  float* stage;               ///< `[V, stage_pitch]`
-  float* bias;                ///< `[bias_runs][block, chunk * V]`
-  float* short_rows;          ///< `[short_keys, out_pitch]`
+  element* queries;    ///< `[rows, query_pitch]`
+  float* few_queries;  ///< `[few_rows, stage_pitch]`, instead, where keys are read in place
+  float* scores;       ///< `[block, pitch]`
+  float* row_vectors;  ///< `[block_lanes, V]`
+  float* sums;         ///< `[parts][rows, out_pitch]`
+  std::uint8_t* seen;  ///< `[parts][blocks]`: some key was visible
+  softmax_rows rows;   ///< `[parts][blocks, block_lanes]`; factor: one block
+  float* inverse;      ///< `[2][block_lanes]`
+  float* stage;        ///< `[V, stage_pitch]`
+  float* bias;         ///< `[bias_runs][block, chunk * V]`
+  float* short_rows;   ///< `[short_keys, out_pitch]`
 
   attend_scratch(arena& memory, const sizes_type& s) {
     each(*this, s, [&]<class T>(T*& part, std::size_t count) { part = memory.take<T>(count); });
@@ -127,8 +135,30 @@ struct attend_scratch {
 
  private:
   constexpr attend_scratch() noexcept
-      : query_tokens{}, key_tokens{}, panel_of{}, unclear{}, ask{}, complete{}, tainted{}, valid{}, runs{}, key_rows{}, value_rows{}, keys{},
-        values{}, queries{}, few_queries{}, scores{}, row_vectors{}, sums{}, seen{}, rows{}, inverse{}, stage{}, bias{}, short_rows{} {}
+      : query_tokens{},
+        key_tokens{},
+        panel_of{},
+        unclear{},
+        ask{},
+        complete{},
+        tainted{},
+        valid{},
+        runs{},
+        key_rows{},
+        value_rows{},
+        keys{},
+        values{},
+        queries{},
+        few_queries{},
+        scores{},
+        row_vectors{},
+        sums{},
+        seen{},
+        rows{},
+        inverse{},
+        stage{},
+        bias{},
+        short_rows{} {}
 
   template <class F>
   static constexpr void each(attend_scratch& a, const sizes_type& s, F&& f) {

@@ -27,10 +27,10 @@ class attend_short {
 
  public:
   static constexpr bool possible =
-      attend_columns<Isa, D>::possible && std::is_same_v<Products, attend_products_f32<Isa>> &&
-      !state_type::own_keys && !state_type::cross &&
-      heads_per_key_head<typename composition_type::source_type> == 1 && normalizer_type::kind == normalizer_kind::exponential &&
-      normalizer_parts<normalizer_type> == 1 && !initial_score<normalizer_type> && !observer::weights &&
+      attend_columns<Isa, D>::possible && std::is_same_v<Products, attend_products_f32<Isa>> && !state_type::own_keys &&
+      !state_type::cross && heads_per_key_head<typename composition_type::source_type> == 1 &&
+      normalizer_type::kind == normalizer_kind::exponential && normalizer_parts<normalizer_type> == 1 &&
+      !initial_score<normalizer_type> && !observer::weights &&
       (composition_type::modifiers == 0 || bias_runs<composition_type>::only);
 
   attend_short(const state_type& t, std::size_t head) : t_(t), head_(head), tokens_(t.queries(0, t.sizes.queries)) {}
@@ -38,7 +38,7 @@ class attend_short {
   /// Nothing is masked, not by the mask and not by padding, and a bias is there by columns.
   bool ready() const {
     if (t_.sizes.short_keys() < attend_columns<Isa, D>::rows || t_.sizes.chunk < t_.sizes.panels) return false;
-    if (t_.a.plan.map().padded()) {   // some groups are, but this one?
+    if (t_.a.plan.map().padded()) {  // some groups are, but this one?
       for (std::size_t i = 0; i < t_.sizes.keys; ++i)
         if (!tokens_.present(i)) return false;
     }
@@ -53,7 +53,8 @@ class attend_short {
 
   void run() const {
     const float scale = t_.composition().score().scale(head_, D);
-    t_.with_queries(head_, tokens_, [&](const auto& rows) { pack_panels<Isa, D>(rows, 0, t_.sizes.queries, D, scale, t_.s.keys); });
+    t_.with_queries(head_, tokens_,
+                    [&](const auto& rows) { pack_panels<Isa, D>(rows, 0, t_.sizes.queries, D, scale, t_.s.keys); });
     find_rows();
     attend_columns<Isa, D> problem{t_.s.keys,
                                    reinterpret_cast<const float* const*>(t_.s.key_rows),
@@ -90,7 +91,7 @@ class attend_short {
       }
     };
     t_.with_keys(head_, tokens_, [&](const auto& source) {
-      find(std::bool_constant<floats && !copies_rows<composition_type>>{}, source, t_.s.key_rows, t_.s.short_rows);
+      find(std::bool_constant < floats && !copies_rows < composition_type >> {}, source, t_.s.key_rows, t_.s.short_rows);
     });
     find(std::bool_constant<floats>{}, t_.values(head_, tokens_), t_.s.value_rows, t_.s.values);
   }

@@ -28,10 +28,9 @@ struct weight_scale {
 };
 #if defined(__AVX512F__)
 template <class Isa>
-  requires(isa::includes<Isa, isa::avx512>)
-struct weight_scale<Isa> {
+requires(isa::includes<Isa, isa::avx512>) struct weight_scale<Isa> {
   static HEDDLE_ALWAYS_INLINE vec<Isa> apply(vec<Isa> p, vec<Isa> n, vec<Isa> x) noexcept {
-    const __mmask16 normal = _mm512_cmp_ps_mask(x.value, _mm512_set1_ps(smallest_weight), _CMP_NLT_UQ);   // true for NaN
+    const __mmask16 normal = _mm512_cmp_ps_mask(x.value, _mm512_set1_ps(smallest_weight), _CMP_NLT_UQ);  // true for NaN
     return _mm512_maskz_scalef_ps(normal, p.value, n.value);
   }
 };
@@ -41,7 +40,7 @@ struct weight_scale<Isa> {
 template <class Isa>
 HEDDLE_ALWAYS_INLINE vec<Isa> exp2_weight(vec<Isa> x) noexcept {
   using v = vec<Isa>;
-  const v bounded = isa::includes<Isa, isa::avx512> ? x : max(x, v(-126.0F));   // integer arithmetic needs the bound
+  const v bounded = isa::includes<Isa, isa::avx512> ? x : max(x, v(-126.0F));  // integer arithmetic needs the bound
   const v n = round(bounded);
   const v f = bounded - n;
   return weight_scale<Isa>::apply(fma(polynomial(f, exp2_tail), f, v(1.0F)), n, x);
@@ -49,9 +48,9 @@ HEDDLE_ALWAYS_INLINE vec<Isa> exp2_weight(vec<Isa> x) noexcept {
 
 /// Statistics of the rows of a block, `[rows padded to V]` each.
 struct softmax_rows {
-  float* largest = nullptr;   ///< maximum so far
-  float* sum = nullptr;       ///< sum of weights so far
-  float* factor = nullptr;    ///< what the weights before this chunk are multiplied with
+  float* largest = nullptr;  ///< maximum so far
+  float* sum = nullptr;      ///< sum of weights so far
+  float* factor = nullptr;   ///< what the weights before this chunk are multiplied with
 };
 
 /// Joins V vectors of a row each into one vector.
@@ -67,8 +66,9 @@ HEDDLE_ALWAYS_INLINE vec<Isa> joined(const float* rows, Join join) noexcept {
 /// `scores[r][k] = exp(scores[r][k] - largest)` over the runs, in place; updates the statistics. `row_vectors` holds one
 /// vector a row (a multiple of V rows): maxima of the chunk on entry.
 template <class Isa>
-HEDDLE_NOINLINE void softmax_block(float* scores, std::size_t pitch, std::size_t rows, const panel_run* runs, std::size_t run_count,
-                                   float* row_vectors, const softmax_rows& stats, bool first_chunk) noexcept {
+HEDDLE_NOINLINE void softmax_block(float* scores, std::size_t pitch, std::size_t rows, const panel_run* runs,
+                                   std::size_t run_count, float* row_vectors, const softmax_rows& stats,
+                                   bool first_chunk) noexcept {
   using v = vec<Isa>;
   for (std::size_t r0 = 0; r0 < rows; r0 += v::size) {
     float* vectors = row_vectors + r0 * v::size;

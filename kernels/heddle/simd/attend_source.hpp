@@ -45,7 +45,7 @@ struct changed_source : head_source<Rows> {
   using value_type = float;
 
   const Change& change;
-  float* stage;   ///< `[V, pitch]`
+  float* stage;  ///< `[V, pitch]`
   std::size_t pitch;
   std::size_t head_dim;
 

@@ -20,10 +20,11 @@ struct row_change {
 
   void operator()(float* row, std::size_t token) const {
     using v = vec<Isa>;
-    if constexpr (std::is_same_v<typename Composition::score_type, cosine> && !changes_rows<typename Composition::position_type>) {
+    if constexpr (std::is_same_v<typename Composition::score_type, cosine> &&
+                  !changes_rows<typename Composition::position_type>) {
       v squares = v::zero();
       for (std::size_t d = 0; d < head_dim; d += v::size) squares = fma(v::load(row + d), v::load(row + d), squares);
-      const v factor(1.0F / math::max(math::sqrt(reduce_add(squares)), 1e-12F));   // as cosine::prepare
+      const v factor(1.0F / math::max(math::sqrt(reduce_add(squares)), 1e-12F));  // as cosine::prepare
       for (std::size_t d = 0; d < head_dim; d += v::size) (v::load(row + d) * factor).store(row + d);
     } else {
       change_row(composition, row, head_dim, head, token, role);
@@ -50,17 +51,23 @@ struct attend_state {
   const Arguments& a;
   const attend_sizes<Products>& sizes;
   attend_scratch<Products> s;
-  context_type context;      ///< of the present head
+  context_type context;  ///< of the present head
   mask_type mask;
-  std::size_t view_batch;    ///< for addresses; context.batch is what policies are told
+  std::size_t view_batch;  ///< for addresses; context.batch is what policies are told
   bool local;
-  bool in_place;             ///< few queries: rows of keys and values are not packed
+  bool in_place;  ///< few queries: rows of keys and values are not packed
   float importance_weight = 0.0F;
 
   attend_state(arena memory, const Arguments& arguments, const attend_sizes<Products>& z, std::size_t batch, std::size_t view,
                std::size_t group, bool is_local)
-      : a(arguments), sizes(z), s(memory, z), context{batch, group, 0, z.queries, z.keys, &arguments.plan.map()},
-        mask(arguments.plan.composition()), view_batch(view), local(is_local), in_place(false) {
+      : a(arguments),
+        sizes(z),
+        s(memory, z),
+        context{batch, group, 0, z.queries, z.keys, &arguments.plan.map()},
+        mask(arguments.plan.composition()),
+        view_batch(view),
+        local(is_local),
+        in_place(false) {
     if constexpr (!plain_queries) {
       if (whole_queries()) a.plan.map().tokens(group, s.query_tokens);
     }

@@ -13,7 +13,7 @@ namespace heddle::inline v0::detail {
 struct panel_run {
   std::size_t first = 0;
   std::size_t count = 0;
-  bool refine = false;   ///< masks or functions must still be applied to its scores
+  bool refine = false;  ///< masks or functions must still be applied to its scores
 };
 
 /// Rows and columns (in vectors) of the register tiles, and the queries of a block. The rows are those of both products,
@@ -21,10 +21,10 @@ struct panel_run {
 template <class Isa>
 struct attend_tile {
 #if defined(__aarch64__)
-  static constexpr std::size_t rows = 8;      // 32 registers: 24 sums, 3 vectors of keys, 1 broadcast
+  static constexpr std::size_t rows = 8;  // 32 registers: 24 sums, 3 vectors of keys, 1 broadcast
   static constexpr std::size_t columns = 3;
 #else
-  static constexpr std::size_t rows = 4;      // 16 registers and no fma: 8 sums, 2 vectors, 1 broadcast, 1 product
+  static constexpr std::size_t rows = 4;  // 16 registers and no fma: 8 sums, 2 vectors, 1 broadcast, 1 product
   static constexpr std::size_t columns = 2;
 #endif
   static constexpr std::size_t value_columns = columns;
@@ -32,21 +32,20 @@ struct attend_tile {
 };
 template <>
 struct attend_tile<isa::avx2> {
-  static constexpr std::size_t rows = 4;      // 16 registers: 12 sums, 3 vectors of keys, 1 broadcast
+  static constexpr std::size_t rows = 4;  // 16 registers: 12 sums, 3 vectors of keys, 1 broadcast
   static constexpr std::size_t columns = 3;
   static constexpr std::size_t value_columns = 3;
   static constexpr std::size_t block = 32;
 };
 template <class Isa>
-  requires(isa::includes<Isa, isa::avx512>)
-struct attend_tile<Isa> {
+requires(isa::includes<Isa, isa::avx512>) struct attend_tile<Isa> {
 #if defined(TRY_ROWS)
   static constexpr std::size_t rows = TRY_ROWS;
   static constexpr std::size_t columns = TRY_COLUMNS;
   static constexpr std::size_t value_columns = TRY_VALUE_COLUMNS;
   static constexpr std::size_t block = TRY_BLOCK;
 #else
-  static constexpr std::size_t rows = 14;     // 32 registers: 28 sums, 2 vectors of keys, 1 broadcast
+  static constexpr std::size_t rows = 14;  // 32 registers: 28 sums, 2 vectors of keys, 1 broadcast
   static constexpr std::size_t columns = 2;
   static constexpr std::size_t value_columns = 2;
   static constexpr std::size_t block = 28;
@@ -60,8 +59,8 @@ struct attend_tile<Isa> {
 /// @param start   where the sums start (`Start`; else from zero)
 /// @param largest `[rows, V]`: maxima to be raised (`Maxima`)
 template <class Isa, std::size_t Rows, std::size_t Columns, std::size_t HeadDim, bool Start, bool Maxima>
-HEDDLE_NOINLINE void score_tile(const float* q, std::size_t q_pitch, const float* panels, std::size_t head_dim, const float* start,
-                                std::size_t start_pitch, float* scores, std::size_t pitch, float* largest) {
+HEDDLE_NOINLINE void score_tile(const float* q, std::size_t q_pitch, const float* panels, std::size_t head_dim,
+                                const float* start, std::size_t start_pitch, float* scores, std::size_t pitch, float* largest) {
   using v = vec<Isa>;
   const std::size_t dim = HeadDim == dyn ? head_dim : HeadDim;
   v sum[Rows][Columns];
@@ -105,7 +104,7 @@ HEDDLE_NOINLINE void score_tile(const float* q, std::size_t q_pitch, const float
 template <class Isa, std::size_t Rows, std::size_t Columns, bool Continue>
 HEDDLE_NOINLINE void value_tile(const float* weights, std::size_t pitch, const float* values, std::size_t value_pitch,
                                 const panel_run* runs, std::size_t run_count, std::size_t keys, const float* factor, float* out,
-                               std::size_t out_pitch) {
+                                std::size_t out_pitch) {
   using v = vec<Isa>;
   constexpr std::size_t parts = Columns == 1 ? 2 : 1;
   v sum[Rows][Columns * parts];

@@ -44,8 +44,7 @@ struct stored<Isa, float> {
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 template <class Isa>
-  requires(isa::includes<Isa, isa::avx512>)
-struct stored<Isa, bfloat16> {
+requires(isa::includes<Isa, isa::avx512>) struct stored<Isa, bfloat16> {
   using v = vec<Isa>;
   static HEDDLE_ALWAYS_INLINE v widened(__m256i bits) noexcept {
     return v(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)));
@@ -65,15 +64,16 @@ struct stored<Isa, bfloat16> {
   static HEDDLE_ALWAYS_INLINE v load_partial(const bfloat16* p, std::size_t n) noexcept {
     return widened(_mm256_maskz_loadu_epi16(lanes<isa::avx512>::first(n), p));
   }
-  static HEDDLE_ALWAYS_INLINE void store(bfloat16* p, v x) noexcept { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(x)); }
+  static HEDDLE_ALWAYS_INLINE void store(bfloat16* p, v x) noexcept {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(x));
+  }
   static HEDDLE_ALWAYS_INLINE void store_partial(bfloat16* p, v x, std::size_t n) noexcept {
     _mm256_mask_storeu_epi16(p, lanes<isa::avx512>::first(n), narrowed(x));
   }
 };
 
 template <class Isa>
-  requires(isa::includes<Isa, isa::avx512>)
-struct stored<Isa, half> {
+requires(isa::includes<Isa, isa::avx512>) struct stored<Isa, half> {
   using v = vec<Isa>;
   static HEDDLE_ALWAYS_INLINE __m256i narrowed(v x) noexcept {
     return _mm512_cvtps_ph(x.value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
@@ -84,7 +84,9 @@ struct stored<Isa, half> {
   static HEDDLE_ALWAYS_INLINE v load_partial(const half* p, std::size_t n) noexcept {
     return v(_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lanes<isa::avx512>::first(n), p)));
   }
-  static HEDDLE_ALWAYS_INLINE void store(half* p, v x) noexcept { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(x)); }
+  static HEDDLE_ALWAYS_INLINE void store(half* p, v x) noexcept {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrowed(x));
+  }
   static HEDDLE_ALWAYS_INLINE void store_partial(half* p, v x, std::size_t n) noexcept {
     _mm256_mask_storeu_epi16(p, lanes<isa::avx512>::first(n), narrowed(x));
   }
@@ -104,7 +106,9 @@ struct stored<isa::avx2, half> {
     for (std::size_t i = 0; i < n; ++i) copy[i] = p[i];
     return load(copy);
   }
-  static HEDDLE_ALWAYS_INLINE void store(half* p, v x) noexcept { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), narrowed(x)); }
+  static HEDDLE_ALWAYS_INLINE void store(half* p, v x) noexcept {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), narrowed(x));
+  }
   static HEDDLE_ALWAYS_INLINE void store_partial(half* p, v x, std::size_t n) noexcept {
     half copy[8];
     store(copy, x);

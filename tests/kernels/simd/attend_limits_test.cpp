@@ -94,7 +94,7 @@ TEST_CASE("a million tokens that see their neighbours need a few megabytes") {
 #if defined(__OPTIMIZE__)
   constexpr std::size_t n = 1'000'000;
 #else
-  constexpr std::size_t n = 100'000;   // slow programs
+  constexpr std::size_t n = 100'000;  // slow programs
 #endif
   constexpr std::size_t dim = 2;
   const attention c{sliding<20>{}};
@@ -110,8 +110,7 @@ TEST_CASE("a million tokens that see their neighbours need a few megabytes") {
   std::memcpy(b.projection.data(), a.projection.data() + (n - tail) * 3 * dim, b.projection.size() * sizeof(float));
   b.run<reference>(c);
   for (std::size_t t = 40; t < tail; ++t)
-    for (std::size_t d = 0; d < dim; ++d)
-      REQUIRE(std::fabs(b.out[t * dim + d] - a.out[(n - tail + t) * dim + d]) < 1e-5F);
+    for (std::size_t d = 0; d < dim; ++d) REQUIRE(std::fabs(b.out[t * dim + d] - a.out[(n - tail + t) * dim + d]) < 1e-5F);
 }
 
 TEST_CASE("long groups are listed piece by piece") {

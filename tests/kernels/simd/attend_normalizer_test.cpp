@@ -13,7 +13,8 @@ namespace {
 const float logits[3] = {0.5F, -2.0F, 9.0F};
 
 template <class Composition>
-void require_like_reference(const Composition& c, std::size_t heads, std::size_t dim, token_grid grid, std::uint64_t seed, double bound = 1e-5) {
+void require_like_reference(const Composition& c, std::size_t heads, std::size_t dim, token_grid grid, std::uint64_t seed,
+                            double bound = 1e-5) {
   attend_case a(2, heads, dim, grid, seed);
   attend_case b = a;
   a.run<reference>(c);
@@ -61,7 +62,8 @@ TEST_CASE("weights of single scores on vectors") {
   everywhere(linear_scores{}, halved{});
   everywhere(cube{});
   const auto table = test::normal_vector(13 * 13 * 3, 4);
-  require_like_reference(attention{window<7>{}, relative_position_bias<7>{table.data(), 3}, linear_scores{}}, 3, 12, {1, 14, 14}, 8);
+  require_like_reference(attention{window<7>{}, relative_position_bias<7>{table.data(), 3}, linear_scores{}}, 3, 12,
+                         {1, 14, 14}, 8);
 }
 TEST_CASE("the largest scores on vectors") {
   everywhere(top_k<5>{});
@@ -82,7 +84,8 @@ TEST_CASE("parts that are normalised apart on vectors") {
                              sequence_grid(tokens), tokens);
       require_like_reference(attention{decoupled<share::odds, share::exact>{prompts}, causal<>{}, halved{}, logsumexp{}}, 2, 8,
                              sequence_grid(tokens), tokens + 1);
-      require_like_reference(attention{decoupled<share::drop_prompts, share::drop_instances>{prompts}}, 2, 8, sequence_grid(tokens), 2);
+      require_like_reference(attention{decoupled<share::drop_prompts, share::drop_instances>{prompts}}, 2, 8,
+                             sequence_grid(tokens), 2);
     }
   }
 }

@@ -24,7 +24,7 @@ struct results {
     const auto map = c.partition().map(a.grid);
     const std::size_t size = map.group_size();
     const std::size_t t = a.tokens();
-    importance.assign(a.batch * a.heads * t, 0.25F);   // added to
+    importance.assign(a.batch * a.heads * t, 0.25F);  // added to
     class_rows.assign(importance.size(), 55.0F);
     probability.assign(a.batch * a.heads * map.groups() * size * size, 55.0F);
     weights = test::normal_vector(importance.size(), 77);
@@ -70,7 +70,8 @@ TEST_CASE("what observers of weights return on vectors") {
 TEST_CASE("observers of weights where keys come in chunks or parts") {
   require_like_reference(4, sequence_grid(900), 5, true);
   require_like_reference(4, sequence_grid(900), 6, false, sliding<30>{});
-  require_like_reference(4, sequence_grid(60), 7, false, decoupled<share::odds, share::odds>{position_range{50, 8}, {1.0F}, {2.0F}});
+  require_like_reference(4, sequence_grid(60), 7, false,
+                         decoupled<share::odds, share::odds>{position_range{50, 8}, {1.0F}, {2.0F}});
 }
 
 TEST_CASE("importance of weights that no softmax made") {

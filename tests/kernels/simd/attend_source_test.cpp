@@ -49,14 +49,15 @@ void require_like_reference(const Composition& c, const sizes& s, Keys keys, dou
   };
   const auto expected = run(reference{});
   const auto actual = run(simd{});
-  INFO(s.heads << " heads on " << s.key_heads << ", " << s.queries << " queries, " << s.keys << " keys, head_dim " << s.dim << ": "
-               << test::worst(expected, actual).text());
+  INFO(s.heads << " heads on " << s.key_heads << ", " << s.queries << " queries, " << s.keys << " keys, head_dim " << s.dim
+               << ": " << test::worst(expected, actual).text());
   REQUIRE(test::worst(expected, actual).relative() < bound);
 }
 
 template <class T, class Out = T, class Composition>
 void plain(const Composition& c, const sizes& s, double bound = 1e-5) {
-  require_like_reference<T, Out>(c, s, [&](const T* p) { return separate<const T>(p, 2, s.key_heads, s.keys, s.dim); }, bound);
+  require_like_reference<T, Out>(
+      c, s, [&](const T* p) { return separate<const T>(p, 2, s.key_heads, s.keys, s.dim); }, bound);
 }
 
 using shared_cross = grouped<0, cross_source>;
@@ -78,7 +79,8 @@ TEST_CASE("heads that share keys on vectors") {
 
 TEST_CASE("few queries read keys in place") {
   for (std::size_t queries = 1; queries <= 9; ++queries)
-    for (const std::size_t dim : {1U, 15U, 16U, 40U, 64U, 130U, 512U}) plain<float>(attention<cross_source>{}, {2, 2, queries, 37, dim});
+    for (const std::size_t dim : {1U, 15U, 16U, 40U, 64U, 130U, 512U})
+      plain<float>(attention<cross_source>{}, {2, 2, queries, 37, dim});
   plain<float>(attention<cross_source, last>{}, {2, 2, 4, 1500, 64});
   plain<float>(attention{cross_source{}, softmax_one{}}, {2, 2, 1, 1500, 8});
   plain<float>(attention{cross_source{}, sigmoid_weights{}}, {2, 2, 2, 900, 8});
@@ -109,14 +111,22 @@ TEST_CASE("16-bit elements are widened, and rounded once") {
 TEST_CASE("keys in several places, and in a ring") {
   for (const std::size_t queries : {1U, 45U}) {
     const sizes s{2, 2, queries, 61, 12};
-    require_like_reference<float, float>(attention<cross_source, last>{}, s, [&](const float* p) {
-      const auto all = separate<const float>(p, 2, 2, 61, 12);
-      const auto part = [&](std::size_t first, std::size_t n) {
-        return head_view<const float>(p + first * 12, extents<dyn, dyn, dyn, dyn>(2, 2, n, 12), {all.stride(0), all.stride(1), 12, 1});
-      };
-      return joined_heads<float, dyn, 3>{{part(40, 21), part(0, 9), part(9, 31)}};
-    }, 1e-5);
-    require_like_reference<float, float>(attention<cross_source, sliding<30, band_side::past, alignment::bottom_right>>{}, s,
-                                         [&](const float* p) { return ring_heads<float>{separate<const float>(p, 2, 2, 61, 12), 23, 50}; }, 1e-5);
+    require_like_reference<float, float>(
+        attention<cross_source, last>{}, s,
+        [&](const float* p) {
+          const auto all = separate<const float>(p, 2, 2, 61, 12);
+          const auto part = [&](std::size_t first, std::size_t n) {
+            return head_view<const float>(p + first * 12, extents<dyn, dyn, dyn, dyn>(2, 2, n, 12),
+                                          {all.stride(0), all.stride(1), 12, 1});
+          };
+          return joined_heads<float, dyn, 3>{{part(40, 21), part(0, 9), part(9, 31)}};
+        },
+        1e-5);
+    require_like_reference<float, float>(
+        attention<cross_source, sliding<30, band_side::past, alignment::bottom_right>>{}, s,
+        [&](const float* p) {
+          return ring_heads<float>{separate<const float>(p, 2, 2, 61, 12), 23, 50};
+        },
+        1e-5);
   }
 }
