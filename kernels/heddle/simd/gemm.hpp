@@ -69,7 +69,7 @@ HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, 
   const std::size_t tiles = (rows + tallest - 1) / tallest;
   const std::size_t low = rows / tiles;
   const std::size_t higher_tiles = rows % tiles;   // this many have one row more
-  constexpr std::size_t nearest_cache_floats = 8 * 1024;
+  constexpr std::size_t nearest_cache_floats = 10 * 1024;
   const bool streams = g.weight->inputs * width > nearest_cache_floats;   // else only the first tile waits for its panel
   std::size_t row = 0;
   for (std::size_t i = 0; i < tiles; ++i) {

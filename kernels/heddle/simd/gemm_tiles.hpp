@@ -53,11 +53,30 @@ HEDDLE_ALWAYS_INLINE void prefetch([[maybe_unused]] const void* p) noexcept {
 #endif
 }
 
-/// Adds the products of inputs [x, end) to the sums; rows are `stride` floats apart.
+/// The same number, of which the compiler knows nothing: an address that is built from it stays as it is written.
+HEDDLE_ALWAYS_INLINE std::size_t opaque(std::size_t n) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __asm__("" : "+r"(n));
+#endif
+  return n;
+}
+
+/// Adds the products of inputs [x, end) to the sums; rows are `stride` floats apart. Row `odd 2^n` is addressed as the odd
+/// multiple of the stride times a scale: half as many registers as rows, and no arithmetic inside the loop, which would take
+/// turns of the multiply-adds.
 template <class Isa, bool Ahead, std::size_t Rows, std::size_t Vectors>
 HEDDLE_ALWAYS_INLINE const float* add_gemm_steps(vec<Isa> (&sum)[Rows][Vectors], const float* x, const float* end, std::size_t stride,
                                                  const float* panel) noexcept {
   using v = vec<Isa>;
+  std::size_t odd[(Rows + 1) / 2];   // bytes from row 0 to rows 1, 3, 5, ...
+  HEDDLE_UNROLL
+  for (std::size_t i = 0; i < (Rows + 1) / 2; ++i) odd[i] = opaque((2 * i + 1) * stride * sizeof(float));
+  const auto row = [&](std::size_t i) {
+    std::size_t scale = 1;
+    std::size_t n = i;
+    while (n != 0 && n % 2 == 0) n /= 2, scale *= 2;
+    return i == 0 ? x : reinterpret_cast<const float*>(reinterpret_cast<const char*>(x) + odd[n / 2] * scale);
+  };
   HEDDLE_NO_UNROLL
   for (; x != end; ++x, panel += Vectors * v::size) {
     if constexpr (Ahead) {
@@ -69,7 +88,7 @@ HEDDLE_ALWAYS_INLINE const float* add_gemm_steps(vec<Isa> (&sum)[Rows][Vectors],
     for (std::size_t j = 0; j < Vectors; ++j) w[j] = v::load(panel + j * v::size);
     HEDDLE_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
-      const v a = v::broadcast(x + i * stride);
+      const v a = v::broadcast(row(i));
       HEDDLE_UNROLL
       for (std::size_t j = 0; j < Vectors; ++j) sum[i][j] = fma(a, w[j], sum[i][j]);
     }
