@@ -106,8 +106,8 @@ def lines(series, x_name, y_name):
         parts.append(text(x_of(x), bottom + 14, x, "middle", "faint"))
     parts += [text(WIDTH - 8, bottom + 28, x_name, "end", "faint"), text(left, bottom + 28, y_name, "start", "faint")]
     for name, points in series.items():
-        path = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in points)
-        parts.append(f'<polyline points="{path}" class="{names[name]}-line"/>')
+        path = " L".join(f"{x_of(x):.1f} {y_of(y):.1f}" for x, y in points)
+        parts.append(f'<path d="M{path}" class="{names[name]}-line"/>')
         parts += [dot(x_of(x), y_of(y), names[name], f"{name}, {x} {x_name}: {y:.0f} {y_name}", 3) for x, y in points]
     return svg(height, parts, f"{y_name} over {x_name}")
 
