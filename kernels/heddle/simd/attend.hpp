@@ -49,7 +49,7 @@ class attend_driver {
         in_place_(!copies_rows<composition_type> && shape.queries * shared_ <= sizes_.few_rows && shape.queries <= sizes_.few),
         outer_(sizes_.outer(shared_)) {
     const std::size_t blocks = (outer_ < shape.queries ? outer_ : shape.queries) / sizes_.block + 1;
-    together_ = in_place_ ? shared_ : sizes_.blocks / blocks;
+    together_ = in_place_ ? sizes_.blocks : sizes_.blocks / blocks;  // in place a head is one block
     together_ = together_ == 0 ? 1 : together_ < shared_ ? together_ : shared_;
   }
 

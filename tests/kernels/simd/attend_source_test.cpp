@@ -82,6 +82,8 @@ TEST_CASE("few queries read keys in place") {
     for (const std::size_t dim : {1U, 15U, 16U, 40U, 64U, 130U, 512U})
       plain<float>(attention<cross_source>{}, {2, 2, queries, 37, dim});
   plain<float>(attention<cross_source, last>{}, {2, 2, 4, 1500, 64});
+  plain<float>(attention<multi_query<cross_source>>{}, {16, 1, 1, 70, 512});
+  plain<float>(attention{multi_query<cross_source>{}, top_k<3>{}}, {8, 1, 2, 70, 512});
   plain<float>(attention{cross_source{}, softmax_one{}}, {2, 2, 1, 1500, 8});
   plain<float>(attention{cross_source{}, sigmoid_weights{}}, {2, 2, 2, 900, 8});
   plain<float>(attention{cross_source{}, top_k<3>{}}, {2, 2, 2, 900, 8});
