@@ -71,7 +71,8 @@ inline constexpr bool rows_of_biases = []<std::size_t... I>(std::index_sequence<
 }(std::make_index_sequence<Composition::modifiers>{});
 
 /// Queries of a group that are no padding: importance is the mean over them.
-inline std::size_t present_queries(const std::int32_t* tokens, std::size_t queries) noexcept {
+template <class Isa = isa::native>
+std::size_t present_queries(const std::int32_t* tokens, std::size_t queries) noexcept {
   std::size_t n = 0;
   for (std::size_t i = 0; i < queries; ++i) n += tokens[i] >= 0 ? 1 : 0;
   return n;

@@ -1,5 +1,6 @@
 /// @file
-/// What `attend` refuses before any work.
+/// What `attend` refuses before any work. `Isa` keeps the functions of translation units with different instruction sets
+/// apart, here and in overlap.hpp.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@
 
 namespace heddle::inline v0::detail {
 
-template <class V>
+template <class V, class Isa = isa::native>
 void require_heads(const char* name, const V& x, std::size_t batch, std::size_t heads, std::size_t tokens,
                    std::size_t head_dim) {
   require_extent(name, "batch items", batch, x.extent(0));
@@ -21,7 +22,7 @@ void require_heads(const char* name, const V& x, std::size_t batch, std::size_t 
 }
 
 /// One view of heads as memory.
-template <class V>
+template <class V, class Isa = isa::native>
 void require_memory(const char* name, const V& x) {
   if (x.empty()) return;
   if (x.extent(3) > 1) require_extent(name, "as the stride of the elements of a head", 1, x.stride(3));
@@ -32,7 +33,7 @@ void require_memory(const char* name, const V& x) {
 }
 
 /// The rows of an observer or of row weights: `[batch, heads, tokens]`.
-template <class V>
+template <class V, class Isa = isa::native>
 void require_rows(const char* name, const V& x, std::size_t batch, std::size_t heads, std::size_t tokens) {
   require_extent(name, "batch items", batch, x.extent(0));
   require_extent(name, "heads", heads, x.extent(1));
@@ -41,7 +42,7 @@ void require_rows(const char* name, const V& x, std::size_t batch, std::size_t h
     raise<shape_error>(std::string(name) + ": expected elements, got a view of nothing");
 }
 
-template <class Arguments>
+template <class Arguments, class Isa = isa::native>
 void require_outputs(const Arguments& a, const attend_call& call) {
   using observer = observed<typename Arguments::composition_type::observer_type>;
   const attend_outputs& o = a.outputs;
@@ -62,7 +63,7 @@ void require_outputs(const Arguments& a, const attend_call& call) {
 }
 
 /// `out` is written while k and v are still read; q only where it lies in the same rows.
-template <class Arguments>
+template <class Arguments, class Isa = isa::native>
 void require_apart(const Arguments& a) {
   const auto refuse = [](const char* name) {
     raise<shape_error>(std::string("attend: out: overlaps ") + name + "; expected memory of its own" +
@@ -78,7 +79,7 @@ void require_apart(const Arguments& a) {
 }
 
 /// One of the views behind keys or values: all but the number of its tokens is that of the whole.
-template <class V, class Keys>
+template <class V, class Keys, class Isa = isa::native>
 void require_view(const char* name, const V& x, const Keys& whole) {
   require_extent(name, "batch items", whole.extent(0), x.extent(0));
   require_extent(name, "heads", whole.extent(1), x.extent(1));
@@ -87,7 +88,7 @@ void require_view(const char* name, const V& x, const Keys& whole) {
 }
 
 /// `call` with the sizes of the views that are asked for.
-template <class Arguments>
+template <class Arguments, class Isa = isa::native>
 void require_arguments(const Arguments& a, const attend_call& call) {
   using source = typename Arguments::composition_type::source_type;
   if (call.head_dim == 0) raise<shape_error>("attend: q: a head has no elements");
@@ -105,7 +106,7 @@ void require_arguments(const Arguments& a, const attend_call& call) {
 }
 
 /// Run-time parameters of policies that do not fit.
-template <class Composition>
+template <class Composition, class Isa = isa::native>
 void require_policies(const Composition& c, const attend_call& call) {
   check_policy(c.mask(), call);
   check_policy(c.score(), call);

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../backend/tags.hpp"
+
 namespace heddle::inline v0::detail {
 
 /// Rows of bytes in three nested loops: what `overlap` compares.
@@ -17,14 +19,14 @@ struct row_set {
   std::array<std::int64_t, 3> step{};
 
   /// First byte behind the last row, counted from `base`.
-  std::int64_t span() const noexcept {
+  HEDDLE_ALWAYS_INLINE std::int64_t span() const noexcept {
     std::int64_t n = row_bytes;
     for (std::size_t r = 0; r < 3; ++r) n += (count[r] - 1) * step[r];
     return n;
   }
 };
 
-template <class V>
+template <class V, class Isa = isa::native>
 row_set rows_of_view(const V& x) noexcept {
   constexpr auto size = static_cast<std::int64_t>(sizeof(typename V::value_type));
   row_set s;
@@ -38,7 +40,8 @@ row_set rows_of_view(const V& x) noexcept {
 }
 
 /// Whether `step * n` for some n of `[low, high]` lies strictly between `from` and `to`.
-inline bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t high, std::int64_t from,
+template <class Isa = isa::native>
+bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t high, std::int64_t from,
                              std::int64_t to) noexcept {
   if (step == 0) return low <= high && from < 0 && 0 < to;
   const std::int64_t first = (from >= 0 ? from / step : -((-from + step - 1) / step)) + 1;   // floor(from / step) + 1
@@ -47,7 +50,8 @@ inline bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t h
 }
 
 /// Both sets have the same steps: only the difference of two rows' numbers counts.
-inline bool overlap_same_steps(const row_set& a, const row_set& b) noexcept {
+template <class Isa = isa::native>
+bool overlap_same_steps(const row_set& a, const row_set& b) noexcept {
   const std::int64_t distance = b.base - a.base;
   for (std::int64_t i = -(a.count[0] - 1); i < b.count[0]; ++i) {
     for (std::int64_t j = -(a.count[1] - 1); j < b.count[1]; ++j) {
@@ -59,7 +63,8 @@ inline bool overlap_same_steps(const row_set& a, const row_set& b) noexcept {
 }
 
 /// Every row of `a` against the rows of `b`, of which the innermost loop is solved.
-inline bool overlap_any(const row_set& a, const row_set& b) noexcept {
+template <class Isa = isa::native>
+bool overlap_any(const row_set& a, const row_set& b) noexcept {
   for (std::int64_t i = 0; i < a.count[0]; ++i)
     for (std::int64_t j = 0; j < a.count[1]; ++j)
       for (std::int64_t t = 0; t < a.count[2]; ++t)
@@ -74,7 +79,7 @@ inline bool overlap_any(const row_set& a, const row_set& b) noexcept {
 
 /// Whether two views `[batch, heads, tokens, elements]` share a byte. Views that are interleaved in one array (the parts
 /// of a fused projection) do not. Cheap unless their ranges meet.
-template <class A, class B>
+template <class A, class B, class Isa = isa::native>
 bool overlap(const A& x, const B& y) noexcept {
   if (x.empty() || y.empty()) return false;
   row_set a = rows_of_view(x);
@@ -90,7 +95,7 @@ bool overlap(const A& x, const B& y) noexcept {
 }
 
 /// Whether two views are the same elements in the same order.
-template <class A, class B>
+template <class A, class B, class Isa = isa::native>
 bool same_elements(const A& x, const B& y) noexcept {
   if (sizeof(typename A::value_type) != sizeof(typename B::value_type)) return false;
   if (static_cast<const void*>(x.data_handle()) != static_cast<const void*>(y.data_handle())) return false;

@@ -28,7 +28,7 @@ inline constexpr float flushed(float x) noexcept {
 /// The definition of `dot_pair` where there is an instruction: `(c + a1 b1) + a0 b0`, the odd element first, each step
 /// rounded to the nearest float, denormal numbers taken and given as zero. Bit for bit what `vdpbf16ps` was measured to
 /// compute on AMD (Zen 5) and on Intel (Sapphire Rapids).
-inline float dot_pair_definition(float c, bf16_pair a, bf16_pair b) noexcept {
+HEDDLE_ALWAYS_INLINE float dot_pair_definition(float c, bf16_pair a, bf16_pair b) noexcept {
   const auto step = [](float sum, float x, float y) { return flushed(std::fma(flushed(x), flushed(y), flushed(sum))); };
   return step(step(c, odd_of(a), odd_of(b)), even_of(a), even_of(b));
 }

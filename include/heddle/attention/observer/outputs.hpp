@@ -15,8 +15,9 @@ struct attend_outputs {
   head_rows<float> class_row{};             ///< `[batch, heads, tokens of the keys]`
   head_view<float> probabilities{};         ///< `[batch, heads * groups, queries, keys]`, row `head * groups + group`
 
-  constexpr attend_outputs() = default;
-  constexpr attend_outputs(const head_rows<float>& lse) : logsumexp(lse) {}   // NOLINT: the usual single output
+  // Inlined, so that units compiled for different processors never share them.
+  HEDDLE_ALWAYS_INLINE constexpr attend_outputs() noexcept {}
+  HEDDLE_ALWAYS_INLINE constexpr attend_outputs(const head_rows<float>& lse) noexcept : logsumexp(lse) {}   // NOLINT: the usual single output
 };
 
 }  // namespace heddle::inline v0
