@@ -41,7 +41,8 @@ HEDDLE_HOST_DEVICE constexpr qkv_parts<T, HeadDim> qkv_views(T* rows, std::size_
   const std::size_t head = together ? 3 * head_dim : head_dim;
   const extents<dyn, dyn, dyn, HeadDim> e(batch, heads, tokens, head_dim);
   const auto at = [&](std::size_t i) {
-    return head_view<T, HeadDim>(rows + i * part, e, {tokens * pitch, head, pitch, std::size_t{1}});
+    T* const first = rows == nullptr ? nullptr : rows + i * part;   // no tokens, no memory
+    return head_view<T, HeadDim>(first, e, {tokens * pitch, head, pitch, std::size_t{1}});
   };
   return {at(0), at(1), at(2)};
 }
