@@ -19,8 +19,10 @@ struct mlp {
   static constexpr auto members() { return heddle::members<&mlp::fc1, &mlp::fc2>("fc1", "fc2"); }
   static constexpr std::uint64_t row_multiply_adds() noexcept { return 2 * std::uint64_t{C} * Hidden; }
   template <class Backend>
-  static constexpr std::size_t row_scratch_bytes(const Backend&, std::size_t rows) noexcept {
-    return heddle::scratch_bytes<float>(rows * Hidden);
+  static constexpr std::size_t row_scratch_bytes(const Backend& backend, std::size_t rows) noexcept {
+    const std::size_t first = linear<C, Hidden, Options>::row_scratch_bytes(backend, rows);
+    const std::size_t second = linear<Hidden, C, Options>::row_scratch_bytes(backend, rows);
+    return heddle::scratch_bytes<element>(rows * Hidden) + (first > second ? first : second);
   }
 
   template <class Backend>
@@ -36,10 +38,12 @@ struct mlp {
   }
 
  private:
+  using element = detail::product_element<Options.products>;
+
   /// The hidden rows, in scratch that `ctx` keeps until its owner lets it go.
   template <class Backend>
-  matrix_view<const float> hidden(context<Backend>& ctx, matrix_view<const float> x) const {
-    const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * Hidden), x.extent(0), Hidden);
+  matrix_view<const element> hidden(context<Backend>& ctx, matrix_view<const float> x) const {
+    const auto h = make_matrix(ctx.scratch.template take<element>(x.extent(0) * Hidden), x.extent(0), Hidden);
     fc1.forward_rows(ctx, x, h, Activation{});
     return h;
   }

@@ -16,6 +16,7 @@ struct self_attention_options {
   bool projection_bias = true;
   qkv_order order = qkv_order::qkv_heads;   ///< order of the rows of the fused projection in the file
   std::size_t clip = 1;   ///< frames that attend together: so many images of the map that follow each other
+  precision products = precision::f32;   ///< of projections, scores and values; queries, keys and values are stored so
 };
 
 /// Carries `self_attention_options` in a policy list.
@@ -142,8 +143,12 @@ struct self_attention {
                                 attention_options<self_attention_options{}>>::type;
   static constexpr self_attention_options options = options_type::value;
 
-  linear<C, 3 * C, linear_options{.bias = options.qkv_bias}> qkv;
-  linear<C, C, linear_options{.bias = options.projection_bias}> proj;
+  using qkv_type = linear<C, 3 * C, linear_options{.bias = options.qkv_bias, .products = options.products}>;
+  using proj_type = linear<C, C, linear_options{.bias = options.projection_bias, .products = options.products}>;
+  using element = detail::product_element<options.products>;   ///< of queries, keys, values and merged heads
+
+  qkv_type qkv;
+  proj_type proj;
   [[no_unique_address]] weights_type bias;
   [[no_unique_address]] composition_type composition;
 
@@ -169,9 +174,8 @@ struct self_attention {
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
-    const std::size_t rows = detail::row_count(x);
-    return plan_bytes(composition_type{}, grid_of(x), Heads) + heddle::scratch_bytes<float>(rows * 3 * C) +
-           heddle::scratch_bytes<float>(rows * C) + attend_bytes(backend, composition_type{}, grid_of(x), head_dim);
+    return plan_bytes(composition_type{}, grid_of(x), Heads) +
+           rows_bytes(backend, detail::row_count(x), attend_bytes<element>(backend, composition_type{}, grid_of(x), head_dim));
   }
 
   template <class Backend>
@@ -192,8 +196,8 @@ struct self_attention {
     const std::size_t rows = detail::row_count(e);
     const std::size_t tokens = grid_of(e).size();
     const auto plan = plan_attention(composition, grid_of(e), Heads, ctx.scratch);
-    const auto projection = make_matrix(ctx.scratch.template take<float>(rows * 3 * C), rows, 3 * C);
-    const auto merged = make_matrix(ctx.scratch.template take<float>(rows * C), rows, C);
+    const auto projection = make_matrix(ctx.scratch.template take<element>(rows * 3 * C), rows, 3 * C);
+    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
     qkv.forward_rows(ctx, x, projection);
     const auto views = qkv_views<head_dim>(projection.data_handle(), clips(e), tokens, Heads, options.order);
     attend(ctx, plan, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), clips(e), tokens, Heads));
@@ -209,8 +213,8 @@ struct self_attention {
   void accumulate_group(context<Backend> ctx, const Plan& plan, std::size_t image, std::size_t group, matrix_view<const float> x,
                         matrix_view<float> y) const {
     const std::size_t rows = x.extent(0);
-    const auto projection = make_matrix(ctx.scratch.template take<float>(rows * 3 * C), rows, 3 * C);
-    const auto merged = make_matrix(ctx.scratch.template take<float>(rows * C), rows, C);
+    const auto projection = make_matrix(ctx.scratch.template take<element>(rows * 3 * C), rows, 3 * C);
+    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
     qkv.forward_rows(ctx, x, projection);
     const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, Heads, options.order);
     attend_group(ctx, plan, image, group, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), 1, rows, Heads));
@@ -218,8 +222,18 @@ struct self_attention {
   }
   template <class Backend>
   static constexpr std::size_t group_bytes(const Backend& backend, const token_grid& grid, std::size_t rows) {
-    return heddle::scratch_bytes<float>(rows * 3 * C) + heddle::scratch_bytes<float>(rows * C) +
-           attend_group_bytes(backend, composition_type{}, grid, head_dim);
+    return rows_bytes(backend, rows, attend_group_bytes<element>(backend, composition_type{}, grid, head_dim));
+  }
+
+ private:
+  /// Projections and merged heads of `rows` rows, and the larger one of what attention and the products take.
+  template <class Backend>
+  static constexpr std::size_t rows_bytes(const Backend& backend, std::size_t rows, std::size_t attention) {
+    const std::size_t first = qkv_type::row_scratch_bytes(backend, rows);
+    const std::size_t second = proj_type::row_scratch_bytes(backend, rows);
+    const std::size_t products = first > second ? first : second;
+    return heddle::scratch_bytes<element>(rows * 3 * C) + heddle::scratch_bytes<element>(rows * C) +
+           (attention > products ? attention : products);
   }
 };
 
