@@ -82,6 +82,28 @@ struct batch_norm {
   }
 };
 
+/// Batch norm that was not trained: its gain and shift are stored with the statistics and are no parameters. Buffers
+/// `weight`, `bias`, `running_mean`, `running_var`, each `[C]`.
+template <std::size_t C, ratio Epsilon = ratio{1, 100000}>
+struct frozen_batch_norm {
+  static constexpr std::size_t channels = C;
+  buffer<C> weight;
+  buffer<C> bias;
+  buffer<C> running_mean;
+  buffer<C> running_var;
+
+  static constexpr auto members() {
+    return heddle::members<&frozen_batch_norm::weight, &frozen_batch_norm::bias, &frozen_batch_norm::running_mean,
+                           &frozen_batch_norm::running_var>("weight", "bias", "running_mean", "running_var");
+  }
+  double scale(std::size_t c) const noexcept {
+    return static_cast<double>(weight.data()[c]) / std::sqrt(static_cast<double>(running_var.data()[c]) + Epsilon.value());
+  }
+  double shift(std::size_t c) const noexcept {
+    return static_cast<double>(bias.data()[c]) - static_cast<double>(running_mean.data()[c]) * scale(c);
+  }
+};
+
 /// Stands where a layer has no norm.
 struct no_norm {
   static constexpr double scale(std::size_t) noexcept { return 1.0; }
