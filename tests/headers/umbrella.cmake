@@ -1,6 +1,7 @@
-# heddle.hpp includes every public header but those that it names as separate: files, kernels, and Eigen.
+# heddle.hpp includes every public header but those that it names as separate: files, kernels, Eigen, and the folders with an
+# umbrella of their own (token, head, loss).
 file(GLOB_RECURSE headers RELATIVE "${ROOT}/include/heddle" "${ROOT}/include/heddle/*.hpp")
-list(FILTER headers EXCLUDE REGEX "^(heddle[.]hpp|io/|backend/(reference|simd|cuda)|core/interop_eigen)")
+list(FILTER headers EXCLUDE REGEX "^(heddle[.]hpp|io/|backend/(reference|simd|cuda)|core/interop_eigen|token/|head/|loss/|primitive/(gather|select/))")
 file(READ "${ROOT}/include/heddle/heddle.hpp" umbrella)
 set(missing "")
 foreach(header IN LISTS headers)

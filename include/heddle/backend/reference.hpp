@@ -4,6 +4,7 @@
 
 #include <heddle/reference/attend.hpp>
 #include <heddle/reference/convolve.hpp>
+#include <heddle/reference/gather.hpp>
 #include <heddle/reference/gemm.hpp>
 #include <heddle/reference/gemm_bf16.hpp>
 #include <heddle/reference/map.hpp>
@@ -13,5 +14,6 @@
 #include <heddle/reference/pixel_shuffle.hpp>
 #include <heddle/reference/resample.hpp>
 #include <heddle/reference/resize_u8.hpp>
+#include <heddle/reference/top_k.hpp>
 
 #include "tags.hpp"

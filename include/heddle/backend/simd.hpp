@@ -5,6 +5,7 @@
 #include <heddle/simd/attend.hpp>
 #include <heddle/simd/convolve.hpp>
 #include <heddle/simd/depthwise.hpp>
+#include <heddle/simd/gather.hpp>
 #include <heddle/simd/gemm.hpp>
 #include <heddle/simd/gemm_bf16.hpp>
 #include <heddle/simd/map.hpp>
@@ -14,5 +15,6 @@
 #include <heddle/simd/pixel_shuffle.hpp>
 #include <heddle/simd/resample.hpp>
 #include <heddle/simd/resize_u8.hpp>
+#include <heddle/simd/top_k.hpp>
 
 #include "tags.hpp"

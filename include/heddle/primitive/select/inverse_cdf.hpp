@@ -1,0 +1,86 @@
+/// @file
+/// `inverse_cdf`: positions picked by inverse transform sampling of a row of scores.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "../../core/context.hpp"
+
+namespace heddle::inline v0 {
+
+namespace op {
+/// Tag of `heddle::inverse_cdf`.
+struct inverse_cdf {};
+}  // namespace op
+
+/// What `inverse_cdf` found on its way, for pictures and tests: spans stay empty or have the length that is said.
+struct inverse_cdf_trace {
+  std::span<std::int32_t> order{};    ///< `[scores]` positions by ascending score
+  std::span<float> distribution{};    ///< `[scores]` F at those positions
+  std::span<float> points{};          ///< `[points]` where F is read backwards
+};
+
+namespace detail {
+
+/// A score that takes part in the distribution: what is negative, infinite or not a number counts as zero.
+HEDDLE_ALWAYS_INLINE constexpr float sampled_score(float score) noexcept {
+  return score > 0.0F && score <= 3.402823466e+38F ? score : 0.0F;
+}
+
+/// Point `k` of `points`: equally spaced from `first` to 1.
+HEDDLE_ALWAYS_INLINE constexpr float sample_point(float first, std::size_t k, std::size_t points) noexcept {
+  if (points == 1) return first;
+  const auto step = static_cast<float>(k);
+  return first + (step - first * step) / static_cast<float>(points - 1);
+}
+
+}  // namespace detail
+
+/// Positions that `inverse_cdf` can pick at most.
+constexpr std::size_t inverse_cdf_limit(std::size_t scores, std::size_t points) noexcept { return std::min(scores, points); }
+
+/// Scratch of `inverse_cdf` for so many scores.
+template <class Backend>
+constexpr std::size_t inverse_cdf_bytes(const Backend&, std::size_t scores) noexcept {
+  return scratch_bytes<std::int32_t>(scores) + scratch_bytes<float>(scores) + kernel<op::inverse_cdf, Backend>::bytes(scores);
+}
+
+/// Inverse transform sampling without chance (Fayyaz et al., ECCV 2022, section 3.3): the scores in ascending order have the
+/// running sums `c_t` and the distribution `F_t = (c_t - c_1) / (c_last - c_1)`; `points` numbers `y_k`, equally spaced from
+/// the smallest `F_t` above 0 up to 1, each pick the `t` whose `F_t` is nearest (the first of several). What is picked
+/// more than once is kept once: where the scores are concentrated, few positions remain.
+///
+/// A position of score 0, and the lowest of all, is never picked. Equal scores are ordered by position. Where the scores
+/// tell nothing apart (all zero, or only one), the last in order is picked.
+/// @param scores  `[n]`, not negative; their sum is of no importance
+/// @param picked  at least `inverse_cdf_limit` long; receives the positions in ascending order of their scores
+/// @returns how many were picked
+/// @throws shape_error, workspace_error before any work
+template <class Backend>
+std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, std::size_t points, std::span<std::int32_t> picked,
+                        const inverse_cdf_trace& trace = {}) {
+  const std::size_t n = scores.size();
+  if (picked.size() < inverse_cdf_limit(n, points))
+    detail::raise_shape("inverse_cdf: picked", "positions at least", inverse_cdf_limit(n, points), picked.size());
+  if (!trace.order.empty()) require_extent("inverse_cdf: order", "scores", n, trace.order.size());
+  if (!trace.distribution.empty()) require_extent("inverse_cdf: distribution", "scores", n, trace.distribution.size());
+  if (!trace.points.empty()) require_extent("inverse_cdf: points", "points", points, trace.points.size());
+  const std::size_t needed = inverse_cdf_bytes(ctx.backend, n);
+  if (needed > ctx.scratch.remaining()) arena::too_small(needed, ctx.scratch.remaining());
+  if (n == 0 || points == 0) return 0;
+  auto* const order = ctx.scratch.template take<std::int32_t>(n);
+  auto* const distribution = ctx.scratch.template take<float>(n);
+  const std::size_t count = kernel<op::inverse_cdf, Backend>::run(ctx.scratch, scores, points, order, distribution, picked.data());
+  if (!trace.order.empty()) std::copy(order, order + n, trace.order.begin());
+  if (!trace.distribution.empty()) std::copy(distribution, distribution + n, trace.distribution.begin());
+  if (!trace.points.empty()) {
+    const float* first = std::find_if(distribution, distribution + n, [](float f) { return f > 0.0F; });
+    for (std::size_t k = 0; k < points; ++k) trace.points[k] = detail::sample_point(first == distribution + n ? 1.0F : *first, k, points);
+  }
+  return count;
+}
+
+}  // namespace heddle::inline v0
