@@ -82,6 +82,17 @@ struct quick_gelu {
   }
 };
 
+/// x * min(max(x + 3, 0), 6) / 6 (Howard et al., arXiv 1905.02244, section 5.2).
+struct hard_swish {
+  using policy_category = activation_tag;
+  template <class T>
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE T operator()(T x) const noexcept {
+    using math::max;
+    using math::min;
+    return x * min(max(x * T(1.0f / 6.0f) + T(0.5f), T(0.0f)), T(1.0f));
+  }
+};
+
 /// tanh(x)
 struct tanh_activation {
   using policy_category = activation_tag;
