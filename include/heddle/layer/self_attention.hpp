@@ -7,6 +7,7 @@
 #include "../attention/attention.hpp"
 #include "../primitive/attend.hpp"
 #include "linear.hpp"
+#include "qkv_linear.hpp"
 
 namespace heddle::inline v0 {
 
@@ -15,6 +16,8 @@ struct self_attention_options {
   bool qkv_bias = true;
   bool projection_bias = true;
   qkv_order order = qkv_order::qkv_heads;   ///< order of the rows of the fused projection in the file
+  bool key_bias = true;      ///< without: a `qkv_linear`, whose keys have none
+  std::size_t head_dim = 0;  ///< channels of a head; 0: those of the map divided by the heads
   std::size_t clip = 1;   ///< frames that attend together: so many images of the map that follow each other
   precision products = precision::f32;   ///< of projections, scores and values; queries, keys and values are stored so
 };
@@ -92,10 +95,20 @@ struct layer_policy<attention_options<Options>, Heads> {
   using weights = std::tuple<>;
   using options = std::tuple<attention_options<Options>>;
 };
+/// The policies that trained weights stand for: one `policy_type`, or a tuple `policy_types` of several.
+template <class Weights>
+struct policies_of_weights {
+  using type = std::tuple<typename Weights::policy_type>;
+};
+template <class Weights>
+  requires requires { typename Weights::policy_types; }
+struct policies_of_weights<Weights> {
+  using type = typename Weights::policy_types;
+};
 template <class P, std::size_t Heads>
   requires requires { typename P::template weights<Heads>; }
 struct layer_policy<P, Heads> {
-  using list = std::tuple<typename P::template weights<Heads>::policy_type>;
+  using list = typename policies_of_weights<typename P::template weights<Heads>>::type;
   using weights = std::tuple<typename P::template weights<Heads>>;
   using options = std::tuple<>;
 };
@@ -125,14 +138,12 @@ struct first_or<std::tuple<First, Rest...>, Default> {
 /// Multi-head self-attention: `y = W_o attend(x W_q, x W_k, x W_v) + b_o` for the groups, masks and scores of `Policies`.
 ///
 /// `Policies` are attention policies in any order (`block<8>`, `causal<>`, a user's), at most one with trained weights
-/// (`learned_resized_bias<8>`), and optionally `attention_options<...>`. Children: `qkv` (`[3 C, C]`), `proj` (`[C, C]`),
-/// `bias` (the trained weights of a policy, if any).
+/// (`learned_resized_bias<8>`), and optionally `attention_options<...>`. Children: `qkv` (`[3 inner, C]`), `proj` (`[C, inner]`),
+/// `bias` (the trained weights of a policy, if any); `inner` is `C` unless the options give heads a size of their own.
 template <std::size_t C, std::size_t Heads, class... Policies>
 struct self_attention {
-  static_assert(Heads > 0 && C % Heads == 0, "heddle::self_attention: channels must be divisible by heads");
   static constexpr std::size_t channels = C;
   static constexpr std::size_t heads = Heads;
-  static constexpr std::size_t head_dim = C / Heads;
 
   using composition_type =
       typename detail::composition_of<detail::concatenated<std::tuple<>, typename detail::layer_policy<Policies, Heads>::list...>>::type;
@@ -143,8 +154,13 @@ struct self_attention {
                                 attention_options<self_attention_options{}>>::type;
   static constexpr self_attention_options options = options_type::value;
 
-  using qkv_type = linear<C, 3 * C, linear_options{.bias = options.qkv_bias, .products = options.products}>;
-  using proj_type = linear<C, C, linear_options{.bias = options.projection_bias, .products = options.products}>;
+  static_assert(Heads > 0 && (options.head_dim != 0 || C % Heads == 0), "heddle::self_attention: channels must be divisible by heads");
+  static constexpr std::size_t head_dim = options.head_dim != 0 ? options.head_dim : C / Heads;
+  static constexpr std::size_t inner = Heads * head_dim;   ///< channels of all heads
+
+  using qkv_type = std::conditional_t<options.qkv_bias && !options.key_bias, qkv_linear<C, inner, options.products>,
+                                      linear<C, 3 * inner, linear_options{.bias = options.qkv_bias, .products = options.products}>>;
+  using proj_type = linear<inner, C, linear_options{.bias = options.projection_bias, .products = options.products}>;
   using element = detail::product_element<options.products>;   ///< of queries, keys, values and merged heads
 
   qkv_type qkv;
@@ -170,7 +186,7 @@ struct self_attention {
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     const auto map = composition_type{}.partition().map(grid_of(x));
     const std::uint64_t pairs = std::uint64_t{map.groups()} * map.group_size() * map.group_size();
-    return std::uint64_t{detail::row_count(x)} * 4 * C * C + 2 * pairs * C * clips(x);
+    return std::uint64_t{detail::row_count(x)} * 4 * C * inner + 2 * pairs * inner * clips(x);
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
@@ -180,8 +196,11 @@ struct self_attention {
 
   template <class Backend>
   void prepare(const Backend&) {
-    if constexpr (!std::is_same_v<weights_type, detail::no_weights>)
+    if constexpr (requires { bias.policies(); }) {
+      std::apply([&](const auto&... p) { ((get_policy<std::remove_cvref_t<decltype(p)>>(composition) = p), ...); }, bias.policies());
+    } else if constexpr (!std::is_same_v<weights_type, detail::no_weights>) {
       get_policy<typename weights_type::policy_type>(composition) = bias.policy();
+    }
   }
 
   template <class Backend>
@@ -196,8 +215,8 @@ struct self_attention {
     const std::size_t rows = detail::row_count(e);
     const std::size_t tokens = grid_of(e).size();
     const auto plan = plan_attention(composition, grid_of(e), Heads, ctx.scratch);
-    const auto projection = make_matrix(ctx.scratch.template take<element>(rows * 3 * C), rows, 3 * C);
-    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
+    const auto projection = make_matrix(ctx.scratch.template take<element>(rows * 3 * inner), rows, 3 * inner);
+    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * inner), rows, inner);
     qkv.forward_rows(ctx, x, projection);
     const auto views = qkv_views<head_dim>(projection.data_handle(), clips(e), tokens, Heads, options.order);
     attend(ctx, plan, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), clips(e), tokens, Heads));
@@ -212,13 +231,15 @@ struct self_attention {
   template <class Backend, class Plan>
   void accumulate_group(context<Backend> ctx, const Plan& plan, std::size_t image, std::size_t group, matrix_view<const float> x,
                         matrix_view<float> y) const {
-    const std::size_t rows = x.extent(0);
-    const auto projection = make_matrix(ctx.scratch.template take<element>(rows * 3 * C), rows, 3 * C);
-    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
-    qkv.forward_rows(ctx, x, projection);
-    const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, Heads, options.order);
-    attend_group(ctx, plan, image, group, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), 1, rows, Heads));
+    const auto merged = attend_rows(ctx, plan, image, group, x);   // first: it takes scratch
     proj.accumulate_rows(ctx, merged, y);
+  }
+  /// The same without the sum: `y = W_o attend(...)`; `y` may be `x`.
+  template <class Backend, class Plan>
+  void forward_group(context<Backend> ctx, const Plan& plan, std::size_t image, std::size_t group, matrix_view<const float> x,
+                     matrix_view<float> y) const {
+    const auto merged = attend_rows(ctx, plan, image, group, x);
+    proj.forward_rows(ctx, merged, y);
   }
   template <class Backend>
   static constexpr std::size_t group_bytes(const Backend& backend, const token_grid& grid, std::size_t rows) {
@@ -232,8 +253,21 @@ struct self_attention {
     const std::size_t first = qkv_type::row_scratch_bytes(backend, rows);
     const std::size_t second = proj_type::row_scratch_bytes(backend, rows);
     const std::size_t products = first > second ? first : second;
-    return heddle::scratch_bytes<element>(rows * 3 * C) + heddle::scratch_bytes<element>(rows * C) +
+    return heddle::scratch_bytes<element>(rows * 3 * inner) + heddle::scratch_bytes<element>(rows * inner) +
            (attention > products ? attention : products);
+  }
+
+  /// The heads' outputs for the rows of one group, in scratch that `ctx` keeps until its owner lets it go.
+  template <class Backend, class Plan>
+  matrix_view<element> attend_rows(context<Backend>& ctx, const Plan& plan, std::size_t image, std::size_t group,
+                                   matrix_view<const float> x) const {
+    const std::size_t rows = x.extent(0);
+    const auto projection = make_matrix(ctx.scratch.template take<element>(rows * 3 * inner), rows, 3 * inner);
+    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * inner), rows, inner);
+    qkv.forward_rows(ctx, x, projection);
+    const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, Heads, options.order);
+    attend_group(ctx, plan, image, group, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), 1, rows, Heads));
+    return merged;
   }
 };
 
