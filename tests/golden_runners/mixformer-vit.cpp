@@ -1,0 +1,142 @@
+// The golden "mixformer-vit": boxes and scores of the joint forward pass, scores of given boxes, the cached path with several
+// online templates, and on request the maps on the way.
+#include "golden_config.hpp"
+#include "support/run.hpp"
+
+#if defined(HEDDLE_GOLDEN_REFUSED)
+int main() { return heddle::golden::refuse(HEDDLE_GOLDEN_REFUSED); }
+#else
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace heddle;
+using golden::map_tensor;
+using golden::session;
+using network = examples::mixformer_vit<golden_config>;
+using memory_type = network::memory_type;
+
+/// Image `b` of a batch.
+map_tensor image_of(const map_tensor& all, std::size_t b) {
+  map_tensor one(map_extents(1, all.extent(1), all.extent(2), all.extent(3)));
+  std::memcpy(one.data(), all.data() + b * one.size(), one.size() * sizeof(float));
+  return one;
+}
+
+template <class Backend>
+class runner {
+  session& s_;
+  network net_{};
+
+ public:
+  explicit runner(session& s) : s_(s) { golden::load_weights<Backend>(net_, s, network::key_map()); }
+
+  void run() {
+    if (has("output.pred_boxes")) joint();
+    if (has("output.cached.pred_boxes")) cached();
+  }
+
+ private:
+  bool has(const char* name) const { return s_.file().find(name) != nullptr; }
+
+  memory_type remember(const std::vector<map_tensor>& templates) const {
+    const std::size_t batch = templates.front().extent(0);
+    memory_type memory(templates.size(), batch);
+    std::vector<map_view<const float>> views;
+    for (const map_tensor& t : templates) views.push_back(t.view());
+    const workspace scratch(network::template_bytes(Backend{}, batch, templates.size()));
+    net_.set_templates(context<Backend>{Backend{}, scratch.scratch()}, views, memory);
+    return memory;
+  }
+
+  /// Boxes in the centre form of the file, and logits.
+  void compare(const std::string& prefix, const map_tensor& search, const memory_type& memory) {
+    const std::size_t batch = search.extent(0);
+    map_tensor boxes(map_extents(batch, 1, 1, 4));
+    std::vector<float> logits(batch);
+    const workspace scratch(network::scratch_bytes(Backend{}, batch, memory.templates()));
+    net_.forward(context<Backend>{Backend{}, scratch.scratch()}, search.view(), memory, boxes.view(), logits);
+    std::vector<float> centres;
+    for (std::size_t b = 0; b < batch; ++b) {
+      const float* const c = boxes.data() + 4 * b;
+      centres.insert(centres.end(), {(c[0] + c[2]) / 2, (c[1] + c[3]) / 2, c[2] - c[0], c[3] - c[1]});
+    }
+    const std::size_t shape[] = {batch, 1, 4};
+    s_.check(prefix + "pred_boxes", centres, shape);
+    if (!network::has_score) return;
+    const std::size_t scores[] = {batch};
+    s_.check(prefix + "pred_scores", logits, scores);
+  }
+
+  void joint() {
+    std::vector<map_tensor> templates;
+    templates.push_back(s_.map("input.template"));
+    templates.push_back(s_.map("input.online_template"));
+    const map_tensor search = s_.map("input.search");
+    const memory_type memory = remember(templates);
+    compare("output.", search, memory);
+    const std::size_t batch = search.extent(0);
+    map_tensor features(network::backbone_type::feature_extents(batch));
+    const workspace scratch(network::scratch_bytes(Backend{}, batch, memory.templates()));
+    const context<Backend> ctx{Backend{}, scratch.scratch()};
+    net_.backbone.forward(ctx, search.view(), memory, features.view());
+    if constexpr (network::has_score) given_boxes(ctx, features, memory);
+    if (s_.wants_mid()) middle(ctx, features, memory);
+  }
+
+  void given_boxes(const context<Backend>& ctx, const map_tensor& features, const memory_type& memory) {
+    if (!has("output.pred_scores_given_box")) return;
+    const std::size_t batch = features.extent(0);
+    const std::vector<float> boxes = s_.file().floats("input.given_box_xyxy");
+    const auto rows = make_matrix(boxes.data(), batch, 4);
+    std::vector<float> logits(batch);
+    net_.score(ctx, features.view(), rows, memory, logits);
+    const std::size_t shape[] = {batch};
+    s_.check("output.pred_scores_given_box", logits, shape);
+    if (!s_.wants_mid() || !has("mid.prroi_given_box")) return;
+    constexpr std::size_t side = 4;
+    map_tensor pooled(map_extents(batch, side, side, features.extent(3)));
+    network::score_type::pool(ctx, features.view(), rows, pooled.view());
+    s_.check_map("mid.prroi_given_box", pooled.view());
+  }
+
+  void middle(const context<Backend>& ctx, const map_tensor& features, const memory_type& memory) {
+    if (has("mid.search_2d")) s_.check_map("mid.search_2d", features.view());
+    if (has("mid.template_2d")) {
+      const std::size_t side = golden_config.template_side();
+      map_tensor first(map_extents(memory.batch(), side, side, golden_config.dim));
+      const std::size_t elements = first.size() / memory.batch();
+      for (std::size_t b = 0; b < memory.batch(); ++b)
+        std::copy_n(memory.tokens().data_handle() + b * memory.templates() * elements, elements, first.data() + b * elements);
+      s_.check_map("mid.template_2d", first.view());
+    }
+    map_tensor heat(network::box_head_type::heat_extents(features.extents()));
+    const auto corner = [&](const char* name, const auto& branch) {
+      if (!has(name)) return;
+      branch.forward(ctx, features.view(), heat.view());
+      s_.check_map(name, heat.view());
+    };
+    corner("mid.score_map_tl", net_.box_head.tl);
+    corner("mid.score_map_br", net_.box_head.br);
+  }
+
+  /// Template and search region of the first video, and any number of online templates.
+  void cached() {
+    std::vector<map_tensor> templates;
+    templates.push_back(image_of(s_.map("input.template"), 0));
+    const map_tensor online = s_.map("input.cached.online_templates");
+    for (std::size_t i = 0; i < online.extent(0); ++i) templates.push_back(image_of(online, i));
+    compare("output.cached.", image_of(s_.map("input.search"), 0), remember(templates));
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return golden::run_golden(argc, argv, [](auto backend, session& s) { runner<decltype(backend)>(s).run(); });
+}
+#endif
