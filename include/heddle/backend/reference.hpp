@@ -7,6 +7,7 @@
 #include <heddle/reference/gather.hpp>
 #include <heddle/reference/gemm.hpp>
 #include <heddle/reference/gemm_bf16.hpp>
+#include <heddle/reference/inverse_cdf.hpp>
 #include <heddle/reference/map.hpp>
 #include <heddle/reference/merge.hpp>
 #include <heddle/reference/normalize.hpp>

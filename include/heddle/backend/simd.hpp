@@ -8,6 +8,7 @@
 #include <heddle/simd/gather.hpp>
 #include <heddle/simd/gemm.hpp>
 #include <heddle/simd/gemm_bf16.hpp>
+#include <heddle/simd/inverse_cdf.hpp>
 #include <heddle/simd/map.hpp>
 #include <heddle/simd/merge.hpp>
 #include <heddle/simd/normalize.hpp>

@@ -74,6 +74,14 @@ class session {
     report(name, got_shape, worst, worst.relative() <= allowed, worst.relative(), allowed, "of the largest value");
   }
 
+  /// Compares whole numbers, which must be equal: positions, counts.
+  void check_integers(std::string_view name, std::span<const std::int64_t> got, std::span<const std::size_t> got_shape) {
+    if (!begin(name, got_shape)) return;
+    const std::vector<std::int64_t> expected = file_.integers(name);
+    const test::worst_element worst = test::worst(std::span<const std::int64_t>(expected), got);
+    report(name, got_shape, worst, worst.difference == 0.0, worst.difference, 0.0, "(whole numbers)");
+  }
+
   /// Compares bytes, which may differ by `levels`.
   void check_bytes(std::string_view name, std::span<const std::uint8_t> got, std::span<const std::size_t> got_shape, double levels) {
     if (!begin(name, got_shape)) return;

@@ -16,6 +16,12 @@ namespace op {
 struct inverse_cdf {};
 }  // namespace op
 
+/// Options of `inverse_cdf`.
+struct inverse_cdf_options {
+  std::size_t points = 0;   ///< where the distribution is read backwards
+  bool from_zero = false;   ///< it begins at 0, not at the lowest score: `F_t = c_t / c_last`
+};
+
 /// What `inverse_cdf` found on its way, for pictures and tests: spans stay empty or have the length that is said.
 struct inverse_cdf_trace {
   std::span<std::int32_t> order{};    ///< `[scores]` positions by ascending score
@@ -53,16 +59,18 @@ constexpr std::size_t inverse_cdf_bytes(const Backend&, std::size_t scores) noex
 /// the smallest `F_t` above 0 up to 1, each pick the `t` whose `F_t` is nearest (the first of several). What is picked
 /// more than once is kept once: where the scores are concentrated, few positions remain.
 ///
-/// A position of score 0, and the lowest of all, is never picked. Equal scores are ordered by position. Where the scores
+/// A position of score 0 is never picked, nor is the lowest of all unless the distribution begins `from_zero` (as if there
+/// were one more score, of 0). Equal scores are ordered by position. Where the scores
 /// tell nothing apart (all zero, or only one), the last in order is picked.
 /// @param scores  `[n]`, not negative; their sum is of no importance
 /// @param picked  at least `inverse_cdf_limit` long; receives the positions in ascending order of their scores
 /// @returns how many were picked
 /// @throws shape_error, workspace_error before any work
 template <class Backend>
-std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, std::size_t points, std::span<std::int32_t> picked,
-                        const inverse_cdf_trace& trace = {}) {
+std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, const inverse_cdf_options& options,
+                        std::span<std::int32_t> picked, const inverse_cdf_trace& trace = {}) {
   const std::size_t n = scores.size();
+  const std::size_t points = options.points;
   if (picked.size() < inverse_cdf_limit(n, points))
     detail::raise_shape("inverse_cdf: picked", "positions at least", inverse_cdf_limit(n, points), picked.size());
   if (!trace.order.empty()) require_extent("inverse_cdf: order", "scores", n, trace.order.size());
@@ -73,7 +81,7 @@ std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, std
   if (n == 0 || points == 0) return 0;
   auto* const order = ctx.scratch.template take<std::int32_t>(n);
   auto* const distribution = ctx.scratch.template take<float>(n);
-  const std::size_t count = kernel<op::inverse_cdf, Backend>::run(ctx.scratch, scores, points, order, distribution, picked.data());
+  const std::size_t count = kernel<op::inverse_cdf, Backend>::run(ctx.scratch, scores, options, order, distribution, picked.data());
   if (!trace.order.empty()) std::copy(order, order + n, trace.order.begin());
   if (!trace.distribution.empty()) std::copy(distribution, distribution + n, trace.distribution.begin());
   if (!trace.points.empty()) {

@@ -1,0 +1,120 @@
+/// @file
+/// How much a token matters: rankings that token sampling and token dropout share.
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+#include "../attention/head_view.hpp"
+
+namespace heddle::inline v0 {
+
+/// What is known about the tokens of a batch when some must go. Views that no ranking asks for stay empty.
+struct token_evidence {
+  head_rows<const float> class_row{};    ///< `[batch, heads, tokens]`: the class token's weights (observer `class_row`)
+  head_rows<const float> importance{};   ///< `[batch, heads, tokens]`: sums of columns (observer `key_importance`)
+  head_view<const float> values{};       ///< `[batch, heads, tokens, head_dim]`
+  matrix_view<const float> rows{};       ///< `[batch * tokens, channels]`: the tokens themselves
+};
+
+/// A ranking gives every token behind the first ones a score, the larger the more it matters:
+/// `rank.score(evidence, sequence, first, scores)` sets `scores[i]` for token `first + i`.
+template <class R>
+concept token_ranking = requires(const R& r, const token_evidence& e, std::span<float> s) { r.score(e, std::size_t{}, std::size_t{}, s); };
+
+namespace detail {
+
+/// Sums over heads of one token's column in every head.
+inline void sum_heads(const head_rows<const float>& x, const char* what, std::size_t b, std::size_t first, std::span<float> scores) {
+  require_extent(what, "tokens", first + scores.size(), x.extent(2));
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    double sum = 0.0;
+    for (std::size_t h = 0; h < x.extent(1); ++h) sum += static_cast<double>(x(b, h, first + i));
+    scores[i] = static_cast<float>(sum);
+  }
+}
+
+inline void scale_scores(std::span<float> scores, double factor) noexcept {
+  for (float& s : scores) s = static_cast<float>(static_cast<double>(s) * factor);
+}
+
+}  // namespace detail
+
+/// How much the class token attends to a token, the mean over heads (EViT, Liang et al. 2022).
+struct class_attention {
+  static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
+    detail::sum_heads(e.class_row, "class_attention: class_row", b, first, scores);
+    detail::scale_scores(scores, 1.0 / static_cast<double>(e.class_row.extent(1)));
+  }
+};
+
+/// The same times the length of the token's value over all heads, and normalised to a sum of 1: equation 4 of ATS (Fayyaz et
+/// al., ECCV 2022): `S_j = A_0j |V_j| / sum_i A_0i |V_i|`, A summed over heads. All zero where nothing is attended to.
+struct class_attention_times_value_norm {
+  static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
+    detail::sum_heads(e.class_row, "class_attention_times_value_norm: class_row", b, first, scores);
+    require_extent("class_attention_times_value_norm: values", "tokens", first + scores.size(), e.values.extent(2));
+    double total = 0.0;
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      const double m = static_cast<double>(scores[i]) * std::sqrt(squared_length(e.values, b, first + i));
+      scores[i] = static_cast<float>(m);
+      total += m;
+    }
+    if (total > 0.0) detail::scale_scores(scores, 1.0 / total);
+  }
+
+ private:
+  static double squared_length(const head_view<const float>& v, std::size_t b, std::size_t token) noexcept {
+    double sum = 0.0;
+    for (std::size_t h = 0; h < v.extent(1); ++h) {
+      const float* const row = v.data_handle() + v.offset(b, h, token, std::size_t{0});
+      float part[4] = {};   // independent sums
+      std::size_t d = 0;
+      for (; d + 4 <= v.extent(3); d += 4)
+        for (std::size_t i = 0; i < 4; ++i) part[i] += row[d + i] * row[d + i];
+      for (; d < v.extent(3); ++d) part[0] += row[d] * row[d];
+      sum += static_cast<double>(part[0] + part[1]) + static_cast<double>(part[2] + part[3]);
+    }
+    return sum;
+  }
+};
+
+/// How much all queries attend to a token, the mean over heads of what `key_importance` sums.
+struct mean_attention {
+  static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
+    detail::sum_heads(e.importance, "mean_attention: importance", b, first, scores);
+    detail::scale_scores(scores, 1.0 / static_cast<double>(e.importance.extent(1)));
+  }
+};
+
+/// The same where the queries of the first tokens (the key frame of a video) count `weight` times as much: the score of EVAD
+/// (Chen et al., ICCV 2023, section 3.2): `score_j = mean over heads and queries q of w_q A[q, j]`.
+struct keyframe_attention {
+  float weight = 1.0F;
+
+  /// What `attend_outputs::row_weights` must hold for the queries of one sequence, the same for every head.
+  void set_row_weights(std::size_t keyframe_tokens, std::span<float> row_weights) const noexcept {
+    const float each = 1.0F / static_cast<float>(row_weights.size());
+    for (std::size_t q = 0; q < row_weights.size(); ++q) row_weights[q] = q < keyframe_tokens ? weight * each : each;
+  }
+  static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
+    mean_attention::score(e, b, first, scores);
+  }
+};
+
+/// The length of a token's row.
+struct token_norm {
+  static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
+    const std::size_t tokens = first + scores.size();
+    if (e.rows.extent(0) < (b + 1) * tokens) detail::raise_shape("token_norm: rows", "rows at least", (b + 1) * tokens, e.rows.extent(0));
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      const float* const row = e.rows.data_handle() + (b * tokens + first + i) * e.rows.stride(0);
+      double sum = 0.0;
+      for (std::size_t c = 0; c < e.rows.extent(1); ++c) sum += static_cast<double>(row[c]) * static_cast<double>(row[c]);
+      scores[i] = static_cast<float>(std::sqrt(sum));
+    }
+  }
+};
+
+}  // namespace heddle::inline v0
