@@ -1,0 +1,86 @@
+/// @file
+/// The tracking loop of ViTTrack: crop around the last box, network, windowed arg max, next box.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "../tracking/sample_target.hpp"
+#include "../tracking/tracker.hpp"
+#include "heddle/core/tensor.hpp"
+#include "vittrack.hpp"
+
+namespace heddle::examples {
+
+/// Follows one target with a `vittrack` that is bound and prepared for `Backend`, and outlives the tracker. All memory is
+/// taken by the constructor. @see box_tracker
+template <class Backend, vittrack_config C = vittrack_config{}>
+class vittrack_tracker {
+  using network_type = vittrack<C>;
+  using map_tensor = tensor<float, dynamic_extents<4>>;
+  static constexpr double template_factor = 2.0;   ///< side of the crop: so many times the side of a square as large as the box
+  static constexpr double search_factor = 4.0;
+  static constexpr std::size_t cells = network_type::search_cells;
+  static constexpr std::size_t largest_side = std::max(C.template_side, C.search_side);
+
+  const network_type& net_;
+  Backend backend_;
+  pixel_normaliser normalise_{};
+  workspace scratch_;
+  tensor<std::uint8_t, dynamic_extents<1>> pixels_{dynamic_extents<1>(largest_side * largest_side * 3)};
+  map_tensor image_{map_extents(1, largest_side, largest_side, 3)};
+  map_tensor template_{network_type::token_extents(network_type::template_tokens)};
+  map_tensor score_{map_extents(1, cells, cells, 1)};
+  map_tensor size_{map_extents(1, cells, cells, 2)};
+  map_tensor offset_{map_extents(1, cells, cells, 2)};
+  std::array<float, cells> window_{};
+  std::optional<box> target_{};
+
+ public:
+  explicit vittrack_tracker(const network_type& net, const Backend& backend = {})
+      : net_(net), backend_(backend), scratch_(std::max(network_type::scratch_bytes(backend), sample_target_bytes(largest_side))) {
+    hann_window(window_);
+  }
+
+  /// Takes the target's picture from its box in the first frame. @throws shape_error, see `require_target`
+  void init(const frame_view& frame, const box& target) {
+    require_target(frame, target);
+    const map_view<const float> image = picture(frame, square_around(target, template_factor), C.template_side);
+    net_.embed_template(context<Backend>{backend_, scratch_.scratch()}, image, template_.view());
+    target_ = target;
+  }
+
+  /// The target's box in the next frame. @throws shape_error before `init`
+  track_result track(const frame_view& frame) {
+    if (!target_) heddle::detail::raise<shape_error>("vittrack_tracker: track before init");
+    track_result result;
+    stage_clock clock;
+    const crop_square square = square_around(*target_, search_factor);
+    const map_view<const float> image = picture(frame, square, C.search_side);
+    result.times.crop = clock.lap();
+    const center_maps maps{score_.view(), size_.view(), offset_.view()};
+    net_.forward(context<Backend>{backend_, scratch_.scratch()}, template_.view(), image, maps);
+    result.times.network = clock.lap();
+    const center_box found = decode_center(maps, window_, window_);
+    const box moved = from_crop({found.cx, found.cy, found.width, found.height}, *target_, static_cast<double>(square.side));
+    target_ = clipped(moved, static_cast<double>(frame.width), static_cast<double>(frame.height));
+    result.box = *target_;
+    result.score = static_cast<double>(found.score);
+    result.times.decode = clock.lap();
+    return result;
+  }
+
+  /// The maps of the last `track`, for whoever wants to look at them.
+  center_maps maps() noexcept { return {score_.view(), size_.view(), offset_.view()}; }
+
+ private:
+  map_view<const float> picture(const frame_view& frame, const crop_square& square, std::size_t side) {
+    const image_u8_view<std::uint8_t> bytes(pixels_.data(), dynamic_extents<3>(side, side, 3));
+    sample_target(frame, square, bytes, scratch_.scratch());
+    const map_view<float> image(image_.data(), map_extents(1, side, side, 3));
+    normalise_(bytes, image);
+    return image;
+  }
+};
+
+}  // namespace heddle::examples
