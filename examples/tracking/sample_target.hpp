@@ -30,10 +30,10 @@ struct crop_square {
 /// @throws shape_error for a square of no pixels or of more than 2^20 a side
 inline crop_square square_around(const box& target, double factor) {
   const double side = std::ceil(std::sqrt(target.w * target.h) * factor);
-  if (!(side >= 1.0) || !(side <= 1048576.0)) detail::raise<shape_error>("sample_target: the box is too small or too large to be cut out");
+  if (!(side >= 1.0) || !(side <= 1048576.0)) heddle::detail::raise<shape_error>("sample_target: the box is too small or too large to be cut out");
   const double x = std::nearbyint(target.x + 0.5 * target.w - 0.5 * side);
   const double y = std::nearbyint(target.y + 0.5 * target.h - 0.5 * side);
-  if (!(std::abs(x) <= 1e9) || !(std::abs(y) <= 1e9)) detail::raise<shape_error>("sample_target: the box is too far away from the frame");
+  if (!(std::abs(x) <= 1e9) || !(std::abs(y) <= 1e9)) heddle::detail::raise<shape_error>("sample_target: the box is too far away from the frame");
   return {static_cast<std::ptrdiff_t>(x), static_cast<std::ptrdiff_t>(y), static_cast<std::size_t>(side)};
 }
 

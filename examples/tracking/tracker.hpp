@@ -83,7 +83,7 @@ class stage_clock {
 /// Refuses a frame that cannot be read and a first box that a tracker cannot begin with: one that is not finite, thinner
 /// than a pixel, or without any part inside the frame. @throws shape_error
 inline void require_target(const frame_view& frame, const box& b) {
-  if (frame.data == nullptr || frame.height == 0 || frame.width == 0) detail::raise<shape_error>("tracker: the frame has no pixels");
+  if (frame.data == nullptr || frame.height == 0 || frame.width == 0) heddle::detail::raise<shape_error>("tracker: the frame has no pixels");
   const auto width = static_cast<double>(frame.width);
   const auto height = static_cast<double>(frame.height);
   const auto text = [&] {
@@ -91,10 +91,10 @@ inline void require_target(const frame_view& frame, const box& b) {
     return "tracker: the box " + number(b.x) + ',' + number(b.y) + ',' + number(b.w) + ',' + number(b.h) + ' ';
   };
   const bool finite = std::isfinite(b.x) && std::isfinite(b.y) && std::isfinite(b.w) && std::isfinite(b.h);
-  if (!finite || !(b.w >= 1) || !(b.h >= 1)) detail::raise<shape_error>(text() + "must be at least one pixel wide and high");
-  if (b.w > 16 * width || b.h > 16 * height) detail::raise<shape_error>(text() + "is far larger than the frame");
+  if (!finite || !(b.w >= 1) || !(b.h >= 1)) heddle::detail::raise<shape_error>(text() + "must be at least one pixel wide and high");
+  if (b.w > 16 * width || b.h > 16 * height) heddle::detail::raise<shape_error>(text() + "is far larger than the frame");
   if (b.x >= width || b.y >= height || b.x + b.w <= 0 || b.y + b.h <= 0)
-    detail::raise<shape_error>(text() + "lies outside the frame of " + std::to_string(frame.width) + " x " + std::to_string(frame.height) + " pixels");
+    heddle::detail::raise<shape_error>(text() + "lies outside the frame of " + std::to_string(frame.width) + " x " + std::to_string(frame.height) + " pixels");
 }
 
 }  // namespace heddle::examples

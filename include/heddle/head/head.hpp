@@ -3,3 +3,5 @@
 #pragma once
 
 #include "center.hpp"
+#include "edge_distribution.hpp"
+#include "token_score.hpp"

@@ -1,0 +1,102 @@
+/// @file
+/// A box from prediction tokens: each of four tokens becomes the distribution of one edge.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <span>
+
+#include "../layer/norm.hpp"
+#include "../layer/linear.hpp"
+#include "../primitive/map.hpp"
+
+namespace heddle::inline v0 {
+
+/// In which order prediction tokens stand for the edges of a box. It is not the order of the box's own numbers.
+enum class box_edge : std::size_t { left, right, top, bottom };
+
+/// Edges of a box in shares of the side of the picture.
+struct edge_box {
+  float left = 0;
+  float right = 0;
+  float top = 0;
+  float bottom = 0;
+
+  float centre_x() const noexcept { return 0.5F * (left + right); }
+  float centre_y() const noexcept { return 0.5F * (top + bottom); }
+  float width() const noexcept { return right - left; }     ///< below 0 where the edges are the wrong way round
+  float height() const noexcept { return bottom - top; }
+};
+
+/// The softmax of logits; `probabilities` may be `logits`.
+inline void edge_probabilities(std::span<const float> logits, std::span<float> probabilities) {
+  require_extent("edge_probabilities: probabilities", "bins", logits.size(), probabilities.size());
+  if (logits.empty()) return;
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    probabilities[i] = std::exp(logits[i] - largest);
+    sum += static_cast<double>(probabilities[i]);
+  }
+  for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) / sum);
+}
+
+/// The expected position of an edge, `sum_i p_i i / K` with `p = softmax(logits)` over `K` bins, in `[0, (K - 1) / K]`: a bin
+/// stands for its left end (Cui et al., MixFormerV2, arXiv 2305.15896, equation 3).
+inline float expected_edge(std::span<const float> logits) {
+  if (logits.empty()) detail::raise<shape_error>("expected_edge: expected at least 1 bin, got 0");
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  double weighted = 0;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double p = std::exp(static_cast<double>(logits[i] - largest));
+    sum += p;
+    weighted += p * static_cast<double>(i);
+  }
+  return static_cast<float>(weighted / (sum * static_cast<double>(logits.size())));
+}
+
+/// The box of four rows of logits `[4, K]` in the order of `box_edge`.
+inline edge_box expected_box(matrix_view<const float> logits) {
+  require_extent("expected_box: logits", "edges", 4, logits.extent(0));
+  std::array<float, 4> edge{};
+  for (std::size_t e = 0; e < 4; ++e) edge[e] = expected_edge({logits.data_handle() + e * logits.stride(0), logits.extent(1)});
+  return {edge[0], edge[1], edge[2], edge[3]};
+}
+
+/// The head of MixFormerV2 (section 3.2): `LN(W2 relu(LN(W1 t + b1)) + b2)` of every prediction token, `[tokens, C]` to logits
+/// `[tokens, Bins]`; the second norm works on the logits themselves. `expected_box` decodes them. A row module; children by
+/// the official names `layers.0.0` (linear), `layers.0.1` (norm), `layers.1.0`, `layers.1.1`.
+template <std::size_t C, std::size_t Bins, ratio Epsilon = ratio{1, 100000}>
+struct edge_distribution_head {
+  static constexpr std::size_t in_channels = C;
+  static constexpr std::size_t out_channels = Bins;
+
+  linear<C, C> fc1;
+  layer_norm<C, Epsilon> norm1;
+  linear<C, Bins> fc2;
+  layer_norm<Bins, Epsilon> norm2;
+
+  static constexpr auto members() {
+    return heddle::members<&edge_distribution_head::fc1, &edge_distribution_head::norm1, &edge_distribution_head::fc2,
+                           &edge_distribution_head::norm2>("layers.0.0", "layers.0.1", "layers.1.0", "layers.1.1");
+  }
+  static constexpr std::uint64_t row_multiply_adds() noexcept { return std::uint64_t{C} * (C + Bins); }
+  template <class Backend>
+  static constexpr std::size_t row_scratch_bytes(const Backend&, std::size_t rows) noexcept {
+    return heddle::scratch_bytes<float>(rows * C);
+  }
+  template <class Backend>
+  void forward_rows(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> y) const {
+    const auto hidden = make_matrix(ctx.scratch.template take<float>(x.extent(0) * C), x.extent(0), C);
+    fc1.forward_rows(ctx, x, hidden);
+    norm1.forward_rows(ctx, as_const(hidden), hidden);
+    map(ctx, as_const(hidden), hidden, relu{});
+    fc2.forward_rows(ctx, as_const(hidden), y);
+    norm2.forward_rows(ctx, as_const(y), y);
+  }
+};
+
+}  // namespace heddle::inline v0

@@ -1,0 +1,6 @@
+/// @file
+/// Every loss: pure functions of outputs and targets.
+#pragma once
+
+#include "box.hpp"
+#include "distillation.hpp"
