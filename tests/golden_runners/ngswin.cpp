@@ -1,0 +1,78 @@
+// The golden "ngswin": pictures made larger (every input.<name> to output.<name>), and on request the maps on the way.
+#include "golden_config.hpp"
+#include "support/run.hpp"
+
+#if defined(HEDDLE_GOLDEN_REFUSED)
+int main() { return heddle::golden::refuse(HEDDLE_GOLDEN_REFUSED); }
+#else
+
+#include <string>
+
+namespace {
+
+using namespace heddle;
+using golden::map_tensor;
+using golden::session;
+using network = examples::ngswin<golden_config>;
+
+/// Compares a map with a recording of [batch, tokens, channels], if there is one.
+void check_tokens(session& s, const std::string& name, map_view<const float> x) {
+  if (s.file().find(name) == nullptr) return;
+  const std::size_t shape[] = {x.extent(0), x.extent(1) * x.extent(2), x.extent(3)};
+  s.check(name, as_span(x), shape);
+}
+
+/// The context of the first block.
+template <class Backend>
+void check_context(session& s, const std::string& name, const network& net, const map_tensor& image) {
+  if (s.file().find(name) == nullptr) return;
+  using context_type = decltype(net.first.blocks[0].ngram);
+  map_tensor x(image.extents());
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x.data()[i] = (image.data()[i] - net.statistics.mean[i % 3]) / net.statistics.deviation[i % 3];
+  map_tensor features(output_extents<decltype(net.shallow)>(x.extents()));
+  const workspace first(workspace_bytes<decltype(net.shallow), Backend>(x.extents()));
+  run<Backend>(net.shallow, x.view(), features.view(), first);
+  map_tensor y(std::remove_cvref_t<context_type>::output_extents(features.extents()));
+  const workspace scratch(std::remove_cvref_t<context_type>::scratch_bytes(Backend{}, features.extents()));
+  net.first.blocks[0].ngram.forward(context<Backend>{Backend{}, scratch.scratch()}, features.view(), y.view());
+  const std::size_t shape[] = {y.extent(0), y.extent(1), y.extent(2), 1, 1, y.extent(3)};
+  s.check(name, as_span(std::as_const(y).view()), shape);
+}
+
+std::string name_of(std::size_t stage, std::size_t block) {
+  if (stage == 4) return "decoder_norm";
+  const std::string name = stage == 3 ? "dec1" : "enc" + std::to_string(stage + 1);
+  if (stage < 2 && block == golden_config.depth[stage]) return name + "_down";
+  if (stage == 2 && block + 1 == golden_config.depth[2]) return name;
+  return name + "_block" + std::to_string(block);
+}
+
+template <class Backend>
+void run_all(session& s) {
+  network net;
+  for (std::size_t c = 0; c < 3; ++c) {
+    net.statistics.mean[c] = static_cast<float>(golden_mean[c]);
+    net.statistics.deviation[c] = static_cast<float>(golden_deviation[c]);
+  }
+  golden::load_weights<Backend>(net, s, network::key_map());
+  for (const std::string& input : s.names("input.")) {
+    const std::string name = input.substr(6);
+    const map_tensor image = s.map(input);
+    map_tensor large(output_extents<network>(image.extents()));
+    const workspace scratch(workspace_bytes<network, Backend>(image.extents()));
+    net.forward(context<Backend>{Backend{}, scratch.scratch()}, image.view(), large.view(),
+                [&](std::size_t stage, std::size_t block, map_view<const float> m) {
+                  if (s.wants_mid()) check_tokens(s, "mid." + name + "." + name_of(stage, block), m);
+                });
+    s.check_map("output." + name, large.view());
+    if (s.wants_mid()) check_context<Backend>(s, "mid." + name + ".enc1_block0_ngram_context", net, image);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return golden::run_golden(argc, argv, [](auto backend, session& s) { run_all<decltype(backend)>(s); });
+}
+#endif
