@@ -26,6 +26,8 @@ void check_by_hand() {
   const std::vector<float> weights{1, 100, 3, 0.5F};
   scatter_add_rows(ctx, make_matrix<const float>(y.data(), 4, 2), positions, make_matrix(z.data(), 3, 2), weights);
   CHECK(z == std::vector<float>{4, 8, 10, 10, 12.5F, 15});
+  scatter_max_rows(ctx, make_matrix<const float>(y.data(), 4, 2), std::vector<std::int32_t>{0, 1, -1, 0}, make_matrix(z.data(), 3, 2));
+  CHECK(z == std::vector<float>{5, 8, 10, 10, 12.5F, 15});
 }
 
 /// Rows of a wider matrix: the floats between them must not be touched.
@@ -39,18 +41,20 @@ void check_against_reference(std::size_t rows, std::size_t positions_count, std:
   for (std::size_t i = 0; i < positions_count; ++i) positions.push_back(static_cast<std::int32_t>(random.integer(0, rows)) - 1);
   const auto in = make_matrix(x.data(), rows, columns, pitch);
   const auto many = make_matrix(wide.data(), positions_count, columns, pitch);
-  std::vector<float> got[2][3];
-  const auto run = [&](auto backend, std::vector<float>(&out)[3]) {
+  std::vector<float> got[2][4];
+  const auto run = [&](auto backend, std::vector<float>(&out)[4]) {
     const context<decltype(backend)> ctx{};
-    for (int i = 0; i < 3; ++i) out[i] = test::normal_vector((i == 0 ? positions_count : rows) * pitch, 10);
+    for (int i = 0; i < 4; ++i) out[i] = test::normal_vector((i == 0 ? positions_count : rows) * pitch, 10);
     gather_rows(ctx, in, positions, make_matrix(out[0].data(), positions_count, columns, pitch));
     scatter_rows(ctx, many, positions, make_matrix(out[1].data(), rows, columns, pitch));
     scatter_add_rows(ctx, many, positions, make_matrix(out[2].data(), rows, columns, pitch), weights);
+    scatter_max_rows(ctx, many, positions, make_matrix(out[3].data(), rows, columns, pitch));
   };
   run(reference{}, got[0]);
   run(simd{}, got[1]);
   CHECK(got[0][0] == got[1][0]);
   CHECK(got[0][1] == got[1][1]);
+  CHECK(got[0][3] == got[1][3]);
   CHECK(test::worst(got[0][2], got[1][2]).relative() < 1e-6);
 }
 

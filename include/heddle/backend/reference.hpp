@@ -3,6 +3,7 @@
 #pragma once
 
 #include <heddle/reference/attend.hpp>
+#include <heddle/reference/bipartite.hpp>
 #include <heddle/reference/convolve.hpp>
 #include <heddle/reference/gather.hpp>
 #include <heddle/reference/gemm.hpp>

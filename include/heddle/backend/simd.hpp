@@ -3,6 +3,7 @@
 #pragma once
 
 #include <heddle/simd/attend.hpp>
+#include <heddle/simd/bipartite.hpp>
 #include <heddle/simd/convolve.hpp>
 #include <heddle/simd/depthwise.hpp>
 #include <heddle/simd/gather.hpp>

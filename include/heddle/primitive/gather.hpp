@@ -1,5 +1,5 @@
 /// @file
-/// `gather_rows`, `scatter_rows`, `scatter_add_rows`: rows moved by a list of positions.
+/// `gather_rows`, `scatter_rows`, `scatter_add_rows`, `scatter_max_rows`: rows moved by a list of positions.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 namespace heddle::inline v0 {
 
 namespace op {
-/// Tag of `heddle::gather_rows`, `heddle::scatter_rows`, `heddle::scatter_add_rows`.
+/// Tag of `heddle::gather_rows`, `heddle::scatter_rows` and what combines.
 struct gather {};
 }  // namespace op
 
@@ -77,6 +77,18 @@ void scatter_add_rows(context<Backend> ctx, matrix_view<const float> x, std::spa
   if (!weights.empty()) require_extent("scatter_add_rows: weights", "rows", x.extent(0), weights.size());
   detail::require_positions("scatter_add_rows: positions", positions, y.extent(0));
   kernel<op::gather, Backend>::scatter_add(ctx, x, positions, y, weights);
+}
+
+/// `y[positions[i]] = max(y[positions[i]], x[i])` for every column; rows with a negative position are left out. The caller
+/// fills `y`, with -inf for the maximum of the rows alone.
+/// @throws shape_error before any work
+template <class Backend>
+void scatter_max_rows(context<Backend> ctx, matrix_view<const float> x, std::span<const std::int32_t> positions,
+                      matrix_view<float> y) {
+  require_extent("scatter_max_rows: x", "rows", positions.size(), x.extent(0));
+  require_extent("scatter_max_rows: y", "columns", x.extent(1), y.extent(1));
+  detail::require_positions("scatter_max_rows: positions", positions, y.extent(0));
+  kernel<op::gather, Backend>::scatter_max(ctx, x, positions, y);
 }
 
 }  // namespace heddle::inline v0

@@ -3,5 +3,12 @@
 #pragma once
 
 #include "../primitive/gather.hpp"
+#include "../primitive/select/bipartite.hpp"
 #include "../primitive/select/top_k.hpp"
+#include "combine.hpp"
+#include "match.hpp"
+#include "merged.hpp"
+#include "merging.hpp"
+#include "schedule.hpp"
 #include "source_map.hpp"
+#include "state.hpp"

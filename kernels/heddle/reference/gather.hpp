@@ -34,6 +34,16 @@ struct kernel<op::gather, reference> {
         y(row, c) = static_cast<float>(sum);
       }
   }
+
+  static void scatter_max(context<reference>, const matrix_view<const float>& x, std::span<const std::int32_t> positions,
+                          const matrix_view<float>& y) {
+    for (std::size_t i = 0; i < positions.size(); ++i)
+      for (std::size_t c = 0; c < y.extent(1); ++c) {
+        if (positions[i] < 0) continue;
+        float& to = y(static_cast<std::size_t>(positions[i]), c);
+        if (x(i, c) > to || x(i, c) != x(i, c)) to = x(i, c);
+      }
+  }
 };
 
 }  // namespace heddle::inline v0

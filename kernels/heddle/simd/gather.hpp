@@ -54,6 +54,20 @@ struct kernel<op::gather, simd_backend<Isa, Executor>> {
     });
   }
 
+  static void scatter_max(context<backend_type>, const matrix_view<const float>& x, std::span<const std::int32_t> positions,
+                          const matrix_view<float>& y) {
+    for (std::size_t i = 0; i < positions.size(); ++i) {
+      if (positions[i] < 0) continue;
+      const float* const from = x.data_handle() + i * x.stride(0);
+      float* const to = y.data_handle() + static_cast<std::size_t>(positions[i]) * y.stride(0);
+      detail::for_row_vectors<Isa>(x.extent(1), [&](std::size_t c, std::size_t n) {
+        const v a = detail::load_lanes<Isa>(to + c, n);
+        const v b = detail::load_lanes<Isa>(from + c, n);
+        detail::store_lanes<Isa>(select((b > a) | (b != b), b, a), to + c, n);
+      });
+    }
+  }
+
  private:
   static constexpr std::size_t slice = 256;  ///< columns that one task sums
 
