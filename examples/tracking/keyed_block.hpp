@@ -23,7 +23,7 @@ struct keyed_block {
   /// Elements of a projected row: query, key and value of every head.
   static constexpr std::size_t projected = 3 * channels;
 
-  using composition_type = attention<cross_source>;
+  using composition_type = attention<cross_source, scaled_dot>;
   using parts = qkv_parts<const element, head_dim>;
   template <std::size_t Views>
   using keys = joined_heads<element, head_dim, Views>;

@@ -28,12 +28,16 @@ struct bounded_sigmoid {
 /// Channels of the four 3 x 3 convolutions of each branch.
 using center_channels = std::array<std::size_t, 4>;
 
-/// One branch: four 3 x 3 convolutions with ReLU, then one of size 1 with `Activation`. Children: `conv1` ... `conv5`.
-template <std::size_t In, center_channels Channels, std::size_t Out, class Activation>
-using center_branch = sequential<named<"conv1", convolution<In, Channels[0], convolution_options{}, no_norm, relu>>,
-                                 named<"conv2", convolution<Channels[0], Channels[1], convolution_options{}, no_norm, relu>>,
-                                 named<"conv3", convolution<Channels[1], Channels[2], convolution_options{}, no_norm, relu>>,
-                                 named<"conv4", convolution<Channels[2], Channels[3], convolution_options{}, no_norm, relu>>,
+/// Stands where a head has no norms.
+template <std::size_t>
+using center_no_norm = no_norm;
+
+/// One branch: four 3 x 3 convolutions with `Norm` and ReLU, then one of size 1 with `Activation`. Children: `conv1` ... `conv5`.
+template <std::size_t In, center_channels Channels, std::size_t Out, class Activation, template <std::size_t> class Norm = center_no_norm>
+using center_branch = sequential<named<"conv1", convolution<In, Channels[0], convolution_options{}, Norm<Channels[0]>, relu>>,
+                                 named<"conv2", convolution<Channels[0], Channels[1], convolution_options{}, Norm<Channels[1]>, relu>>,
+                                 named<"conv3", convolution<Channels[1], Channels[2], convolution_options{}, Norm<Channels[2]>, relu>>,
+                                 named<"conv4", convolution<Channels[2], Channels[3], convolution_options{}, Norm<Channels[3]>, relu>>,
                                  named<"conv5", pointwise_convolution<Channels[3], Out, true, no_norm, Activation>>>;
 
 /// What the head says of a map `[batch, height, width, channels]`.
@@ -43,14 +47,14 @@ struct center_maps {
   map_view<float> offset;   ///< `[batch, height, width, 2]`: x and y of the centre inside the cell, in cells
 };
 
-/// The body: three branches on the same map. Children: `ctr`, `size`, `offset`, each with `conv1` ... `conv5`. Batch norms
-/// of a checkpoint are folded into the convolutions before.
-template <std::size_t In, center_channels Channels>
+/// The body: three branches on the same map. Children: `ctr`, `size`, `offset`, each with `conv1` ... `conv5`. A
+/// checkpoint whose batch norms were folded into its convolutions has no `Norm`.
+template <std::size_t In, center_channels Channels, template <std::size_t> class Norm = center_no_norm>
 struct center_head {
   static constexpr std::size_t channels = In;
-  using score_type = center_branch<In, Channels, 1, bounded_sigmoid>;
-  using size_type = center_branch<In, Channels, 2, bounded_sigmoid>;
-  using offset_type = center_branch<In, Channels, 2, identity>;
+  using score_type = center_branch<In, Channels, 1, bounded_sigmoid, Norm>;
+  using size_type = center_branch<In, Channels, 2, bounded_sigmoid, Norm>;
+  using offset_type = center_branch<In, Channels, 2, identity, Norm>;
 
   score_type ctr;
   size_type size;

@@ -148,10 +148,12 @@ struct score_head {
     proj_q[i].forward_rows(ctx, as_const(query), projected);
     const composition_type composition{cross_source{}, scaled_dot{1.0F / std::sqrt(static_cast<float>(C))}};
     const auto plan = plan_attention(composition, sequence_grid(1), sequence_grid(tokens), Heads, ctx.scratch);
-    const auto keys = [&](const float* from) {
-      return head_view<const float, head_dim>(from, extents<dyn, dyn, dyn, head_dim>(batch, Heads, tokens, head_dim),
+    const auto view = [&](const float* from, std::size_t count) {
+      return head_view<const float, head_dim>(from, extents<dyn, dyn, dyn, head_dim>(batch, Heads, count, head_dim),
                                               {tokens * 2 * C, head_dim, 2 * C, std::size_t{1}});
     };
+    // Joined with nothing: the kernel that trackers instantiate for stored keys then serves here too.
+    const auto keys = [&](const float* from) { return joined_heads<float, head_dim, 2>{{view(from, tokens), view(from, 0)}}; };
     attend(ctx, plan, head_view<const float, head_dim>(merged_heads<head_dim>(projected.data_handle(), batch, 1, Heads)), keys(memory),
            keys(memory + C), merged_heads<head_dim>(attended.data_handle(), batch, 1, Heads));
     proj[i].forward_rows(ctx, as_const(attended), projected);
