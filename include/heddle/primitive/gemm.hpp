@@ -111,6 +111,20 @@ dense_weight scale_inputs(const Backend&, const dense_weight& weight, std::span<
   return implementation::scale_inputs(weight, scale, storage);
 }
 
+/// Floats that `prepare_dense_in` needs for a weight matrix `[outputs, inputs]`.
+template <class Backend>
+constexpr std::size_t dense_weight_size(const Backend&, std::size_t outputs, std::size_t inputs) {
+  return kernel<op::gemm, Backend>::size_in(outputs, inputs);
+}
+
+/// As `prepare_dense` without a bias, into `storage` (aligned to a cache line, `dense_weight_size` floats, kept alive by the
+/// caller) and without an allocation: for matrices that are results themselves. `weight` may have any strides, so that a
+/// matrix `[inputs, outputs]` is given transposed.
+template <class Backend>
+dense_weight prepare_dense_in(const Backend&, matrix_view<const float> weight, float* storage) {
+  return kernel<op::gemm, Backend>::prepare_in(weight, storage);
+}
+
 /// A weight matrix `[outputs, inputs]` rounded to bfloat16, and its bias in float, in the form that `gemm` reads: half the
 /// memory of a `dense_weight`, and products of 16 bits where the processor has them. Made once, at load, by
 /// `prepare_bf16`; copies share the memory.

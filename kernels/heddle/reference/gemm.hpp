@@ -26,6 +26,14 @@ struct kernel<op::gemm, reference> {
     return {outputs, inputs, data, bias.empty() ? nullptr : data + outputs * inputs, format, std::move(memory)};
   }
 
+  static constexpr std::size_t size_in(std::size_t outputs, std::size_t inputs) noexcept { return outputs * inputs; }
+
+  static dense_weight prepare_in(matrix_view<const float> weight, float* storage) {
+    for (std::size_t n = 0; n < weight.extent(0); ++n)
+      for (std::size_t k = 0; k < weight.extent(1); ++k) storage[n * weight.extent(1) + k] = weight(n, k);
+    return {weight.extent(0), weight.extent(1), storage, nullptr, format, {}};
+  }
+
   static constexpr std::size_t scaled_size(std::size_t outputs, std::size_t inputs) noexcept { return outputs * inputs; }
 
   static dense_weight scale_inputs(const dense_weight& weight, std::span<const float> scale, float* storage) {

@@ -146,6 +146,10 @@ struct kernel<op::gemm, simd_backend<Isa, Executor>> {
 
   static dense_weight prepare(matrix_view<const float> weight, std::span<const float> bias) { return packing::prepare(weight, bias); }
 
+  static constexpr std::size_t size_in(std::size_t outputs, std::size_t inputs) noexcept { return packing::size_in(outputs, inputs); }
+
+  static dense_weight prepare_in(matrix_view<const float> weight, float* storage) { return packing::prepare_in(weight, storage); }
+
   static constexpr std::size_t scaled_size(std::size_t outputs, std::size_t inputs) noexcept { return packing::size(outputs, inputs); }
 
   static dense_weight scale_inputs(const dense_weight& weight, std::span<const float> scale, float* storage) {

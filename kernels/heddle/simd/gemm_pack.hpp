@@ -80,6 +80,27 @@ class gemm_packing {
     return {outputs, inputs, data, data + count, format, memory};
   }
 
+  /// Floats of the packed weight and of a bias of zeros.
+  static constexpr std::size_t size_in(std::size_t outputs, std::size_t inputs) noexcept {
+    return (size(outputs, inputs) + 15) / 16 * 16 + (outputs + lanes - 1) / lanes * lanes;
+  }
+
+  static dense_weight prepare_in(matrix_view<const float> weight, float* storage) {
+    const std::size_t outputs = weight.extent(0);
+    const std::size_t inputs = weight.extent(1);
+    std::fill_n(storage, outputs % lanes == 0 ? 0 : size_in(outputs, inputs), 0.0f);   // lanes that no output fills
+    float* const bias = storage + (size(outputs, inputs) + 15) / 16 * 16;
+    std::fill_n(bias, (outputs + lanes - 1) / lanes * lanes, 0.0f);
+    if (narrow(outputs, inputs)) {
+      for (std::size_t n = 0; n < outputs; ++n)
+        for (std::size_t k = 0; k < inputs; ++k) storage[n * inputs + k] = weight(n, k);
+    } else {
+      const gemm_packing packing(outputs, inputs);
+      for (std::size_t p = 0; p < packing.panels(); ++p) pack(weight, packing.place(p), storage);
+    }
+    return {outputs, inputs, storage, bias, format, {}};
+  }
+
   static dense_weight scale_inputs(const dense_weight& weight, std::span<const float> scale, float* storage) {
     const std::size_t inputs = weight.inputs;
     if (narrow(weight.outputs, inputs)) {
