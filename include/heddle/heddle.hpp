@@ -90,6 +90,7 @@
 #include "core/fixed_string.hpp"
 #include "core/interop_std.hpp"
 #include "core/math.hpp"
+#include "core/shared_owner.hpp"
 #include "core/tensor.hpp"
 #include "core/view.hpp"
 #include "core/workspace.hpp"

@@ -5,7 +5,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,7 +56,7 @@ namespace detail {
 /// What a parameter is bound to in the end.
 struct bound_memory {
   const float* data = nullptr;
-  std::shared_ptr<const void> owner{};
+  shared_owner owner{};
 };
 
 /// Plans where every parameter's numbers come from, reports what does not fit, then fetches. It knows no model type, so one
@@ -71,7 +70,7 @@ class binder {
   };
   struct plan {
     std::vector<piece> pieces{};
-    std::shared_ptr<const void> owner{};   ///< of bytes that are bound in place
+    shared_owner owner{};   ///< of bytes that are bound in place
     std::size_t offset = 0;                ///< of converted floats in the block
     bool in_place = false;
   };
@@ -86,7 +85,8 @@ class binder {
   std::vector<plan> plans_{};
   std::vector<std::vector<bool>> used_{};
   std::size_t converted_ = 0;   ///< floats of the block, each tensor from a cache line on
-  std::shared_ptr<const heddle::detail::aligned_bytes> block_{};
+  const float* floats_ = nullptr;   ///< the block
+  shared_owner block_{};
 
  public:
   binder(std::span<const safetensors> files, const key_map& map) : files_(files), map_(map) {
@@ -122,8 +122,8 @@ class binder {
   /// Converts what cannot be used in place. Only for a report without problems.
   void fetch() {
     if (converted_ == 0) return;
-    auto block = std::make_shared<heddle::detail::aligned_bytes>(converted_ * sizeof(float));
-    auto* floats = reinterpret_cast<float*>(block->data());
+    heddle::detail::aligned_bytes block(converted_ * sizeof(float));
+    auto* floats = reinterpret_cast<float*>(block.data());
     for (const plan& p : plans_) {
       if (p.in_place) continue;
       float* to = floats + p.offset;
@@ -132,6 +132,7 @@ class binder {
         to += part.count;
       }
     }
+    floats_ = floats;
     block_ = std::move(block);
   }
 
@@ -139,7 +140,7 @@ class binder {
   bound_memory memory(std::size_t index) const {
     const plan& p = plans_[index];
     if (p.in_place) return {reinterpret_cast<const float*>(p.pieces.front().from), p.owner};
-    return {reinterpret_cast<const float*>(block_->data()) + p.offset, block_};
+    return {floats_ + p.offset, block_};
   }
 
  private:

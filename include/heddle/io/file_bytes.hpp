@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "../core/error.hpp"
+#include "../core/shared_owner.hpp"
 #include "../core/tensor.hpp"
 #include "report.hpp"
 
@@ -45,7 +46,7 @@ namespace detail {
 /// Read-only bytes and what keeps them alive.
 struct shared_bytes {
   std::span<const std::byte> bytes{};
-  std::shared_ptr<const void> owner{};
+  shared_owner owner{};
 };
 
 [[noreturn]] HEDDLE_COLD inline void raise_file(const std::string& path, const char* what, int code) {
@@ -76,9 +77,10 @@ inline shared_bytes read_file(const std::string& path) {
   const file_handle file(std::fopen(path.c_str(), "rb"));
   if (!file) raise_file(path, "cannot be opened", errno);
   const std::size_t size = size_of_file(file.get(), path);
-  auto memory = std::make_shared<heddle::detail::aligned_bytes>(size);
-  if (size != 0 && std::fread(memory->data(), 1, size, file.get()) != size) raise_file(path, "cannot be read", errno);
-  return {{memory->data(), size}, memory};
+  heddle::detail::aligned_bytes memory(size);
+  if (size != 0 && std::fread(memory.data(), 1, size, file.get()) != size) raise_file(path, "cannot be read", errno);
+  const std::span<const std::byte> bytes(memory.data(), size);
+  return {bytes, std::move(memory)};
 }
 
 #if HEDDLE_HAS_MMAP
@@ -88,9 +90,11 @@ class mapping {
 
  public:
   mapping(void* data, std::size_t size) noexcept : data_(data), size_(size) {}
-  mapping(const mapping&) = delete;
-  mapping& operator=(const mapping&) = delete;
-  ~mapping() { static_cast<void>(::munmap(data_, size_)); }
+  mapping(mapping&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(other.size_) {}
+  mapping& operator=(mapping&&) = delete;
+  ~mapping() {
+    if (data_ != nullptr) static_cast<void>(::munmap(data_, size_));
+  }
 };
 
 /// The file as read-only pages. Empty files cannot be mapped and need not be.
@@ -101,7 +105,7 @@ inline shared_bytes map_file(const std::string& path) {
   if (size == 0) return {};
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, ::fileno(file.get()), 0);
   if (data == MAP_FAILED) raise_file(path, "cannot be mapped", errno);
-  return {{static_cast<const std::byte*>(data), size}, std::make_shared<mapping>(data, size)};
+  return {{static_cast<const std::byte*>(data), size}, mapping(data, size)};
 }
 #else
 inline shared_bytes map_file(const std::string& path) { return read_file(path); }

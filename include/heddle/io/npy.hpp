@@ -189,7 +189,7 @@ class npy {
   npy(const std::string& path, read_whole_t) : npy(path, detail::read_file(path)) {}
 
   /// A file that is in memory already and that the caller (or `owner`) keeps there.
-  static npy parse(std::span<const std::byte> bytes, std::shared_ptr<const void> owner = nullptr) {
+  static npy parse(std::span<const std::byte> bytes, shared_owner owner = {}) {
     return npy("npy in memory", detail::shared_bytes{bytes, std::move(owner)});
   }
 

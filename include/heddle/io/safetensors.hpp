@@ -50,7 +50,7 @@ class safetensors {
   /// A file that is in memory already. `owner` keeps the bytes alive; without one the caller does, for as long as this
   /// object and every model bound to it.
   /// @throws file_error with a report of all that is wrong in it.
-  static safetensors parse(std::span<const std::byte> bytes, std::shared_ptr<const void> owner = nullptr) {
+  static safetensors parse(std::span<const std::byte> bytes, shared_owner owner = {}) {
     return safetensors("safetensors in memory", detail::shared_bytes{bytes, std::move(owner)});
   }
 
@@ -113,7 +113,7 @@ class safetensors {
   /// The path it was opened by, for messages.
   const std::string& path() const noexcept { return path_; }
   /// Shares the memory of the tensors; null where the caller of `parse` keeps it.
-  const std::shared_ptr<const void>& owner() const noexcept { return memory_.owner; }
+  const shared_owner& owner() const noexcept { return memory_.owner; }
 
  private:
   safetensors(std::string path, detail::shared_bytes memory) : path_(std::move(path)), memory_(std::move(memory)) {

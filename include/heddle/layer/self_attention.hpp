@@ -2,6 +2,7 @@
 /// Multi-head self-attention as a layer: projections around a composition of attention policies.
 #pragma once
 
+#include <tuple>
 #include <type_traits>
 
 #include "../attention/attention.hpp"

@@ -5,11 +5,11 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
 
+#include "../core/shared_owner.hpp"
 #include "../core/view.hpp"
 
 namespace heddle::inline v0 {
@@ -17,19 +17,19 @@ namespace heddle::inline v0 {
 /// The memory that a parameter is bound to, whatever its shape.
 class weight_slot {
   const float* data_ = nullptr;
-  std::shared_ptr<const void> owner_{};
+  shared_owner owner_{};
 
  public:
   bool is_bound() const noexcept { return data_ != nullptr; }
 
   /// Points to row-major floats, as many as the parameter has, that `owner` keeps alive (null: the caller does).
-  void bind(const float* data, std::shared_ptr<const void> owner = nullptr) noexcept {
+  void bind(const float* data, shared_owner owner = {}) noexcept {
     data_ = data;
     owner_ = std::move(owner);
   }
 
   const float* data() const noexcept { return data_; }
-  const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
+  const shared_owner& owner() const noexcept { return owner_; }
 };
 
 /// A tensor of float weights of static shape `[Es...]`, bound at load. `Trained` tells parameters (counted by

@@ -3,12 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <type_traits>
 
 #include "../core/context.hpp"
 #include "../core/dtype.hpp"
+#include "../core/shared_owner.hpp"
 #include "activation.hpp"
 
 namespace heddle::inline v0 {
@@ -28,7 +28,7 @@ struct dense_weight {
   const float* data = nullptr;   ///< the kernel's own layout (row-major `[outputs, inputs]` for `reference`)
   const float* bias = nullptr;   ///< `[outputs]` (padded as the kernel needs), or null
   std::uint32_t format = 0;      ///< identifies the layout; 0: not prepared
-  std::shared_ptr<const void> owner{};   ///< keeps `data` and `bias` alive
+  shared_owner owner{};   ///< keeps `data` and `bias` alive
 };
 
 /// A run of `length` inputs that every row finds at `data + row * row_stride`.
@@ -135,7 +135,7 @@ struct bf16_weight {
   const float* bias = nullptr;           ///< padded as the kernel needs; zeros where there is none
   bool biased = false;                   ///< there is a bias
   std::uint32_t format = 0;              ///< identifies the layout; 0: not prepared
-  std::shared_ptr<const void> owner{};   ///< keeps `data` and `bias` alive
+  shared_owner owner{};   ///< keeps `data` and `bias` alive
 };
 
 namespace detail {

@@ -18,11 +18,11 @@ struct kernel<op::gemm, reference> {
   static dense_weight prepare(matrix_view<const float> weight, std::span<const float> bias) {
     const std::size_t outputs = weight.extent(0);
     const std::size_t inputs = weight.extent(1);
-    auto memory = std::make_shared<std::vector<float>>(outputs * inputs + bias.size());
+    std::vector<float> memory(outputs * inputs + bias.size());
     for (std::size_t n = 0; n < outputs; ++n)
-      for (std::size_t k = 0; k < inputs; ++k) (*memory)[n * inputs + k] = weight(n, k);
-    std::copy(bias.begin(), bias.end(), memory->begin() + static_cast<std::ptrdiff_t>(outputs * inputs));
-    const float* const data = memory->data();
+      for (std::size_t k = 0; k < inputs; ++k) memory[n * inputs + k] = weight(n, k);
+    std::copy(bias.begin(), bias.end(), memory.begin() + static_cast<std::ptrdiff_t>(outputs * inputs));
+    const float* const data = memory.data();
     return {outputs, inputs, data, bias.empty() ? nullptr : data + outputs * inputs, format, std::move(memory)};
   }
 

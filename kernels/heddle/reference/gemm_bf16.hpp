@@ -24,13 +24,15 @@ struct kernel<op::gemm_bf16, reference> {
   static bf16_weight prepare(matrix_view<T> weight, std::span<const float> bias) {
     const std::size_t outputs = weight.extent(0);
     const std::size_t inputs = weight.extent(1);
-    auto owner = std::make_shared<memory>();
-    owner->weight.resize(outputs * inputs);
+    memory made;
+    made.weight.resize(outputs * inputs);
     for (std::size_t n = 0; n < outputs; ++n)
-      for (std::size_t k = 0; k < inputs; ++k) owner->weight[n * inputs + k] = bfloat16(static_cast<float>(weight(n, k))).bits;
-    owner->bias.assign(outputs, 0.0f);
-    std::copy(bias.begin(), bias.end(), owner->bias.begin());
-    return {outputs, inputs, owner->weight.data(), owner->bias.data(), !bias.empty(), format, owner};
+      for (std::size_t k = 0; k < inputs; ++k) made.weight[n * inputs + k] = bfloat16(static_cast<float>(weight(n, k))).bits;
+    made.bias.assign(outputs, 0.0f);
+    std::copy(bias.begin(), bias.end(), made.bias.begin());
+    const std::uint32_t* const data = made.weight.data();
+    const float* const start = made.bias.data();
+    return {outputs, inputs, data, start, !bias.empty(), format, std::move(made)};
   }
 
   static constexpr std::size_t worker_bytes(std::size_t, std::size_t) noexcept { return 0; }

@@ -61,8 +61,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     const std::size_t channels = weight.extent(0);
     const std::size_t taps = weight.extent(1);
     const std::size_t vectors = vector_count(channels);
-    const auto memory = std::make_shared<detail::aligned_bytes>(vectors * (taps + 1) * v::size * sizeof(float));
-    float* const data = reinterpret_cast<float*>(memory->data());
+    detail::aligned_bytes memory(vectors * (taps + 1) * v::size * sizeof(float));
+    float* const data = reinterpret_cast<float*>(memory.data());
     float* const start = data + vectors * taps * v::size;
     for (std::size_t q = 0; q < vectors; ++q)
       for (std::size_t l = 0; l < std::min(v::size, channels); ++l) {
@@ -70,7 +70,7 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
         for (std::size_t t = 0; t < taps; ++t) data[(q * taps + t) * v::size + l] = weight(c, t);
         if (!bias.empty()) start[q * v::size + l] = bias[c];
       }
-    return {channels, taps, data, start, format, memory};
+    return {channels, taps, data, start, format, std::move(memory)};
   }
 
   template <class Activation>

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 
 #include <heddle/primitive/gemm.hpp>
 
@@ -46,9 +45,8 @@ class gemm_bf16_layout {
   static bf16_weight prepare(matrix_view<T> weight, std::span<const float> bias) {
     const gemm_bf16_layout l(weight.extent(0), weight.extent(1));
     const std::size_t count = l.panels() * panel * l.words();
-    const auto memory = std::make_shared<aligned_bytes>(count * sizeof(bf16_pair) + l.groups() * group * sizeof(float));
-    std::memset(memory->data(), 0, memory->size());
-    auto* const data = reinterpret_cast<bf16_pair*>(memory->data());
+    aligned_bytes memory(count * sizeof(bf16_pair) + l.groups() * group * sizeof(float));
+    auto* const data = reinterpret_cast<bf16_pair*>(memory.data());
     auto* const start = reinterpret_cast<float*>(data + count);
     std::copy(bias.begin(), bias.end(), start);
     for (std::size_t n = 0; n < l.outputs_; ++n) {
@@ -60,7 +58,7 @@ class gemm_bf16_layout {
         column[k / 2 * pitch] |= static_cast<bf16_pair>(w.bits) << (k % 2 * 16);
       }
     }
-    return {l.outputs_, l.inputs_, data, start, !bias.empty(), format, memory};
+    return {l.outputs_, l.inputs_, data, start, !bias.empty(), format, std::move(memory)};
   }
 };
 

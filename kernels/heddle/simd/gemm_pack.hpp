@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 
 #include "gemm_tiles.hpp"
 
@@ -67,8 +66,8 @@ class gemm_packing {
     const std::size_t outputs = weight.extent(0);
     const std::size_t inputs = weight.extent(1);
     const std::size_t count = (size(outputs, inputs) + 15) / 16 * 16;
-    const auto memory = std::make_shared<aligned_bytes>((count + (outputs + lanes - 1) / lanes * lanes) * sizeof(float));
-    float* const data = reinterpret_cast<float*>(memory->data());
+    aligned_bytes memory((count + (outputs + lanes - 1) / lanes * lanes) * sizeof(float));
+    float* const data = reinterpret_cast<float*>(memory.data());
     if (narrow(outputs, inputs)) {
       for (std::size_t n = 0; n < outputs; ++n)
         for (std::size_t k = 0; k < inputs; ++k) data[n * inputs + k] = weight(n, k);
@@ -77,7 +76,7 @@ class gemm_packing {
       for (std::size_t p = 0; p < packing.panels(); ++p) pack(weight, packing.place(p), data);
     }
     std::copy(bias.begin(), bias.end(), data + count);
-    return {outputs, inputs, data, data + count, format, memory};
+    return {outputs, inputs, data, data + count, format, std::move(memory)};
   }
 
   /// Floats of the packed weight and of a bias of zeros.
