@@ -15,21 +15,35 @@
 namespace examples {
 namespace {
 
-/// What the signal handler removes; the flag is set only while the text is complete.
-char doomed_path[PATH_MAX];
-volatile std::sig_atomic_t doomed = 0;
+/// What the signal handler removes; a flag is set only while its text is complete.
+constexpr std::size_t most_open = 4;
+char doomed_paths[most_open][PATH_MAX];
+volatile std::sig_atomic_t doomed[most_open] = {};
 
 extern "C" void remove_and_leave(int signal) {
-  if (doomed != 0) {
-    ::unlink(doomed_path);
+  for (std::size_t i = 0; i < most_open; ++i) {
+    if (doomed[i] != 0) {
+      ::unlink(doomed_paths[i]);
+    }
   }
   ::_exit(128 + signal);
 }
 
 void protect(const std::string& path) {
-  if (path.size() < sizeof doomed_path) {
-    std::memcpy(doomed_path, path.c_str(), path.size() + 1);
-    doomed = 1;
+  for (std::size_t i = 0; i < most_open && path.size() < PATH_MAX; ++i) {
+    if (doomed[i] == 0) {
+      std::memcpy(doomed_paths[i], path.c_str(), path.size() + 1);
+      doomed[i] = 1;
+      return;
+    }
+  }
+}
+
+void spare(const std::string& path) noexcept {
+  for (std::size_t i = 0; i < most_open; ++i) {
+    if (doomed[i] != 0 && path == doomed_paths[i]) {
+      doomed[i] = 0;
+    }
   }
 }
 
@@ -97,7 +111,7 @@ void atomic_file::commit() {
   }
   stream_ = nullptr;
   if (error == 0 && written && std::rename(temporary_.c_str(), path_.c_str()) == 0) {
-    doomed = 0;
+    spare(temporary_);
     temporary_.clear();
     return;
   }
@@ -117,7 +131,7 @@ void atomic_file::discard() noexcept {
   }
   if (!temporary_.empty()) {
     ::unlink(temporary_.c_str());
-    doomed = 0;
+    spare(temporary_);
     temporary_.clear();
   }
 }

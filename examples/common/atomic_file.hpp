@@ -9,8 +9,8 @@ namespace examples {
 /// and renamed by `commit()`. Without `commit()` the temporary file is removed and an older target stays as it was.
 ///
 /// A target that is a symbolic link is followed; one that exists and is not a regular file is refused.
-/// At most one such file is open at a time in these programs; `remove_temporary_on_signals()` also removes it when the program
-/// is interrupted.
+/// Up to four such files are open at a time in these programs; `remove_temporary_on_signals()` also removes them when the
+/// program is interrupted.
 class atomic_file {
  public:
   /// Throws `user_error` when the folder is missing or not writable, or the target is not a regular file.

@@ -1,0 +1,41 @@
+#include "any_tracker.hpp"
+
+#include "../common/user_error.hpp"
+
+namespace track_app {
+namespace {
+
+/// A report of the library has a summary and a line for every problem: the summary and the first problem.
+std::string shortened(const std::string& report) {
+  const std::size_t first = report.find('\n');
+  if (first == std::string::npos) {
+    return report;
+  }
+  const std::size_t begin = report.find_first_not_of(" \n", first);
+  return report.substr(0, first) + (begin == std::string::npos ? "" : "; first: " + report.substr(begin, report.find('\n', begin) - begin));
+}
+
+}  // namespace
+
+const model& find_model(const std::string& name) {
+  std::string known;
+  for (const model& m : models()) {
+    if (name == m.name) {
+      return m;
+    }
+    known += (known.empty() ? "" : ", ") + std::string(m.name);
+  }
+  throw examples::user_error("no network is called " + name + "; there are " + known);
+}
+
+std::unique_ptr<any_tracker> load_tracker(const model& chosen, const std::string& weights, std::size_t threads) {
+  try {
+    return chosen.load(weights, threads);
+  } catch (const heddle::weight_error& e) {
+    throw examples::user_error(weights + " does not hold the weights of " + chosen.name + ": " + shortened(e.what()));
+  } catch (const heddle::error& e) {
+    throw examples::user_error(shortened(e.what()));
+  }
+}
+
+}  // namespace track_app
