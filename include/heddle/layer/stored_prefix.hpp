@@ -59,8 +59,7 @@ struct prefix_step {
   using mlp_type = decltype(Block::mlp);
   using element = typename attention_type::element;
   using keys_type = joined_heads<element, attention_type::head_dim, 2>;
-  using own_composition = attention<>;
-  using joined_composition = attention<cross_source>;
+  using composition = attention<cross_source>;
   static constexpr std::size_t C = Block::channels;
   static constexpr std::size_t heads = attention_type::heads;
   static constexpr std::size_t head_dim = attention_type::head_dim;
@@ -80,38 +79,28 @@ struct prefix_step {
   template <class Backend>
   static constexpr std::size_t bytes(const Backend& backend, std::size_t rows, std::size_t prefix) {
     const std::size_t products = attention_type::qkv_type::row_scratch_bytes(backend, rows);
-    const std::size_t own = attend_bytes<element>(backend, own_composition{}, sequence_grid(rows), head_dim);
-    const std::size_t joined = attend_bytes<element>(backend, joined_composition{}, sequence_grid(rows), sequence_grid(prefix + rows), head_dim);
-    std::size_t inner = own > joined ? own : joined;
-    inner = inner > products ? inner : products;
+    const std::size_t attended = attend_bytes<element>(backend, composition{}, sequence_grid(rows), sequence_grid(prefix + rows), head_dim);
+    const std::size_t inner = attended > products ? attended : products;
     const std::size_t attention_part = heddle::scratch_bytes<float>(rows * C) + heddle::scratch_bytes<element>(rows * 3 * C) +
                                        heddle::scratch_bytes<element>(rows * C) + inner;
     const std::size_t other = feed_forward_bytes(backend, rows);
     return attention_part > other ? attention_part : other;
   }
 
-  /// Takes its context by value, as every step here: what it took is free for the next.
+  /// The prefix itself: it sees nothing else, and what comes after it will see its keys and values. Takes its context by value,
+  /// as every step here: what it took is free for the next.
   template <class Backend>
   static void attend_own(context<Backend> ctx, const Block& block, matrix_view<float> x, prefix_rows<attention_type> kept) {
-    const std::size_t rows = x.extent(0);
     const matrix_view<element> projection = project(ctx, block, x);
-    for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t r = 0; r < x.extent(0); ++r)
       std::memcpy(kept.data_handle() + r * kept.stride(0), projection.data_handle() + r * 3 * C + C, 2 * C * sizeof(element));
-    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
-    const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, heads);
-    attend(ctx, own_composition{}, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), 1, rows, heads), sequence_grid(rows));
-    block.attn.proj.accumulate_rows(ctx, as_const(merged), x);
+    attend_projected(ctx, block, projection, row_range(as_const(kept), 0, 0), x);   // the same kernel, with nothing in front
   }
 
   template <class Backend>
   static void attend_joined(context<Backend> ctx, const Block& block, matrix_view<float> x, matrix_view<const element> kept) {
-    const std::size_t rows = x.extent(0);
     const matrix_view<element> projection = project(ctx, block, x);
-    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
-    const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, heads);
-    attend(ctx, joined_composition{}, views.q, keys_type{{stored(kept, 0), views.k}}, keys_type{{stored(kept, 1), views.v}},
-           merged_heads<head_dim>(merged.data_handle(), 1, rows, heads), sequence_grid(rows));
-    block.attn.proj.accumulate_rows(ctx, as_const(merged), x);
+    attend_projected(ctx, block, projection, kept, x);
   }
 
   /// The last rows of `x` ask, all answer.
@@ -127,7 +116,7 @@ struct prefix_step {
     split.keys_and_values.forward_rows(ctx, as_const(h), answers);
     split.queries.forward_rows(ctx, as_const(row_range(h, rows - asking, asking)), questions);
     const auto q = merged_heads<head_dim>(questions.data_handle(), 1, asking, heads);
-    attend(ctx, joined_composition{}, q, keys_type{{stored(kept, 0), stored(answers, 0)}}, keys_type{{stored(kept, 1), stored(answers, 1)}}, q,
+    attend(ctx, composition{}, q, keys_type{{stored(kept, 0), stored(answers, 0)}}, keys_type{{stored(kept, 1), stored(answers, 1)}}, q,
            sequence_grid(asking));   // in place: every row is read before it is written
     block.attn.proj.accumulate_rows(ctx, as_const(questions), last);
   }
@@ -138,6 +127,18 @@ struct prefix_step {
   }
 
  private:
+  /// `x += W_o attend(...)` for projected rows after kept ones.
+  template <class Backend>
+  static void attend_projected(context<Backend> ctx, const Block& block, matrix_view<element> projection, matrix_view<const element> kept,
+                               matrix_view<float> x) {
+    const std::size_t rows = x.extent(0);
+    const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
+    const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, heads);
+    attend(ctx, composition{}, views.q, keys_type{{stored(kept, 0), views.k}}, keys_type{{stored(kept, 1), views.v}},
+           merged_heads<head_dim>(merged.data_handle(), 1, rows, heads), sequence_grid(rows));
+    block.attn.proj.accumulate_rows(ctx, as_const(merged), x);
+  }
+
   /// Queries, keys and values of the normalised rows, in scratch that `ctx` keeps.
   template <class Backend>
   static matrix_view<element> project(context<Backend>& ctx, const Block& block, matrix_view<float> x) {
