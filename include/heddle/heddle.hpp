@@ -98,6 +98,7 @@
 #include "layer/convolution.hpp"
 #include "layer/depthwise_convolution.hpp"
 #include "layer/encoder_block.hpp"
+#include "layer/gated_mlp.hpp"
 #include "layer/linear.hpp"
 #include "layer/local_global.hpp"
 #include "layer/mbconv.hpp"

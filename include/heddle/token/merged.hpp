@@ -65,6 +65,11 @@ struct merged : Block {
   /// Enough for every number of tokens up to that of `x`, for `forward` and `forward_tokens`.
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
+    return scratch_bytes_with(Operation{}, backend, x);
+  }
+  /// For an operation whose scratch depends on its run-time values (`windowed`).
+  template <class Backend>
+  static constexpr std::size_t scratch_bytes_with(const Operation& op, const Backend& backend, const map_extents& x) {
     const std::size_t batch = x.extent(0);
     const std::size_t tokens = x.extent(2);
     const std::size_t rows = batch * tokens;
@@ -73,7 +78,7 @@ struct merged : Block {
         2 * heddle::scratch_bytes<float>(rows * std::max(inner, channels)) +
         attend_bytes(backend, composition_type{}, attention_type::grid_of(x), attention_type::head_dim) +
         plan_bytes(composition_type{}, attention_type::grid_of(x), attention_type::heads);
-    const std::size_t planning = Operation{}.plan_scratch_bytes(backend, tokens, attention_type::head_dim);
+    const std::size_t planning = op.plan_scratch_bytes(backend, tokens, attention_type::head_dim);
     const std::size_t feeding =
         heddle::scratch_bytes<float>(rows * channels) + detail::add_rows_bytes<decltype(Block::mlp)>(backend, rows);
     return heddle::scratch_bytes<float>(rows * channels) + source_map_bytes(batch, tokens) +
