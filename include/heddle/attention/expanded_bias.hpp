@@ -57,6 +57,13 @@ struct bias_runs {
     for (std::size_t i = 0; i < modifiers; ++i) all = all && biases[i];
     return all;
   }();
+  /// A function `f(c, score, q, k) = score + g(c, q, k)` that says so (`adds_to_pairs`) and when `g` is 0 (`silent(c)`).
+  template <std::size_t I>
+  static constexpr bool adds = requires { requires Composition::template modifier_type<I>::adds_to_pairs; };
+  /// Biases first, then nothing but such functions: scores can start from the sum of all of them.
+  static constexpr bool starts = []<std::size_t... I>(std::index_sequence<I...>) {
+    return leading && count == 1 && ((is_bias<I> || adds<I>) && ...);
+  }(std::make_index_sequence<modifiers>{});
   /// The first modifier of its run: where a kernel adds the run.
   static constexpr bool begins_run(std::size_t i) noexcept { return biases[i] && (i == 0 || !biases[i - 1]); }
 };
@@ -130,9 +137,9 @@ class expanded_bias {
   static constexpr std::size_t matrix_floats(window_extents w, std::size_t heads) noexcept {
     return (heads * w.size() + detail::bias_extra_rows) * detail::padded_keys(w.size());
   }
-  /// Short problems with nothing but biases also have them by columns.
+  /// Short problems whose scores start from biases also have them by columns.
   static constexpr bool by_columns(window_extents w, std::size_t heads) noexcept {
-    return runs::only && w.size() <= detail::short_problem && fits(w, heads);
+    return runs::starts && w.size() <= detail::short_problem && fits(w, heads);
   }
   static constexpr bool fits(window_extents w, std::size_t heads) noexcept {
     return heads * w.size() * detail::padded_keys(w.size()) * sizeof(float) <= detail::bias_matrix_limit;
@@ -176,7 +183,7 @@ class expanded_bias {
     return matrices_[run] == nullptr ? nullptr : matrices_[run] + head * window_.size() * pitch();
   }
 
-  /// The sum of all biases of a head as `[keys, queries padded]`, or null: for short problems with nothing but biases.
+  /// The sum of all biases of a head as `[keys, queries padded]`, or null: for short problems whose scores start from them.
   const float* columns(std::size_t head) const noexcept {
     return columns_ == nullptr ? nullptr : columns_ + head * window_.size() * pitch();
   }

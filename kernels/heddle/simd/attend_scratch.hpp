@@ -20,6 +20,7 @@ struct attend_sizes {
   /// Rows of statistics of a block: whole vectors.
   static constexpr std::size_t block_lanes = (block + width - 1) / width * width;
   static constexpr std::size_t whole = 768;  ///< keys that are packed at once; more are packed in chunks
+  static constexpr std::size_t whole_observed = 8192;   ///< the same where weights are observed: several chunks cost their scores twice
   static constexpr std::size_t chunk_keys = 512;
   static constexpr std::size_t outer_rows = 1024;  ///< queries that share packed keys, for heads of up to 64 elements
   static constexpr std::size_t few = 8;            ///< queries up to which rows of keys are read in place
@@ -39,6 +40,7 @@ struct attend_sizes {
   std::size_t list_queries;
   std::size_t list_keys;
   std::size_t stage_pitch;
+  bool added_pairs;
 
   constexpr explicit attend_sizes(const attend_shape& s) noexcept
       : queries(s.queries),
@@ -53,7 +55,8 @@ struct attend_sizes {
         pitch(score_panels * width + 16),
         list_queries(s.queries <= list_limit ? s.queries : blocks * block),
         list_keys(s.keys <= list_limit ? s.keys : chunk * width),
-        stage_pitch(up(s.head_dim, width) * width) {}
+        stage_pitch(up(s.head_dim, width) * width),
+        added_pairs(s.added_pairs) {}
 
   /// Queries of an outer block where `heads` heads of queries read the same keys.
   constexpr std::size_t outer(std::size_t heads) const noexcept {
@@ -69,6 +72,8 @@ struct attend_sizes {
   }
   /// Keys whose rows are packed for `attend_columns`.
   constexpr std::size_t short_keys() const noexcept { return keys <= short_problem ? keys : 0; }
+  /// Pairs of such a problem, queries padded, where functions add to them.
+  constexpr std::size_t short_pairs() const noexcept { return added_pairs ? short_keys() * padded_keys(short_keys()) : 0; }
 
  private:
   static constexpr std::size_t up(std::size_t n, std::size_t to) noexcept { return (n + to - 1) / to; }
@@ -78,7 +83,7 @@ struct attend_sizes {
     return fitting < 64 ? 64 : fitting;
   }
   static constexpr std::size_t panels_of_chunk(const attend_shape& s) noexcept {
-    const std::size_t most = s.keys <= shrunk(whole, s.head_dim) ? s.keys : shrunk(chunk_keys, s.head_dim);
+    const std::size_t most = s.keys <= shrunk(s.weights ? whole_observed : whole, s.head_dim) ? s.keys : shrunk(chunk_keys, s.head_dim);
     const std::size_t n = up(up(most, width), Products::panel_step) * Products::panel_step;
     return n == 0 ? Products::panel_step : n;
   }
@@ -121,6 +126,8 @@ struct attend_scratch {
   float* stage;        ///< `[V, stage_pitch]`
   float* bias;         ///< `[bias_runs][block, chunk * V]`
   float* short_rows;   ///< `[short_keys, out_pitch]`
+  float* short_added;  ///< `[short_keys, queries padded]`: what functions add to the pairs of a group
+  float* short_starts; ///< the same with the biases of a head
 
   attend_scratch(arena& memory, const sizes_type& s) {
     each(*this, s, [&]<class T>(T*& part, std::size_t count) { part = memory.take<T>(count); });
@@ -158,7 +165,9 @@ struct attend_scratch {
         inverse{},
         stage{},
         bias{},
-        short_rows{} {}
+        short_rows{},
+        short_added{},
+        short_starts{} {}
 
   template <class F>
   static constexpr void each(attend_scratch& a, const sizes_type& s, F&& f) {
@@ -190,6 +199,8 @@ struct attend_scratch {
     f(a.stage, w * s.stage_pitch);
     f(a.bias, s.bias_runs * s.block * s.chunk * w);
     f(a.short_rows, s.short_keys() * Products::out_pitch(s.head_dim));
+    f(a.short_added, s.short_pairs());
+    f(a.short_starts, s.short_pairs());
   }
 };
 

@@ -57,6 +57,7 @@ struct attend_state {
   bool local;
   bool in_place;  ///< few queries: rows of keys and values are not packed
   float importance_weight = 0.0F;
+  mutable bool added = false;  ///< `s.short_added` is made
 
   attend_state(arena memory, const Arguments& arguments, const attend_sizes<Products>& z, std::size_t batch, std::size_t view,
                std::size_t group, bool is_local)

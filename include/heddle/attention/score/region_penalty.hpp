@@ -11,14 +11,22 @@ namespace heddle::inline v0 {
 /// other scores of a query are lower than `value` says, as cosines with a scale of 100 can be.
 struct region_penalty {
   using policy_category = score_mod_tag;
+  /// What is added depends on the pair alone, so that a kernel may make it once for all heads of a group.
+  static constexpr bool adds_to_pairs = true;
   float value = -100.0F;
+
+  /// Whether scores of this group stay what they are.
+  template <class Context>
+  HEDDLE_HOST_DEVICE constexpr bool silent(const Context& c) const noexcept {
+    const auto split = c.map->split(c.group);
+    const auto sides = c.map->window();
+    return split.y == sides.height && split.x == sides.width && split.t == sides.depth;
+  }
 
   template <class Context, class T>
   HEDDLE_HOST_DEVICE constexpr T operator()(const Context& c, T score, T q, T k) const noexcept {
     using math::select;
-    const auto split = c.map->split(c.group);
-    const auto sides = c.map->window();
-    if (split.y == sides.height && split.x == sides.width && split.t == sides.depth) return score;
+    if (silent(c)) return score;
     return select(same_region{}(c, q, k), score, score + batch_traits<T>::broadcast(value));
   }
 };
