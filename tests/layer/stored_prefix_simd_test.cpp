@@ -92,8 +92,8 @@ TEST_CASE("a kept prefix has the shape of the block", "[simd]") {
   const block_type block = random_block<block_type, reference>();
   std::vector<float> x(present * C);
   std::vector<float> kept(before * 2 * C);
-  const context<reference> ctx{};
-  const auto rows = make_matrix(x.data(), present, C);
+  [[maybe_unused]] const context<reference> ctx{};
+  [[maybe_unused]] const auto rows = make_matrix(x.data(), present, C);
   REQUIRE_THROWS_AS(forward_and_keep(ctx, block, rows, make_matrix(kept.data(), before, 2 * C)), shape_error);
   REQUIRE_THROWS_AS(forward_after_prefix(ctx, block, rows, as_const(make_matrix(kept.data(), before, C))), shape_error);
   split_projection<decltype(block_type::attn)> split;
