@@ -2,6 +2,8 @@
 /// The action branch of EVAD: features of each person through time, and a decoder in which they see all tokens that are left.
 #pragma once
 
+#include <algorithm>
+
 #include "block.hpp"
 #include "position.hpp"
 

@@ -2,6 +2,8 @@
 /// The transformer block of EVAD: tokens may be dropped between its attention and its feed-forward part.
 #pragma once
 
+#include <algorithm>
+
 #include "config.hpp"
 #include "heddle/layer/mlp.hpp"
 #include "heddle/layer/qkv_linear.hpp"

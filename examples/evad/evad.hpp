@@ -2,6 +2,8 @@
 /// EVAD: who does what in a clip of video (Chen et al., ICCV 2023, arXiv 2304.08451).
 #pragma once
 
+#include <algorithm>
+
 #include "action.hpp"
 #include "heddle/io/key_map.hpp"
 #include "heddle/layer/tubelet_embedding.hpp"

@@ -2,6 +2,8 @@
 /// The feature pyramid of the key frame (Lin et al., arXiv 1612.03144), from four taps of a plain vision transformer.
 #pragma once
 
+#include <algorithm>
+
 #include "config.hpp"
 #include "heddle/layer/convolution.hpp"
 #include "heddle/layer/residual.hpp"

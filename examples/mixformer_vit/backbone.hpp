@@ -2,6 +2,7 @@
 /// The trunk of MixFormer-ViT: one plain transformer over templates and search region, with asymmetric mixed attention.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string>

@@ -3,6 +3,7 @@
 /// 2022, arXiv 2203.11082, and its extension arXiv 2302.02814).
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "backbone.hpp"

@@ -2,6 +2,7 @@
 /// The MixFormer-ViT tracker: a box for every frame, and a list of online templates that confident frames renew.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -67,6 +68,7 @@ class mixvit_tracker {
         candidate_(dynamic_extents<1>(template_extents.size())), scratch_(scratch_bytes(backend, options)) {
     for (std::size_t i = 0; i <= options.online_size; ++i) views_.emplace_back(template_data(i), template_extents);
   }
+  mixvit_tracker(const network& net, Backend backend) : mixvit_tracker(net, mixvit_tracking{}, backend) {}
 
   /// Begins to follow `target`. @throws shape_error for a frame or a box that cannot be followed
   void init(const frame_view& frame, const box& target) {

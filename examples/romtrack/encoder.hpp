@@ -3,6 +3,7 @@
 /// the inherent template and of the variation tokens.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 

@@ -3,6 +3,8 @@
 /// arXiv 2308.05140).
 #pragma once
 
+#include <algorithm>
+
 #include "encoder.hpp"
 #include "heddle/head/center.hpp"
 #include "heddle/io/key_map.hpp"

@@ -2,6 +2,7 @@
 /// The ROMTrack tracker: a box for every frame.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -55,6 +56,7 @@ class romtrack_tracker {
       heddle::detail::raise<shape_error>("romtrack: the search factor and the template factor must be above 0");
     hann_window(window_);
   }
+  romtrack_tracker(const network& net, Backend backend) : romtrack_tracker(net, romtrack_tracking{}, backend) {}
 
   /// Begins to follow `target`. @throws shape_error for a frame or a box that cannot be followed
   void init(const frame_view& frame, const box& target) {

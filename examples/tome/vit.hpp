@@ -2,6 +2,7 @@
 /// A vision transformer whose blocks merge tokens: the trunk of `tome` and `vits14_saliency`.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>

@@ -2,6 +2,7 @@
 /// The tracking loop of ViTTrack: crop around the last box, network, windowed arg max, next box.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 

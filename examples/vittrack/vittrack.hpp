@@ -4,6 +4,7 @@
 /// et al., OSTrack, ECCV 2022, arXiv 2203.11991.)
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>

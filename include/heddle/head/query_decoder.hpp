@@ -2,6 +2,8 @@
 /// `query_decoder`: boxes that learned queries refine stage by stage from features of their regions.
 #pragma once
 
+#include <algorithm>
+
 #include "../attention/attention.hpp"
 #include "../layer/mlp.hpp"
 #include "../layer/residual.hpp"

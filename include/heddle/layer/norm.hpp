@@ -3,9 +3,9 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 
 #include "../core/fixed_string.hpp"
+#include "../core/math.hpp"
 #include "../model/module.hpp"
 #include "../primitive/normalize.hpp"
 
@@ -74,7 +74,7 @@ struct batch_norm {
 
   /// `gamma / sqrt(variance + epsilon)` of channel `c`.
   double scale(std::size_t c) const noexcept {
-    return static_cast<double>(weight.data()[c]) / std::sqrt(static_cast<double>(running_var.data()[c]) + Epsilon.value());
+    return static_cast<double>(weight.data()[c]) / math::sqrt(static_cast<double>(running_var.data()[c]) + Epsilon.value());
   }
   /// `beta - mean * scale` of channel `c`.
   double shift(std::size_t c) const noexcept {
@@ -97,7 +97,7 @@ struct frozen_batch_norm {
                            &frozen_batch_norm::running_var>("weight", "bias", "running_mean", "running_var");
   }
   double scale(std::size_t c) const noexcept {
-    return static_cast<double>(weight.data()[c]) / std::sqrt(static_cast<double>(running_var.data()[c]) + Epsilon.value());
+    return static_cast<double>(weight.data()[c]) / math::sqrt(static_cast<double>(running_var.data()[c]) + Epsilon.value());
   }
   double shift(std::size_t c) const noexcept {
     return static_cast<double>(bias.data()[c]) - static_cast<double>(running_mean.data()[c]) * scale(c);

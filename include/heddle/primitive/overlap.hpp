@@ -2,12 +2,12 @@
 /// Whether two views share an element.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "../backend/tags.hpp"
+#include "../core/math.hpp"
 
 namespace heddle::inline v0::detail {
 
@@ -45,7 +45,7 @@ bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t high, st
                              std::int64_t to) noexcept {
   if (step == 0) return low <= high && from < 0 && 0 < to;
   const std::int64_t first = (from >= 0 ? from / step : -((-from + step - 1) / step)) + 1;   // floor(from / step) + 1
-  const std::int64_t n = std::max(first, low);
+  const std::int64_t n = math::max(first, low);
   return n <= high && n * step < to;
 }
 

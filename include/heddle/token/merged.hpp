@@ -2,6 +2,7 @@
 /// `merged`: a transformer block that merges tokens between attention and feed-forward.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "../layer/encoder_block.hpp"

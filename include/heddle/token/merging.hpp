@@ -2,6 +2,7 @@
 /// `merging<Match, Combine>`: token merging as a policy, in the steps plan, apply, invert.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 
 #include "combine.hpp"

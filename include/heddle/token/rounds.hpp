@@ -2,6 +2,7 @@
 /// `hierarchical_merging`: tokens of a segment merged round after round.
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "state.hpp"

@@ -2,6 +2,8 @@
 /// `sampling<Importance, Sampler>`: tokens kept by sampling a distribution of scores, as many as it needs.
 #pragma once
 
+#include <algorithm>
+
 #include "../primitive/select/inverse_cdf.hpp"
 #include "kept.hpp"
 #include "ranking.hpp"

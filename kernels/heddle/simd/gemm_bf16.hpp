@@ -3,6 +3,8 @@
 /// dot products of pairs, else by two multiply-adds for a pair. The layout of the weight is the same for all three.
 #pragma once
 
+#include <algorithm>
+
 #include "gemm_bf16_tiles.hpp"
 #include "math.hpp"
 

@@ -5,7 +5,7 @@
 #include "lanes.hpp"
 
 #if defined(__SSE2__)
-#include <immintrin.h>
+#include <emmintrin.h>
 
 namespace heddle::inline v0::detail {
 

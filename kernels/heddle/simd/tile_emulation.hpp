@@ -3,6 +3,7 @@
 /// kernels on tiles are tested on any machine.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 

@@ -2,7 +2,6 @@
 /// Softmax over the best keys alone.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <limits>
@@ -32,19 +31,20 @@ struct top_k {
       nan = nan || s != s;
       if (!(s > lowest)) continue;
       if (count < K) {
-        best[count++] = s;
-        std::push_heap(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count), later);
+        rise(best, count++, s);
       } else if (s > best[0]) {
-        std::pop_heap(best.begin(), best.end(), later);
-        best[K - 1] = s;
-        std::push_heap(best.begin(), best.end(), later);
+        sink(best, s);
       }
     }
     if (nan) return spread_nan(scores, keys);
     if (count == 0) return clear(scores, keys);
     const float border = best[0];
-    const float largest = *std::max_element(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count));
-    auto equal = static_cast<std::size_t>(std::count(best.begin(), best.begin() + static_cast<std::ptrdiff_t>(count), border));
+    float largest = border;
+    std::size_t equal = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      largest = math::max(largest, best[i]);
+      equal += best[i] == border ? 1 : 0;
+    }
     double sum = 0.0;
     for (std::size_t k = 0; k < keys; ++k) {
       const bool taken = scores[k] > border || (scores[k] == border && equal > 0);
@@ -57,10 +57,26 @@ struct top_k {
 
  private:
   static constexpr float lowest = -std::numeric_limits<float>::infinity();
-  static bool later(float a, float b) noexcept { return a > b; }
+
+  /// Puts `s` into a heap that has free places from `at` on.
+  static void rise(std::array<float, K>& heap, std::size_t at, float s) noexcept {
+    for (; at > 0 && s < heap[(at - 1) / 2]; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+    heap[at] = s;
+  }
+  /// Puts `s` into a full heap in the place of the smallest.
+  static void sink(std::array<float, K>& heap, float s) noexcept {
+    std::size_t at = 0;
+    for (std::size_t child = 1; child < K; child = 2 * at + 1) {
+      if (child + 1 < K && heap[child + 1] < heap[child]) ++child;
+      if (!(heap[child] < s)) break;
+      heap[at] = heap[child];
+      at = child;
+    }
+    heap[at] = s;
+  }
 
   static float clear(float* scores, std::size_t keys) noexcept {
-    std::fill(scores, scores + keys, 0.0F);
+    for (std::size_t k = 0; k < keys; ++k) scores[k] = 0.0F;
     return 1.0F;
   }
   /// Every visible key has the weight NaN.

@@ -2,10 +2,10 @@
 /// Rotary positions.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 
 #include "../../core/error.hpp"
+#include "../../core/math.hpp"
 #include "../category.hpp"
 #include "../context.hpp"
 #include "role.hpp"
@@ -23,10 +23,10 @@ enum class rotary_pairs {
 inline void fill_rotary_tables(float base, std::size_t positions, std::size_t dims, float* cosines, float* sines) noexcept {
   const std::size_t pairs = dims / 2;
   for (std::size_t i = 0; i < pairs; ++i) {
-    const double step = std::pow(static_cast<double>(base), -2.0 * static_cast<double>(i) / static_cast<double>(dims));
+    const double step = math::pow(static_cast<double>(base), -2.0 * static_cast<double>(i) / static_cast<double>(dims));
     for (std::size_t p = 0; p < positions; ++p) {
-      cosines[p * pairs + i] = static_cast<float>(std::cos(static_cast<double>(p) * step));
-      sines[p * pairs + i] = static_cast<float>(std::sin(static_cast<double>(p) * step));
+      cosines[p * pairs + i] = static_cast<float>(math::cos(static_cast<double>(p) * step));
+      sines[p * pairs + i] = static_cast<float>(math::sin(static_cast<double>(p) * step));
     }
   }
 }
@@ -73,9 +73,9 @@ struct rotary {
         s = sines[position * pairs + i];
       } else {
         const double angle = static_cast<double>(position) *
-                             std::pow(static_cast<double>(base), -static_cast<double>(i) / static_cast<double>(pairs));
-        c = static_cast<float>(std::cos(angle));
-        s = static_cast<float>(std::sin(angle));
+                             math::pow(static_cast<double>(base), -static_cast<double>(i) / static_cast<double>(pairs));
+        c = static_cast<float>(math::cos(angle));
+        s = static_cast<float>(math::sin(angle));
       }
       float& a = row[Pairs == rotary_pairs::halves ? i : 2 * i];
       float& b = row[Pairs == rotary_pairs::halves ? i + pairs : 2 * i + 1];

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 
 #include "../../core/context.hpp"
@@ -42,14 +41,14 @@ struct point_taps {
 /// `position` reflected at both ends of `[low, low + length]` until it lies inside.
 HEDDLE_ALWAYS_INLINE float reflect_position(float position, float low, float length) noexcept {
   if (length <= 0.0f) return 0.0f;
-  const float distance = std::fabs(position - low);
-  const float rest = std::fmod(distance, length);
-  const bool odd = std::fmod(std::floor(distance / length), 2.0f) != 0.0f;
+  const float distance = math::abs(position - low);
+  const float rest = math::fmod(distance, length);
+  const bool odd = math::fmod(math::floor(distance / length), 2.0f) != 0.0f;
   return odd ? low + (length - rest) : low + rest;
 }
 
 HEDDLE_ALWAYS_INLINE float clamp_position(float position, std::size_t n) noexcept {
-  return std::fmin(std::fmax(position, 0.0f), static_cast<float>(n - 1));
+  return math::fmin(math::fmax(position, 0.0f), static_cast<float>(n - 1));
 }
 
 }  // namespace detail
@@ -62,7 +61,7 @@ struct zeros {
   template <bool AlignCorners>
   static HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
     // Far away and just outside are the same; a bounded number converts to an index safely.
-    return std::fmin(std::fmax(position, -4.0f), static_cast<float>(n) + 4.0f);
+    return math::fmin(math::fmax(position, -4.0f), static_cast<float>(n) + 4.0f);
   }
 };
 
@@ -94,7 +93,7 @@ namespace grid_mode {
 struct nearest {
   template <class Padding, bool AlignCorners, class W>
   static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
-    taps.add(std::nearbyint(Padding::template apply<AlignCorners>(position, n)), n, W{1});
+    taps.add(math::nearbyint(Padding::template apply<AlignCorners>(position, n)), n, W{1});
   }
 };
 
@@ -103,7 +102,7 @@ struct bilinear {
   template <class Padding, bool AlignCorners, class W>
   static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
     const float t = Padding::template apply<AlignCorners>(position, n);
-    const float low = std::floor(t);
+    const float low = math::floor(t);
     const W fraction = static_cast<W>(t - low);
     taps.add(low, n, W{1} - fraction);
     taps.add(low + 1.0f, n, fraction);
@@ -114,7 +113,7 @@ struct bilinear {
 struct bicubic {
   template <class Padding, bool AlignCorners, class W>
   static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
-    const float low = std::floor(position);
+    const float low = math::floor(position);
     const double fraction = static_cast<double>(position - low);
     for (int i = -1; i <= 2; ++i)
       taps.add(Padding::template apply<AlignCorners>(low + static_cast<float>(i), n), n,
@@ -134,13 +133,13 @@ HEDDLE_ALWAYS_INLINE point_taps<W> grid_taps(float g, std::size_t n) noexcept {
   point_taps<W> taps;
   const float size = static_cast<float>(n);
   const float position = AlignCorners ? (g + 1.0f) / 2.0f * (size - 1.0f) : ((g + 1.0f) * size - 1.0f) / 2.0f;
-  if (std::isnan(position)) {
+  if (math::is_nan(position)) {
     taps.add(0.0f, n, static_cast<W>(position));
     return taps;
   }
   // Farther out no fraction is left, so nothing is lost, and infinity stays out of what follows.
   const float limit = 1e6f * size;
-  Mode::template taps<Padding, AlignCorners>(std::fmin(std::fmax(position, -limit), limit), n, taps);
+  Mode::template taps<Padding, AlignCorners>(math::fmin(math::fmax(position, -limit), limit), n, taps);
   return taps;
 }
 

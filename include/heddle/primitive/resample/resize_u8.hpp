@@ -2,8 +2,6 @@
 /// `resize_u8`: 8-bit images resized in fixed point, the way OpenCV does it; trackers crop their images with it.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -27,7 +25,7 @@ namespace detail {
 inline constexpr int fixed_one = 2048;
 
 /// To the nearest integer, ties to even.
-HEDDLE_ALWAYS_INLINE int rounded(float x) noexcept { return static_cast<int>(std::nearbyint(x)); }
+HEDDLE_ALWAYS_INLINE int rounded(float x) noexcept { return static_cast<int>(math::nearbyint(x)); }
 
 /// The taps of one output on one axis: `count` indices (clamped to the axis) with weights in units of 1/2048.
 struct fixed_taps {
@@ -57,7 +55,7 @@ struct bilinear {
   static HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double step = static_cast<double>(n) / static_cast<double>(o);
     const auto position = static_cast<float>((static_cast<double>(k) + 0.5) * step - 0.5);
-    const float low = std::floor(position);
+    const float low = math::floor(position);
     return detail::linear_fixed(static_cast<std::ptrdiff_t>(low), position - low, n);
   }
 };
@@ -68,7 +66,7 @@ struct bicubic {
   static HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double step = static_cast<double>(n) / static_cast<double>(o);
     const auto position = static_cast<float>((static_cast<double>(k) + 0.5) * step - 0.5);
-    const float low = std::floor(position);
+    const float low = math::floor(position);
     detail::fixed_taps result;
     float rest = 1.0f;
     for (int i = 0; i < 4; ++i) {
@@ -87,9 +85,9 @@ struct area {
   static constexpr int taps = 2;
   static HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double inverse = static_cast<double>(o) / static_cast<double>(n);
-    const auto low = static_cast<std::ptrdiff_t>(std::floor(static_cast<double>(k) * (1.0 / inverse)));
+    const auto low = static_cast<std::ptrdiff_t>(math::floor(static_cast<double>(k) * (1.0 / inverse)));
     const auto covered = static_cast<float>(static_cast<double>(k + 1) - static_cast<double>(low + 1) * inverse);
-    return detail::linear_fixed(low, covered <= 0.0f ? 0.0f : covered - std::floor(covered), n);
+    return detail::linear_fixed(low, covered <= 0.0f ? 0.0f : covered - math::floor(covered), n);
   }
 };
 

@@ -2,8 +2,6 @@
 /// `roi_align` and `precise_roi_pool`: boxes of a map resampled to a fixed number of bins.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 
 #include "resize.hpp"
@@ -40,9 +38,9 @@ class roi_align_axis {
     const float offset = options.aligned ? 0.5f : 0.0f;
     start_ = low * options.scale - offset;
     float length = high * options.scale - offset - start_;
-    if (!options.aligned) length = std::max(length, 1.0f);
+    if (!options.aligned) length = math::max(length, 1.0f);
     bin_ = length / static_cast<float>(bins);
-    samples_ = options.samples != 0 ? options.samples : bounded(std::ceil(static_cast<double>(bin_)), max_samples);
+    samples_ = options.samples != 0 ? options.samples : bounded(math::ceil(static_cast<double>(bin_)), max_samples);
   }
 
   std::size_t outputs() const noexcept { return bins_; }
@@ -50,7 +48,7 @@ class roi_align_axis {
 
   template <class W>
   HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
-    const double share = 1.0 / static_cast<double>(std::max<std::size_t>(samples_, 1));
+    const double share = 1.0 / static_cast<double>(math::max<std::size_t>(samples_, 1));
     for (std::size_t i = 0; i < samples_; ++i) {
       const std::size_t s = bin_ < 0 ? samples_ - 1 - i : i;   // from the lowest position on
       sample(start_ + static_cast<float>(k) * bin_ + (static_cast<float>(s) + 0.5f) * bin_ / static_cast<float>(samples_), share, run);
@@ -63,9 +61,9 @@ class roi_align_axis {
 
   template <class W>
   HEDDLE_ALWAYS_INLINE void sample(float position, double share, tap_run<W>& run) const noexcept {
-    if (std::isnan(position)) return run.add(0, static_cast<double>(position));
+    if (math::is_nan(position)) return run.add(0, static_cast<double>(position));
     if (position < -1.0f || position > static_cast<float>(inputs_)) return;
-    const double t = std::max(static_cast<double>(position), 0.0);
+    const double t = math::max(static_cast<double>(position), 0.0);
     const auto low = static_cast<std::size_t>(t);
     if (low + 1 >= inputs_) return run.add(inputs_ - 1, share);
     const double fraction = t - static_cast<double>(low);
@@ -94,13 +92,13 @@ class precise_roi_axis {
 
   template <class W>
   HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
-    if (std::isnan(start_) || std::isnan(bin_)) return run.add(0, start_ + bin_);
+    if (math::is_nan(start_) || math::is_nan(bin_)) return run.add(0, start_ + bin_);
     if (!(bin_ > 0)) return;
     const double a = start_ + static_cast<double>(k) * bin_;
     const double b = a + bin_;
     if (b <= -1.0 || a >= static_cast<double>(inputs_)) return;
-    const std::size_t end = bounded(std::ceil(b) + 1.0, inputs_);
-    for (std::size_t i = bounded(std::floor(a), inputs_ - 1); i < end; ++i)
+    const std::size_t end = bounded(math::ceil(b) + 1.0, inputs_);
+    for (std::size_t i = bounded(math::floor(a), inputs_ - 1); i < end; ++i)
       run.add(i, (integral(b - static_cast<double>(i)) - integral(a - static_cast<double>(i))) / bin_);
   }
 

@@ -9,10 +9,9 @@
 /// @endcode
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 
+#include "../../core/math.hpp"
 #include "axis.hpp"
 
 namespace heddle::inline v0::resize_rule {
@@ -53,7 +52,7 @@ struct nearest {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 1; }
   template <class W>
   static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
-    const std::size_t source = axis.by_factor ? detail::clamped(std::floor(static_cast<double>(k) * axis.step), axis.inputs)
+    const std::size_t source = axis.by_factor ? detail::clamped(math::floor(static_cast<double>(k) * axis.step), axis.inputs)
                                               : k * axis.inputs / axis.outputs;
     run.add(source, 1.0);
   }
@@ -64,7 +63,7 @@ struct nearest_exact {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 1; }
   template <class W>
   static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
-    const std::size_t source = axis.by_factor ? detail::clamped(std::floor((static_cast<double>(k) + 0.5) * axis.step), axis.inputs)
+    const std::size_t source = axis.by_factor ? detail::clamped(math::floor((static_cast<double>(k) + 0.5) * axis.step), axis.inputs)
                                               : (2 * k + 1) * axis.inputs / (2 * axis.outputs);
     run.add(source, 1.0);
   }
@@ -87,8 +86,8 @@ struct bilinear {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 2; }
   template <class W>
   static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
-    const double t = std::max(detail::position<AlignCorners>(axis, k), 0.0);
-    const double low = std::floor(t);
+    const double t = math::max(detail::position<AlignCorners>(axis, k), 0.0);
+    const double low = math::floor(t);
     const double fraction = t - low;
     run.add(detail::clamped(low, axis.inputs), 1.0 - fraction);
     run.add(detail::clamped(low + 1, axis.inputs), fraction);
@@ -102,7 +101,7 @@ struct bicubic {
   template <class W>
   static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
     const double t = detail::position<AlignCorners>(axis, k);
-    const double low = std::floor(t);
+    const double low = math::floor(t);
     for (int i = -1; i <= 2; ++i) run.add(detail::clamped(low + i, axis.inputs), detail::cubic<-75>(t - low - i));
   }
 };
@@ -110,7 +109,7 @@ struct bicubic {
 /// Kernels of `antialiased`.
 struct triangle {
   static constexpr double support = 1.0;
-  static HEDDLE_ALWAYS_INLINE constexpr double at(double u) noexcept { return std::max(0.0, 1.0 - (u < 0 ? -u : u)); }
+  static HEDDLE_ALWAYS_INLINE constexpr double at(double u) noexcept { return math::max(0.0, 1.0 - (u < 0 ? -u : u)); }
 };
 /// Cubic convolution with `a = -0.5`.
 struct catmull_rom {
@@ -123,15 +122,15 @@ struct catmull_rom {
 template <class Kernel>
 struct antialiased {
   static constexpr std::size_t max_taps(const resize_axis& axis) noexcept {
-    return static_cast<std::size_t>(2.0 * Kernel::support * std::max(axis.step, 1.0)) + 3;
+    return static_cast<std::size_t>(2.0 * Kernel::support * math::max(axis.step, 1.0)) + 3;
   }
   template <class W>
   static HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
-    const double scale = std::max(axis.step, 1.0);
+    const double scale = math::max(axis.step, 1.0);
     const double centre = (static_cast<double>(k) + 0.5) * axis.step;
     const double reach = Kernel::support * scale;
-    const auto first = static_cast<std::size_t>(std::max(centre - reach + 0.5, 0.0));
-    const auto end = std::min(static_cast<std::size_t>(std::max(centre + reach + 0.5, 0.0)), axis.inputs);
+    const auto first = static_cast<std::size_t>(math::max(centre - reach + 0.5, 0.0));
+    const auto end = math::min(static_cast<std::size_t>(math::max(centre + reach + 0.5, 0.0)), axis.inputs);
     double sum = 0;
     for (std::size_t j = first; j < end; ++j) {
       const double weight = Kernel::at((static_cast<double>(j) - centre + 0.5) / scale);
