@@ -108,6 +108,7 @@
 #include "layer/self_attention.hpp"
 #include "layer/sequential.hpp"
 #include "layer/squeeze_excite.hpp"
+#include "layer/transposed_convolution.hpp"
 #include "model/members.hpp"
 #include "model/module.hpp"
 #include "model/parameter.hpp"
