@@ -47,7 +47,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC)
 else()
   set(heddle_isa_default baseline)
 endif()
-set(HEDDLE_TEST_ISAS "${heddle_isa_default}" CACHE STRING "Instruction sets that the simd tests are compiled for")
+set(HEDDLE_TEST_ISAS "${heddle_isa_default}" CACHE STRING
+  "Instruction sets that the goldens and the crossed test are compiled for, the best last")
 
 # Sets `out` to the features of `isa` that this machine lacks; nothing when its programs can run here.
 function(heddle_isa_missing isa out)
@@ -68,15 +69,37 @@ function(heddle_isa_missing isa out)
   set(${out} "${missing}" PARENT_SCOPE)
 endfunction()
 
-# The refinements with 16-bit products: only the tests of those products are compiled for them, and only where they can run.
-set(heddle_isa_default_16bit "")
+# The best of `isas` (listed from the least to the best) that runs here; their last where nothing can be known.
+function(heddle_best_isa isas out)
+  set(best "")
+  if(NOT CMAKE_CROSSCOMPILING)
+    foreach(isa IN LISTS isas)
+      heddle_isa_missing(${isa} missing)
+      if(NOT missing)
+        set(best ${isa})
+      endif()
+    endforeach()
+  endif()
+  if(NOT best)
+    list(GET isas -1 best)
+  endif()
+  set(${out} ${best} PARENT_SCOPE)
+endfunction()
+
+# One instruction set for each tree is enough for the tests of single kernels: the trees differ in it (AVX-512 under GCC
+# and Clang, AVX2 in the Debug tree, NEON in the aarch64 tree), and the crossed test and the goldens are built for all.
+heddle_best_isa("${HEDDLE_TEST_ISAS}" heddle_isa_best)
+set(HEDDLE_TEST_KERNEL_ISAS "${heddle_isa_best}" CACHE STRING
+  "Instruction sets that all other simd tests are compiled for")
+
+# The refinements with 16-bit products: only the tests of those products are compiled for them, and only where they can
+# run. AMX includes the products of AVX512-BF16, which are forced there.
+set(heddle_isa_default_16bit ${HEDDLE_TEST_KERNEL_ISAS})
 if(heddle_isa_default MATCHES avx512 AND NOT CMAKE_CROSSCOMPILING)
-  foreach(isa avx512_bf16 amx)
-    heddle_isa_missing(${isa} missing)
-    if(NOT missing)
-      list(APPEND heddle_isa_default_16bit ${isa})
-    endif()
-  endforeach()
+  heddle_isa_missing(amx missing)
+  if(NOT missing)
+    list(APPEND heddle_isa_default_16bit amx)
+  endif()
 endif()
 set(HEDDLE_TEST_ISAS_16BIT "${heddle_isa_default_16bit}" CACHE STRING
-  "Instruction sets that the tests of 16-bit products are compiled for besides HEDDLE_TEST_ISAS")
+  "Instruction sets that the tests of 16-bit products are compiled for")

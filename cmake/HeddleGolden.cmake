@@ -11,6 +11,8 @@
 set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
   "Goldens: folders that hold a golden, or that hold folders of goldens")
 
+set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose names match it are built; all if empty")
+
 # Every folder with a config.json: an entry itself, or the folders inside it.
 function(heddle_find_goldens out)
   set(found "")
@@ -47,7 +49,7 @@ function(heddle_add_golden_program name isa folder system generated)
     list(APPEND definitions HEDDLE_GOLDEN_BACKEND_REFERENCE)
   endif()
   set(target "golden.${name}.${isa}")
-  heddle_test_executable("${target}" ${isa} ${options} OPENMP
+  heddle_test_executable("${target}" ${isa} ${options} OPENMP PRECOMPILED
     SOURCES "${PROJECT_SOURCE_DIR}/tests/golden_runners/${system}.cpp" DEFINITIONS ${definitions})
   target_include_directories("${target}" PRIVATE "${generated}" "${PROJECT_SOURCE_DIR}/tests/golden_runners")
   heddle_isa_missing(${isa} missing)
@@ -113,6 +115,9 @@ function(heddle_add_goldens)
       math(EXPR number "${number} + 1")
     endwhile()
     list(APPEND names "${unique}")
+    if(HEDDLE_TEST_GOLDENS AND NOT unique MATCHES "${HEDDLE_TEST_GOLDENS}")
+      continue()
+    endif()
     heddle_add_golden("${unique}" "${folder}" line)
     if(line)
       string(APPEND unknown "\n  ${line}")
