@@ -17,6 +17,13 @@ concept hides_pairs = requires(const P& p, const Context& c, std::size_t i, floa
   { p.visible(c, t, t) } -> std::convertible_to<bool>;
 };
 
+/// A mask by which a query sees the keys that have its label: `template <class Context, class T> T label(context, position)`.
+/// Labels are made once for every position, not for every pair.
+template <class M, class Context>
+concept labels_positions = requires(const M& m, const Context& c, float position) {
+  { m.label(c, position) } -> std::same_as<float>;
+};
+
 /// Visible is what all of them call visible. Empty and free where there is nothing to ask (`masked` is false).
 template <class Composition>
 class effective_mask {
@@ -29,6 +36,9 @@ class effective_mask {
   static constexpr bool by_map = hides_pairs<map_type, context_type>;
   static constexpr bool by_normalizer = hides_pairs<normalizer_type, context_type>;
   static constexpr bool masked = by_slot || by_map || by_normalizer;
+
+  /// `label` says it all.
+  static constexpr bool labelled = by_slot && !by_map && !by_normalizer && labels_positions<typename Composition::mask_type, context_type>;
 
   HEDDLE_HOST_DEVICE constexpr explicit effective_mask(const Composition& c) noexcept : composition_(&c) {}
 
@@ -43,6 +53,13 @@ class effective_mask {
       if (t != tile::skip) t = both(t, detail::classify(composition_->mask(), c, q0, q1, k0, k1));
     }
     return t;
+  }
+
+  template <class T>
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr T label(const context_type& c, T position) const
+    requires labelled
+  {
+    return composition_->mask().label(c, position);
   }
 
   /// Whether query `q` sees key `k`, lane by lane.

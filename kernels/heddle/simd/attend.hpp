@@ -104,7 +104,7 @@ class attend_driver {
   /// An outer block of queries of the heads that read one head of keys.
   void queries(const state_type& state, std::size_t h, std::size_t first) const {
     if constexpr (short_type::possible) {
-      const short_type short_problem_(state, h);
+      short_type short_problem_(state, h);
       if (outer_ >= sizes_.queries && short_problem_.ready()) return short_problem_.run();
     }
     const std::size_t last = first + outer_ < sizes_.queries ? first + outer_ : sizes_.queries;

@@ -1,6 +1,6 @@
 /// @file
-/// Short problems in which everybody sees everybody: windows, blocks and grids. Lanes are queries: maxima, sums and the
-/// output need no reduction across lanes, neither keys nor head_dim are padded, and gathered rows are read in place.
+/// Short problems: windows, blocks and grids. Lanes are queries: maxima, sums and the output need no reduction across
+/// lanes, neither keys nor head_dim are padded, and gathered rows are read in place.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,9 @@ inline constexpr std::size_t column_rows = [] {
   constexpr std::size_t many = vec<Isa>::size == 16 || attend_tile<Isa>::columns > 2 ? few + few / 2 : few;  // 12, 6 or 4
   if (HeadDim == dyn) return std::size_t{0};
   if (vec<Isa>::size == 16 && HeadDim % few == 0) return few;
-  return HeadDim % many == 0 ? many : HeadDim % few == 0 ? few : std::size_t{0};
+  if (HeadDim % many == 0) return many;
+  if (HeadDim % few == 0) return few;
+  return HeadDim % 10 != 0 ? std::size_t{0} : vec<Isa>::size == 16 ? std::size_t{10} : std::size_t{5};
 }();
 
 /// Vectors of queries that are computed together.
@@ -148,9 +150,9 @@ struct attend_columns {
   float* statistics;  ///< `[3][most V]`: maxima, sums, inverses
   float* columns;     ///< `[head_dim, most V]`: the outputs
 
-  /// Queries of `Columns` vectors from `vector` on.
+  /// Scores of `Columns` vectors of queries from `vector` on, and their maxima.
   template <std::size_t Columns>
-  void run(std::size_t vector) const noexcept {
+  void score_queries(std::size_t vector) const noexcept {
     HEDDLE_UNROLL
     for (std::size_t j = 0; j < Columns; ++j) v(lowest_score).store(statistics + j * v::size);
     if (v::size == 16 && (key_count + rows - 2) / (rows - 1) * (rows - 1) < (key_count + rows - 1) / rows * rows) {
@@ -158,6 +160,11 @@ struct attend_columns {
     } else {
       score_all<Columns, rows>(vector);
     }
+  }
+
+  /// Weights and outputs of the vectors just scored.
+  template <std::size_t Columns>
+  void weigh_values() const noexcept {
     column_softmax<Isa, Columns>(scores, key_count, statistics, sums(), inverses());
     constexpr std::size_t step = column_rows<Isa, HeadDim>;
     for (std::size_t d = 0; d < HeadDim; d += step)

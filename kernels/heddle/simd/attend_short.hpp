@@ -1,5 +1,6 @@
 /// @file
-/// The way of short groups in which everybody sees everybody: `attend_columns`, between packing and storing.
+/// The way of short groups: `attend_columns`, between packing and storing. All pairs are scored; those that a mask hides are
+/// taken out of the scores afterwards, which for so few keys costs less than tiles that are cut to what is seen.
 #pragma once
 
 #include <cmath>
@@ -21,9 +22,13 @@ class attend_short {
   using observer = observed<typename composition_type::observer_type>;
   static constexpr std::size_t D = Arguments::head_dim;
 
+  static constexpr bool masked = state_type::mask_type::masked;
+  static constexpr std::size_t most_masked_keys = 64;   ///< beyond them, tiles that nobody sees are worth leaving out
+
   const state_type& t_;
   std::size_t head_;
   token_range tokens_;
+  bool hides_ = false;   ///< some pair is hidden
 
  public:
   static constexpr bool possible =
@@ -35,18 +40,19 @@ class attend_short {
 
   attend_short(const state_type& t, std::size_t head) : t_(t), head_(head), tokens_(t.queries(0, t.sizes.queries)) {}
 
-  /// Nothing is masked, not by the mask and not by padding, and a bias is there by columns.
-  bool ready() const {
+  /// Nothing is padded, a bias is there by columns, and what a mask hides has values that may be multiplied by 0.
+  bool ready() {
     if (t_.sizes.short_keys() < attend_columns<Isa, D>::rows || t_.sizes.chunk < t_.sizes.panels) return false;
     if (t_.a.plan.map().padded()) {  // some groups are, but this one?
       for (std::size_t i = 0; i < t_.sizes.keys; ++i)
         if (!tokens_.present(i)) return false;
     }
     if (composition_type::modifiers > 0 && t_.a.plan.bias().columns(head_) == nullptr) return false;
-    if constexpr (state_type::mask_type::masked) {
-      auto context = t_.context;
-      context.head = head_;
-      return t_.mask.classify(context, 0, t_.sizes.queries, 0, t_.sizes.keys) == tile::full;
+    if constexpr (masked) {
+      const tile seen = t_.mask.classify(context(), 0, t_.sizes.queries, 0, t_.sizes.keys);
+      if (seen == tile::full) return true;
+      hides_ = seen == tile::partial && t_.sizes.keys <= most_masked_keys;
+      return hides_ && pack_rows<Isa, D, true>(t_.values(head_, tokens_), 0, t_.sizes.keys, D, 1.0F, t_.s.values, Products::out_pitch(D));
     }
     return true;
   }
@@ -71,13 +77,59 @@ class attend_short {
     const bool alone = behind > 0 && behind <= 2 && t_.sizes.queries > v::size;
     const std::size_t vectors = t_.sizes.queries / v::size + (behind > 0 && !alone ? 1 : 0);
     each_piece<attend_columns<Isa, D>::most>(vectors, [&](auto columns, std::size_t vector) {
-      problem.template run<columns>(vector);
+      problem.template score_queries<columns>(vector);
+      if constexpr (masked) {
+        if (hides_) hide<columns>(problem, vector);
+      }
+      problem.template weigh_values<columns>();
       store<columns>(problem, vector);
     });
     if (alone) run_alone(t_.sizes.queries - behind, behind, scale);
   }
 
  private:
+  typename state_type::context_type context() const {
+    auto c = t_.context;
+    c.head = head_;
+    return c;
+  }
+
+  /// Takes hidden pairs out of scores: their maxima are found anew, for a hidden score may be the largest, or NaN.
+  template <std::size_t Columns>
+  HEDDLE_NOINLINE void hide(const attend_columns<Isa, D>& problem, std::size_t vector) const {
+    // A map of its own: the compiler then knows that storing scores does not change what the mask is told.
+    const typename state_type::map_type map = t_.a.plan.map();
+    auto c = context();
+    c.map = &map;
+    const v last(static_cast<float>(t_.sizes.queries - 1));   // policies are not asked about queries that are not there
+    if constexpr (state_type::mask_type::labelled) {
+      alignas(memory_alignment) float labels[most_masked_keys];
+      for (std::size_t k = 0; k < t_.sizes.keys; k += v::size)
+        t_.mask.label(c, batch_traits<v>::positions(static_cast<float>(k))).store(labels + k);
+      for (std::size_t j = 0; j < Columns; ++j) {
+        const v of_queries = t_.mask.label(c, min(batch_traits<v>::positions(static_cast<float>((vector + j) * v::size)), last));
+        hide_column<Columns>(problem, j, [&](std::size_t k) { return of_queries == v::broadcast(labels + k); });
+      }
+    } else {
+      for (std::size_t j = 0; j < Columns; ++j) {
+        const v q = min(batch_traits<v>::positions(static_cast<float>((vector + j) * v::size)), last);
+        hide_column<Columns>(problem, j, [&](std::size_t k) { return t_.mask(c, q, v(static_cast<float>(k))); });
+      }
+    }
+  }
+
+  template <std::size_t Columns, class Visible>
+  HEDDLE_ALWAYS_INLINE void hide_column(const attend_columns<Isa, D>& problem, std::size_t j, Visible visible) const {
+    float* score = problem.scores + j * v::size;
+    v largest(lowest_score);
+    for (std::size_t k = 0; k < t_.sizes.keys; ++k, score += Columns * v::size) {
+      const v x = select(visible(k), v::load(score), v(-std::numeric_limits<float>::infinity()));
+      x.store(score);
+      largest = max(largest, x);
+    }
+    largest.store(problem.statistics + j * v::size);
+  }
+
   /// Rows of keys and values: in place where they are floats that nothing changes.
   void find_rows() const {
     constexpr bool floats = std::is_same_v<typename Arguments::value_type, float>;
@@ -93,7 +145,11 @@ class attend_short {
     t_.with_keys(head_, tokens_, [&](const auto& source) {
       find(std::bool_constant < floats && !copies_rows < composition_type >> {}, source, t_.s.key_rows, t_.s.short_rows);
     });
-    find(std::bool_constant<floats>{}, t_.values(head_, tokens_), t_.s.value_rows, t_.s.values);
+    if (hides_) {   // packed already
+      for (std::size_t k = 0; k < t_.sizes.keys; ++k) t_.s.value_rows[k] = t_.s.values + k * Products::out_pitch(D);
+    } else {
+      find(std::bool_constant<floats>{}, t_.values(head_, tokens_), t_.s.value_rows, t_.s.values);
+    }
   }
 
   /// Queries `[first, first + count)` row by row.
@@ -113,6 +169,10 @@ class attend_short {
         v x = scores_in_place<Isa, D>(t_.s.few_queries + i * Products::query_pitch(D), keys + p * v::size, D);
         if constexpr (composition_type::modifiers > 0)
           x = x + v::load(t_.a.plan.bias().matrix(0, head_) + (first + i) * t_.a.plan.bias().pitch() + p * v::size);
+        if constexpr (masked) {
+          const v k = min(batch_traits<v>::positions(static_cast<float>(p * v::size)), v(static_cast<float>(t_.sizes.keys - 1)));
+          if (hides_) x = select(t_.mask(context(), v(static_cast<float>(first + i)), k), x, v(-std::numeric_limits<float>::infinity()));
+        }
         if ((p + 1) * v::size > t_.sizes.keys)
           x = select(vec_mask<Isa>::first(t_.sizes.keys - p * v::size), x, v(-std::numeric_limits<float>::infinity()));
         x.store(t_.s.scores + p * v::size);

@@ -32,7 +32,24 @@ struct same_region {
 
   template <class Context, class T>
   HEDDLE_HOST_DEVICE constexpr typename batch_traits<T>::mask operator()(const Context& c, T q, T k) const noexcept {
-    return region(c, q) == region(c, k);
+    return label(c, q) == label(c, k);
+  }
+
+  /// The region of a position, 0 to 7: behind the vertical split, behind the horizontal one, behind that in time.
+  template <class Context, class T>
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr T label(const Context& c, T position) const noexcept {
+    using math::select;
+    const auto split = c.map->split(c.group);
+    const auto sides = c.map->window();
+    const T zero = batch_traits<T>::broadcast(0.0F);
+    const T row = detail::row_of(position, sides.width);
+    const T column = position - row * detail::batch_value<T>(sides.width);
+    const T frame = detail::row_of(row, sides.height);
+    const T line = row - frame * detail::batch_value<T>(sides.height);
+    const T right = select(column >= detail::batch_value<T>(split.x), batch_traits<T>::broadcast(1.0F), zero);
+    const T lower = select(line >= detail::batch_value<T>(split.y), batch_traits<T>::broadcast(2.0F), zero);
+    const T later = select(frame >= detail::batch_value<T>(split.t), batch_traits<T>::broadcast(4.0F), zero);
+    return right + lower + later;
   }
 
  private:
@@ -52,23 +69,6 @@ struct same_region {
       begin = (row + 1) * sides.width;
     }
     return found;
-  }
-
-  /// 0 to 7: behind the vertical split, behind the horizontal one, behind that in time.
-  template <class Context, class T>
-  HEDDLE_HOST_DEVICE static constexpr T region(const Context& c, T position) noexcept {
-    using math::select;
-    const auto split = c.map->split(c.group);
-    const auto sides = c.map->window();
-    const T zero = batch_traits<T>::broadcast(0.0F);
-    const T row = detail::row_of(position, sides.width);
-    const T column = position - row * detail::batch_value<T>(sides.width);
-    const T frame = detail::row_of(row, sides.height);
-    const T line = row - frame * detail::batch_value<T>(sides.height);
-    const T right = select(column >= detail::batch_value<T>(split.x), batch_traits<T>::broadcast(1.0F), zero);
-    const T lower = select(line >= detail::batch_value<T>(split.y), batch_traits<T>::broadcast(2.0F), zero);
-    const T later = select(frame >= detail::batch_value<T>(split.t), batch_traits<T>::broadcast(4.0F), zero);
-    return right + lower + later;
   }
 };
 
