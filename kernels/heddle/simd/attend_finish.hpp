@@ -66,23 +66,57 @@ class attend_finish {
 
   /// Adds the weights of a chunk, in `scratch.scores`, to what the observers return.
   void observe(const attend_chunk<Isa, Products, Arguments>& chunk, const attend_block<Isa, Products, Arguments>& block) const {
+    const row_factors factors = importance_factors();
     for (std::size_t i = 0; i < block.run_count(); ++i) {
       const panel_run run = t_.s.runs[i];
       for (std::size_t slot = run.first; slot < run.first + run.count; ++slot)
-        if (chunk.exists(slot)) observe_panel(t_.s.panel_of[slot], slot, t_.s.scores + slot * v::size);
+        if (chunk.exists(slot)) observe_panel(t_.s.panel_of[slot], slot, t_.s.scores + slot * v::size, factors);
     }
   }
 
   /// The keys of a panel, whose weights are at `weights`, `[count, pitch]`.
   void observe_panel(std::size_t panel, std::size_t slot, const float* weights) const {
+    observe_panel(panel, slot, weights, importance_factors());
+  }
+
+ private:
+  /// What importance multiplies the weights of each row with; 0 for rows that are not there.
+  struct row_factors {
+    float of[64];
+  };
+  row_factors importance_factors() const {
+    row_factors f;
+    if constexpr (observer::importance) {
+      for (std::size_t r = 0; r < place_.count; ++r)
+        f.of[r] = tokens_.present(place_.q0 + r) ? row_weight(r) * factor(place_.part, r) : 0.0F;
+    }
+    return f;
+  }
+
+  void observe_panel(std::size_t panel, std::size_t slot, const float* weights, const row_factors& factors) const {
     const token_range keys = t_.keys(panel, slot);
+    if constexpr (observer::importance && !observer::class_row && !observer::probabilities)
+      return add_columns(panel, keys, weights, factors);
     for (std::size_t i = 0; i < t_.keys_of(panel); ++i) {
       const std::size_t k = panel * v::size + i;
       if (keys.present(k)) observe_key(k, t_.local ? k : keys.token(k), weights + i);
     }
   }
 
- private:
+  /// Sums of columns alone: all keys of a panel at once.
+  void add_columns(std::size_t panel, const token_range& keys, const float* weights, const row_factors& factors) const {
+    v sum = v::zero();
+    for (std::size_t r = 0; r < place_.count; ++r)
+      if (factors.of[r] != 0.0F) sum = fma(v(factors.of[r]), v::load(weights + r * t_.sizes.pitch), sum);
+    alignas(64) float sums[v::size];
+    sum.store(sums);
+    const head_rows<float>& importance = t_.a.outputs.importance;
+    for (std::size_t i = 0; i < t_.keys_of(panel); ++i) {
+      const std::size_t k = panel * v::size + i;
+      if (keys.present(k)) importance(t_.view_batch, context_.head, t_.local ? k : keys.token(k)) += sums[i];
+    }
+  }
+
   std::size_t index(std::size_t part) const noexcept { return part * t_.sizes.blocks + place_.index; }
 
   /// The logsumexp of a part.
