@@ -14,14 +14,14 @@
 namespace heddle::examples {
 
 struct decoder_config {
-  std::size_t vocabulary = 32003;      ///< with the three tokens of the video
+  std::size_t vocabulary = 32003;  ///< with the three tokens of the video
   std::size_t channels = 4096;
   std::size_t hidden = 11008;
   std::size_t layers = 32;
   std::size_t heads = 32;
   ratio epsilon{1, 1000000};
   std::size_t rotary_base = 10000;
-  std::size_t positions = 2048;        ///< longest sequence
+  std::size_t positions = 2048;  ///< longest sequence
 };
 
 /// Vectors of tokens in, logits of the next token behind every one out: `[1, 1, tokens, channels]` to `[1, 1, tokens,
@@ -38,7 +38,7 @@ struct decoder {
   std::array<block_type, C.layers> layers;
   norm_type norm;
   linear<channels, C.vocabulary, linear_options{.bias = false}> lm_head;
-  std::shared_ptr<const std::vector<float>> angles{};   ///< cosines, then sines, `[positions, head_dim / 2]` each
+  std::shared_ptr<const std::vector<float>> angles{};  ///< cosines, then sines, `[positions, head_dim / 2]` each
 
   static constexpr std::size_t parameter_count() {
     return C.vocabulary * channels + C.layers * parameters<block_type> + parameters<norm_type> + parameters<decltype(lm_head)>;
@@ -69,7 +69,8 @@ struct decoder {
   void prepare(const Backend&) {
     constexpr std::size_t pairs = attention_type::head_dim / 2;
     auto tables = std::make_shared<std::vector<float>>(2 * C.positions * pairs);
-    fill_rotary_tables(static_cast<float>(C.rotary_base), C.positions, 2 * pairs, tables->data(), tables->data() + C.positions * pairs);
+    fill_rotary_tables(static_cast<float>(C.rotary_base), C.positions, 2 * pairs, tables->data(),
+                       tables->data() + C.positions * pairs);
     for (block_type& layer : layers) {
       rotary<>& position = get_policy<rotary<>>(layer.attn.composition);
       position.base = static_cast<float>(C.rotary_base);

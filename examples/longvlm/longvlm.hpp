@@ -19,13 +19,13 @@ namespace heddle::examples {
 struct longvlm_config {
   std::size_t frames = 100;
   std::size_t frames_per_segment = 10;
-  std::size_t patches = 256;                   ///< of a frame
+  std::size_t patches = 256;  ///< of a frame
   std::size_t vision_channels = 1024;
   std::size_t vision_layers = 24;
-  std::size_t metric_groups = 16;              ///< slices of the channels whose mean is compared when tokens merge
-  std::array<std::size_t, 16> rounds{1280, 640, 320, 160, 80, 40, 10};   ///< tokens merged away; unused entries are 0
-  std::size_t memory = 5;                      ///< last layers whose class tokens become global tokens
-  std::int32_t video_start = 32001;            ///< token ids
+  std::size_t metric_groups = 16;  ///< slices of the channels whose mean is compared when tokens merge
+  std::array<std::size_t, 16> rounds{1280, 640, 320, 160, 80, 40, 10};  ///< tokens merged away; unused entries are 0
+  std::size_t memory = 5;                                               ///< last layers whose class tokens become global tokens
+  std::int32_t video_start = 32001;                                     ///< token ids
   std::int32_t video_end = 32002;
   decoder_config language{};
 };
@@ -35,11 +35,12 @@ struct longvlm_config {
 inline void longvlm_frames(std::size_t count, std::span<std::size_t> frames) {
   const double step = static_cast<double>(count - 1) / static_cast<double>(frames.size());
   for (std::size_t i = 0; i < frames.size(); ++i)
-    frames[i] = static_cast<std::size_t>((std::nearbyint(step * static_cast<double>(i)) + std::nearbyint(step * static_cast<double>(i + 1))) / 2.0);
+    frames[i] = static_cast<std::size_t>(
+        (std::nearbyint(step * static_cast<double>(i)) + std::nearbyint(step * static_cast<double>(i + 1))) / 2.0);
 }
 
-/// From the tokens of a frozen image encoder to logits: merging in segments, class tokens of the last layers, projector, splice,
-/// decoder.
+/// From the tokens of a frozen image encoder to logits: merging in segments, class tokens of the last layers, projector,
+/// splice, decoder.
 template <longvlm_config C>
 struct longvlm {
   static_assert(C.frames % C.frames_per_segment == 0, "longvlm: whole segments");
@@ -55,18 +56,22 @@ struct longvlm {
   linear<vision_channels, channels> projector;
   decoder_type language;
 
-  static constexpr auto members() { return heddle::members<&longvlm::projector, &longvlm::language>("model.mm_projector", "model"); }
+  static constexpr auto members() {
+    return heddle::members<&longvlm::projector, &longvlm::language>("model.mm_projector", "model");
+  }
 
   /// From the names of this composition to those of the checkpoint.
   static io::key_map key_map() {
     io::key_map map;
     map.rename("model.lm_head", "lm_head").rename("model.embed_tokens", "model.embed_tokens.weight");
-    map.join("model.layers.*.attn.qkv.weight", {"model.layers.*.self_attn.q_proj.weight", "model.layers.*.self_attn.k_proj.weight",
-                                                "model.layers.*.self_attn.v_proj.weight"});
+    map.join("model.layers.*.attn.qkv.weight",
+             {"model.layers.*.self_attn.q_proj.weight", "model.layers.*.self_attn.k_proj.weight",
+              "model.layers.*.self_attn.v_proj.weight"});
     map.rename("model.layers.*.attn.proj", "model.layers.*.self_attn.o_proj");
     for (const char* part : {"gate", "up", "down"})
       map.rename(std::string("model.layers.*.mlp.") + part, std::string("model.layers.*.mlp.") + part + "_proj");
-    map.rename("model.layers.*.norm1", "model.layers.*.input_layernorm").rename("model.layers.*.norm2", "model.layers.*.post_attention_layernorm");
+    map.rename("model.layers.*.norm1", "model.layers.*.input_layernorm")
+        .rename("model.layers.*.norm2", "model.layers.*.post_attention_layernorm");
     map.ignore("**.rotary_emb.inv_freq");
     return map;
   }
@@ -79,12 +84,13 @@ struct longvlm {
   /// Local tokens: patch tokens `[frames * patches, vision_channels]` of the last layer but one to `[local_tokens,
   /// vision_channels]`, in the order of the segments.
   template <class Backend, class Observer>
-  static void merge_segments(context<Backend> ctx, matrix_view<const float> patch_tokens, matrix_view<float> local, Observer&& seen) {
+  static void merge_segments(context<Backend> ctx, matrix_view<const float> patch_tokens, matrix_view<float> local,
+                             Observer&& seen) {
     merging_rounds.run(ctx, patch_tokens, segments, local, nullptr, nullptr, seen);
   }
 
-  /// Global tokens: class tokens `[layers * frames, vision_channels]` (embedding output first) to `[memory, vision_channels]`, the
-  /// mean over all frames of each of the last layers.
+  /// Global tokens: class tokens `[layers * frames, vision_channels]` (embedding output first) to `[memory, vision_channels]`,
+  /// the mean over all frames of each of the last layers.
   template <class Backend>
   static void remember(context<Backend> ctx, matrix_view<const float> class_tokens, matrix_view<float> memory) {
     require_extent("longvlm: class tokens", "rows", (C.vision_layers + 1) * C.frames, class_tokens.extent(0));
@@ -97,7 +103,8 @@ struct longvlm {
   /// @param embeddings `[ids, channels]`
   /// @throws shape_error unless exactly `video_tokens` places lie between one start and the end of the video
   template <class Backend>
-  void embed(context<Backend> ctx, std::span<const std::int32_t> ids, matrix_view<const float> video, matrix_view<float> embeddings) const {
+  void embed(context<Backend> ctx, std::span<const std::int32_t> ids, matrix_view<const float> video,
+             matrix_view<float> embeddings) const {
     const token_segment places = video_places(ids);
     const auto projected = make_matrix(ctx.scratch.template take<float>(video_tokens * channels), video_tokens, channels);
     gather_rows(ctx, as_rows(language.embed_tokens.view()), ids, embeddings);

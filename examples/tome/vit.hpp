@@ -24,10 +24,10 @@ struct merging_vit_config {
   std::size_t channels = 384;
   std::size_t depth = 12;
   std::size_t heads = 6;
-  std::size_t hidden = 1536;                   ///< of the feed-forward part
+  std::size_t hidden = 1536;  ///< of the feed-forward part
   ratio epsilon{1, 1000000};
   bool layer_scale = false;
-  std::size_t position_side = 0;               ///< of the stored table of positions, if it is that of another picture; 0: it fits
+  std::size_t position_side = 0;  ///< of the stored table of positions, if it is that of another picture; 0: it fits
   proportional_attention proportional = proportional_attention::on;
 };
 
@@ -37,9 +37,9 @@ template <merging_vit_config C>
 struct merging_vit {
   static constexpr std::size_t channels = C.channels;
   static constexpr std::size_t depth = C.depth;
-  static constexpr std::size_t rows = C.height / C.patch;       ///< of patches
+  static constexpr std::size_t rows = C.height / C.patch;  ///< of patches
   static constexpr std::size_t columns = C.width / C.patch;
-  static constexpr std::size_t tokens = rows * columns + 1;     ///< of a picture, at first
+  static constexpr std::size_t tokens = rows * columns + 1;  ///< of a picture, at first
   static constexpr bool resizes_positions = C.position_side != 0;
   static constexpr std::size_t stored_positions = resizes_positions ? C.position_side * C.position_side + 1 : tokens;
 
@@ -54,10 +54,11 @@ struct merging_vit {
   parameter<1, stored_positions, channels> positions;
   std::array<block_type, depth> blocks;
   norm_type norm;
-  std::vector<float> resized_positions;   ///< made by `prepare` where the table is for another picture
+  std::vector<float> resized_positions;  ///< made by `prepare` where the table is for another picture
 
   static constexpr std::size_t parameter_count() {
-    return parameters<decltype(patches)> + channels + stored_positions * channels + depth * parameters<block_type> + parameters<norm_type>;
+    return parameters<decltype(patches)> + channels + stored_positions * channels + depth * parameters<block_type> +
+           parameters<norm_type>;
   }
   template <class Self, class F>
   static void visit_children(Self& self, F&& f) {
@@ -101,15 +102,16 @@ struct merging_vit {
     const map_extents image(batch, C.height, C.width, 3);
     const map_extents sequence(batch, 1, tokens, channels);
     return 2 * heddle::scratch_bytes<float>(sequence.size()) +
-           std::max(block_type::scratch_bytes(backend, sequence), heddle::scratch_bytes<float>(sequence.size()) +
-                                                                           heddle::scratch_bytes<decltype(patches)>(backend, image));
+           std::max(block_type::scratch_bytes(backend, sequence),
+                    heddle::scratch_bytes<float>(sequence.size()) + heddle::scratch_bytes<decltype(patches)>(backend, image));
   }
 
   /// Tokens behind the final norm: `y` has `batch * remaining()` rows. `state` says what they stand for and where the patches
   /// went (made by `start_tokens` with `tokens` tokens). `seen(i, rows)` is called behind block i, and before the first one
   /// with `i == depth`.
   template <class Backend, class Observer>
-  void forward(context<Backend> ctx, map_view<const float> image, matrix_view<float> y, token_state& state, Observer&& seen) const {
+  void forward(context<Backend> ctx, map_view<const float> image, matrix_view<float> y, token_state& state,
+               Observer&& seen) const {
     require_extent("merging_vit: image", "rows", C.height, image.extent(1));
     require_extent("merging_vit: image", "columns", C.width, image.extent(2));
     require_extent("merging_vit: y", "rows", image.extent(0) * remaining(), y.extent(0));

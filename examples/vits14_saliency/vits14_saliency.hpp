@@ -28,22 +28,27 @@ struct vits14_saliency {
   pointwise_convolution<64, 1> last;
 
   static constexpr auto members() {
-    return heddle::members<&vits14_saliency::trunk, &vits14_saliency::up1, &vits14_saliency::up2, &vits14_saliency::up3, &vits14_saliency::last>(
-        "backbone", "decoder.upconv1", "decoder.upconv2", "decoder.upconv3", "decoder.final_conv");
+    return heddle::members<&vits14_saliency::trunk, &vits14_saliency::up1, &vits14_saliency::up2, &vits14_saliency::up3,
+                           &vits14_saliency::last>("backbone", "decoder.upconv1", "decoder.upconv2", "decoder.upconv3",
+                                                   "decoder.final_conv");
   }
 
   /// From the names of this composition to those of the converted weights.
   static io::key_map key_map() {
     const std::string block = "backbone.blocks.*";
     const std::string layer = "backbone.encoder.layer.*";
-    const std::string qkv[] = {layer + ".attention.attention.query", layer + ".attention.attention.key", layer + ".attention.attention.value"};
+    const std::string qkv[] = {layer + ".attention.attention.query", layer + ".attention.attention.key",
+                               layer + ".attention.attention.value"};
     io::key_map map;
     map.join(block + ".attn.qkv", {qkv[0], qkv[1], qkv[2]}).rename(block + ".attn.proj", layer + ".attention.output.dense");
-    map.rename(block + ".ls1.gamma", layer + ".layer_scale1.lambda1").rename(block + ".ls2.gamma", layer + ".layer_scale2.lambda1");
+    map.rename(block + ".ls1.gamma", layer + ".layer_scale1.lambda1")
+        .rename(block + ".ls2.gamma", layer + ".layer_scale2.lambda1");
     map.rename(block, layer).rename("backbone.norm", "backbone.layernorm");
-    map.rename("backbone.cls_token", "backbone.embeddings.cls_token").rename("backbone.pos_embed", "backbone.embeddings.position_embeddings");
+    map.rename("backbone.cls_token", "backbone.embeddings.cls_token")
+        .rename("backbone.pos_embed", "backbone.embeddings.position_embeddings");
     map.rename("backbone.patch_embed.proj", "backbone.embeddings.patch_embeddings.projection");
-    for (const char* i : {"1", "2", "3"}) map.rename(std::string("decoder.upconv") + i + ".norm", std::string("decoder.bn") + i);
+    for (const char* i : {"1", "2", "3"})
+      map.rename(std::string("decoder.upconv") + i + ".norm", std::string("decoder.bn") + i);
     return map;
   }
 
@@ -58,13 +63,15 @@ struct vits14_saliency {
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t batch) {
     const std::size_t rows = batch * trunk_type::tokens;
     return token_state_bytes(batch, trunk_type::tokens) + 2 * heddle::scratch_bytes<float>(rows * channels) +
-           heddle::scratch_bytes<float>(batch * grid * grid * channels) + heddle::scratch_bytes<float>(batch * low_side * low_side) +
+           heddle::scratch_bytes<float>(batch * grid * grid * channels) +
+           heddle::scratch_bytes<float>(batch * low_side * low_side) +
            std::max(trunk_type::scratch_bytes(backend, batch), decoder_scratch_bytes(backend, batch));
   }
 
   /// The trunk alone: `tokens` `[batch * trunk.remaining(), channels]`, and where the patches went.
   template <class Backend, class Observer>
-  void encode(context<Backend> ctx, map_view<const float> pixels, matrix_view<float> tokens, token_state& state, Observer&& seen) const {
+  void encode(context<Backend> ctx, map_view<const float> pixels, matrix_view<float> tokens, token_state& state,
+              Observer&& seen) const {
     trunk.forward(ctx, pixels, tokens, state, seen);
   }
 
@@ -74,10 +81,12 @@ struct vits14_saliency {
     const std::size_t batch = state.batch;
     constexpr std::size_t n = trunk_type::tokens;
     const auto all = make_matrix(ctx.scratch.template take<float>(batch * n * channels), batch * n, channels);
-    const map_view<float> patches(ctx.scratch.template take<float>(batch * grid * grid * channels), map_extents(batch, grid, grid, channels));
+    const map_view<float> patches(ctx.scratch.template take<float>(batch * grid * grid * channels),
+                                  map_extents(batch, grid, grid, channels));
     restore_rows(ctx, state.origin, tokens, all);
     for (std::size_t b = 0; b < batch; ++b)
-      std::memcpy(patches.data_handle() + b * (n - 1) * channels, all.data_handle() + (b * n + 1) * channels, (n - 1) * channels * sizeof(float));
+      std::memcpy(patches.data_handle() + b * (n - 1) * channels, all.data_handle() + (b * n + 1) * channels,
+                  (n - 1) * channels * sizeof(float));
     enlarge(ctx, patches, low);
   }
 
@@ -108,16 +117,18 @@ struct vits14_saliency {
   using second_type = up<256, 128>;
   using third_type = up<128, 64>;
 
-  static constexpr map_extents map_at(std::size_t batch, std::size_t step, std::size_t c) { return map_extents(batch, grid << step, grid << step, c); }
+  static constexpr map_extents map_at(std::size_t batch, std::size_t step, std::size_t c) {
+    return map_extents(batch, grid << step, grid << step, c);
+  }
 
   template <class Backend>
   static constexpr std::size_t decoder_scratch_bytes(const Backend& backend, std::size_t batch) {
     const map_extents e[] = {map_at(batch, 0, channels), map_at(batch, 1, 256), map_at(batch, 2, 128), map_at(batch, 3, 64)};
     const std::size_t steps = std::max({first_type::scratch_bytes(backend, e[0]), second_type::scratch_bytes(backend, e[1]),
                                         third_type::scratch_bytes(backend, e[2])});
-    const std::size_t resizing = 8 * heddle::scratch_bytes<float>(side * side);   // tables and rows of `resize`
-    return heddle::scratch_bytes<float>(e[1].size()) + heddle::scratch_bytes<float>(e[2].size()) + heddle::scratch_bytes<float>(e[3].size()) +
-           std::max(steps, resizing);
+    const std::size_t resizing = 8 * heddle::scratch_bytes<float>(side * side);  // tables and rows of `resize`
+    return heddle::scratch_bytes<float>(e[1].size()) + heddle::scratch_bytes<float>(e[2].size()) +
+           heddle::scratch_bytes<float>(e[3].size()) + std::max(steps, resizing);
   }
 
   template <class Backend>
@@ -133,7 +144,7 @@ struct vits14_saliency {
   }
 };
 
-inline constexpr std::size_t vits14_statistics = 2 * (256 + 128 + 64);   ///< running means and variances
+inline constexpr std::size_t vits14_statistics = 2 * (256 + 128 + 64);  ///< running means and variances
 static_assert(parameters<vits14_saliency> + vits14_statistics == 24'286'721);
 
 }  // namespace heddle::examples
