@@ -3,5 +3,8 @@
 #pragma once
 
 #include "center.hpp"
+#include "corner.hpp"
 #include "edge_distribution.hpp"
+#include "pyramid_corner.hpp"
+#include "score_head.hpp"
 #include "token_score.hpp"
