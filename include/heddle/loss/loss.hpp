@@ -4,3 +4,4 @@
 
 #include "box.hpp"
 #include "distillation.hpp"
+#include "masked_l1.hpp"

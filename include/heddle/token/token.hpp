@@ -6,6 +6,7 @@
 #include "../primitive/select/bipartite.hpp"
 #include "../primitive/select/top_k.hpp"
 #include "combine.hpp"
+#include "masking.hpp"
 #include "match.hpp"
 #include "merged.hpp"
 #include "merging.hpp"
