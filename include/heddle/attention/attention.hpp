@@ -27,6 +27,7 @@
 #include "normalizer/linear_scores.hpp"
 #include "normalizer/policy_weighted.hpp"
 #include "normalizer/sigmoid_weights.hpp"
+#include "normalizer/smoothed_softmax.hpp"
 #include "normalizer/softmax.hpp"
 #include "normalizer/softmax_sink.hpp"
 #include "normalizer/top_k.hpp"

@@ -5,3 +5,4 @@
 #include "box.hpp"
 #include "distillation.hpp"
 #include "masked_l1.hpp"
+#include "matching.hpp"
