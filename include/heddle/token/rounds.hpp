@@ -78,15 +78,17 @@ struct hierarchical_merging {
     const std::array<float*, 2> buffers{ctx.scratch.template take<float>(x.size()), ctx.scratch.template take<float>(x.size())};
     float* const new_sizes = ctx.scratch.template take<float>(x.extent(0));
     matrix_view<const float> from = x;
+    std::size_t next = 0;   // the buffer that `from` is not in
     for (std::size_t i = 0; i < rounds.size(); ++i) {
       const token_merging<> merge{{.r = rounds[i]}};
       if (merge.remaining(state.tokens) < state.tokens) {
         context<Backend> local = ctx;
         const source_map map = plan(local, merge, mean_of_groups(from, groups));
-        const auto to = make_matrix(buffers[i % 2], map.after, channels);
+        const auto to = make_matrix(buffers[next], map.after, channels);
         merge.apply(local, map, from, to, {state.sizes, new_sizes});
         state.advance(map, new_sizes);
         from = to;
+        next = 1 - next;
       }
       seen(i, from);
     }
