@@ -70,7 +70,8 @@ HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, 
   const std::size_t low = rows / tiles;
   const std::size_t higher_tiles = rows % tiles;   // this many have one row more
   constexpr std::size_t nearest_cache_floats = 10 * 1024;
-  const bool streams = g.weight->inputs * width > nearest_cache_floats;   // else only the first tile waits for its panel
+  const std::size_t panel_floats = g.weight->inputs * width;
+  const bool streams = panel_floats > nearest_cache_floats;   // else only the first tile waits for its panel
   std::size_t row = 0;
   for (std::size_t i = 0; i < tiles; ++i) {
     const std::size_t count = low + (i < higher_tiles ? 1 : 0);
@@ -80,6 +81,11 @@ HEDDLE_ALWAYS_INLINE void gemm_panel(const gemm_operands& g, std::size_t first, 
     const bool direct = in_place && tile.rows == count;
     gemm_tile t{g.weight->data + place.offset, g.weight->bias + place.first_output, g.segments.data(), g.segments.size(), first + start,
                 direct ? y : buffer, direct ? g.y_stride : width, streams || (cold && i == 0)};
+    if (streams && tiles > 1) {   // the panel behind this one, a share with every tile; behind the last one the first again
+      const bool last = place.first_output + columns == g.weight->outputs;
+      t.next = g.weight->data + (last ? 0 : place.offset + panel_floats) + i * panel_floats / tiles;
+      t.next_step = (width * sizeof(float) + tiles - 1) / tiles;
+    }
     tile.run(t);
     if (!direct)
       finish_tile<Isa>(buffer + (row - start) * width, width, count, columns, y, g.y_stride,

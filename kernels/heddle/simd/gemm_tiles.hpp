@@ -20,6 +20,8 @@ struct gemm_tile {
   float* out;
   std::size_t out_stride;
   bool ahead;                       ///< fetch the panel ahead: it does not come from the first-level cache
+  const float* next = nullptr;      ///< with `ahead`: what to bring into the second-level cache meanwhile, null: nothing,
+  std::size_t next_step = 0;        ///< and how many bytes of it with every input
 };
 using gemm_tile_function = void (*)(const gemm_tile&);
 
@@ -53,6 +55,13 @@ HEDDLE_ALWAYS_INLINE void prefetch([[maybe_unused]] const void* p) noexcept {
 #endif
 }
 
+/// Asks for a cache line in the second-level cache.
+HEDDLE_ALWAYS_INLINE void prefetch_far([[maybe_unused]] const void* p) noexcept {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(p, 0, 2);
+#endif
+}
+
 /// The same number, of which the compiler knows nothing: an address that is built from it stays as it is written.
 HEDDLE_ALWAYS_INLINE std::size_t opaque(std::size_t n) noexcept {
 #if defined(__GNUC__) || defined(__clang__)
@@ -66,7 +75,7 @@ HEDDLE_ALWAYS_INLINE std::size_t opaque(std::size_t n) noexcept {
 /// turns of the multiply-adds.
 template <class Isa, bool Ahead, std::size_t Rows, std::size_t Vectors>
 HEDDLE_ALWAYS_INLINE const float* add_gemm_steps(vec<Isa> (&sum)[Rows][Vectors], const float* x, const float* end, std::size_t stride,
-                                                 const float* panel) noexcept {
+                                                 const float* panel, const char*& next, std::size_t next_step) noexcept {
   using v = vec<Isa>;
   std::size_t odd[(Rows + 1) / 2];   // bytes from row 0 to rows 1, 3, 5, ...
   HEDDLE_UNROLL
@@ -82,6 +91,8 @@ HEDDLE_ALWAYS_INLINE const float* add_gemm_steps(vec<Isa> (&sum)[Rows][Vectors],
     if constexpr (Ahead) {
       HEDDLE_UNROLL
       for (std::size_t j = 0; j < Vectors; ++j) prefetch(panel + (prefetch_distance * Vectors + j) * v::size);
+      prefetch_far(next);
+      next += next_step;
     }
     v w[Vectors];
     HEDDLE_UNROLL
@@ -110,12 +121,13 @@ HEDDLE_NOINLINE void run_gemm_tile(const gemm_tile& t) {
     for (std::size_t i = 0; i < Rows; ++i) sum[i][j] = start;
   }
   const float* panel = t.panel;
+  const char* next = reinterpret_cast<const char*>(t.next != nullptr ? t.next : t.panel);
   for (std::size_t s = 0; s < t.segment_count; ++s) {
     const row_segment& segment = t.segments[s];
     const std::size_t stride = segment.row_stride;
     const float* const x = segment.data + t.row * stride;
-    panel = t.ahead ? add_gemm_steps<Isa, true>(sum, x, x + segment.length, stride, panel)
-                    : add_gemm_steps<Isa, false>(sum, x, x + segment.length, stride, panel);
+    panel = t.ahead ? add_gemm_steps<Isa, true>(sum, x, x + segment.length, stride, panel, next, t.next_step)
+                    : add_gemm_steps<Isa, false>(sum, x, x + segment.length, stride, panel, next, t.next_step);
   }
   float* const out = t.out;
   const std::size_t out_stride = t.out_stride;
