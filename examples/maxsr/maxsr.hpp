@@ -4,6 +4,9 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "heddle/io/key_map.hpp"
@@ -75,106 +78,52 @@ struct maxsr_stages<C, std::index_sequence<I...>> {
 };
 }  // namespace detail
 
-/// The network: `[batch, h, w, 3]` in [0, 1] to `[batch, scale * h, scale * w, 3]`, not clamped.
-///
-/// The picture is reflected at its right and bottom border to sides that are squares, `ceil(sqrt(h))^2`; then every window
-/// of side `ceil(sqrt(h))` tiles it exactly.
+/// Everything before the upsampling: one type, and one copy of the code, for all scales.
 template <maxsr_config C>
-struct maxsr {
-  static_assert(C.scale == 2 || C.scale == 3 || C.scale == 4, "maxsr: the scale must be 2, 3 or 4");
+struct maxsr_features {
   static_assert(C.stages >= 1 && C.stages <= 8, "maxsr: between 1 and 8 stages");
   static constexpr std::size_t channels = C.channels;
-  static constexpr std::size_t scale = C.scale;
-  static constexpr std::size_t shuffle = scale == 3 ? 3 : 2;            ///< factor of one upsampling step
-  static constexpr std::size_t steps = scale == 4 ? 2 : 1;
-  using stages_type = typename detail::maxsr_stages<detail::maxsr_body<C>, std::make_index_sequence<C.stages>>::type;
-  using upsample_type = convolution<channels, channels * shuffle * shuffle>;
+  using stages_type = typename detail::maxsr_stages<C, std::make_index_sequence<C.stages>>::type;
 
   convolution<3, channels> stem_first;
   convolution<channels, channels> stem_second;
   stages_type stages;
   pointwise_convolution<channels * C.stages, channels> fusion_gather;
   convolution<channels, channels> fusion_mix;
-  std::array<upsample_type, steps> upsample;
-  convolution<channels, 3> last;
   std::array<float, 3> mean{0.4488f, 0.4371f, 0.4040f};                 ///< of the training pictures, taken from the input
 
   static constexpr std::size_t parameter_count() {
     return parameters<decltype(stem_first)> + parameters<decltype(stem_second)> + parameters<stages_type> +
-           parameters<decltype(fusion_gather)> + parameters<decltype(fusion_mix)> + steps * parameters<upsample_type> + parameters<decltype(last)>;
+           parameters<decltype(fusion_gather)> + parameters<decltype(fusion_mix)>;
   }
   template <class Self, class F>
-  static void visit_children(Self& self, F&& f) {
+  HEDDLE_COLD static void visit_children(Self& self, F&& f) {
     f("conv_stem_first", self.stem_first);
     f("conv_stem_second", self.stem_second);
     f("stages", self.stages);
     f("HFFB.0", self.fusion_gather);
     f("HFFB.1", self.fusion_mix);
-    constexpr std::string_view names[] = {"Upsample.0", "Upsample.2"};
-    for (std::size_t i = 0; i < steps; ++i) f(names[i], self.upsample[i]);
-    f("conv_last", self.last);
   }
 
-  /// From the names of this composition to those of the reference implementation's weights.
-  static io::key_map key_map() {
-    io::key_map map;
-    map.rename("stages.*.*.mbconv.expand.norm", "stages.*.*.0.fn.1").rename("stages.*.*.mbconv.expand", "stages.*.*.0.fn.0");
-    map.rename("stages.*.*.mbconv.depthwise.norm", "stages.*.*.0.fn.4").rename("stages.*.*.mbconv.depthwise", "stages.*.*.0.fn.3");
-    map.rename("stages.*.*.mbconv.gate.fc1", "stages.*.*.0.fn.6.gate.1").rename("stages.*.*.mbconv.gate.fc2", "stages.*.*.0.fn.6.gate.3");
-    map.rename("stages.*.*.mbconv.project.norm", "stages.*.*.0.fn.8").rename("stages.*.*.mbconv.project", "stages.*.*.0.fn.7");
-    for (const auto& [part, index] : {std::pair<std::string, std::string>{"block", "1"}, {"grid", "2"}}) {
-      const std::string from = "stages.*.*." + part;
-      const std::string to = "stages.*.*." + index;
-      map.rename(from + ".norm1", to + ".1.norm").rename(from + ".norm2", to + ".2.norm");
-      map.rename(from + ".attn.qkv", to + ".1.fn.to_qkv").rename(from + ".attn.proj", to + ".1.fn.to_out.0");
-      map.rename(from + ".attn.bias.table", to + ".1.fn.rel_pos_bias.weight");
-      map.rename(from + ".mlp.fc1", to + ".2.fn.net.0").rename(from + ".mlp.fc2", to + ".2.fn.net.3");
-    }
-    map.ignore("**.num_batches_tracked");
-    return map;
-  }
-
-  static constexpr map_extents output_extents(const map_extents& x) {
-    require_extent("maxsr: x", "channels", 3, x.extent(3));
-    return map_extents(x.extent(0), x.extent(1) * scale, x.extent(2) * scale, 3);
-  }
+  /// Channels and sides of what `extract_features` gives.
+  static constexpr map_extents output_extents(const map_extents& x) { return padded(x, channels); }
 
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     const map_extents e = padded(x, channels);
-    std::uint64_t sum = heddle::multiply_adds<convolution<3, channels>>(padded(x, 3)) + 2 * heddle::multiply_adds<convolution<channels, channels>>(e) +
-                        heddle::multiply_adds<stages_type>(e) + heddle::multiply_adds<decltype(fusion_gather)>(padded(x, channels * C.stages));
-    for (std::size_t i = 0, s = 1; i < steps; ++i, s *= shuffle) sum += heddle::multiply_adds<upsample_type>(enlarged(x, s, channels));
-    return sum + heddle::multiply_adds<convolution<channels, 3>>(enlarged(x, scale, channels));
+    return heddle::multiply_adds<convolution<3, channels>>(padded(x, 3)) + 2 * heddle::multiply_adds<convolution<channels, channels>>(e) +
+           heddle::multiply_adds<stages_type>(e) + heddle::multiply_adds<decltype(fusion_gather)>(padded(x, channels * C.stages));
   }
 
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
     const map_extents e = padded(x, channels);
-    const std::size_t map = heddle::scratch_bytes<float>(e.size());
-    const std::size_t body = heddle::scratch_bytes<float>(padded(x, 3).size()) + (C.stages + 2) * map +
-                             largest(heddle::scratch_bytes<convolution<3, channels>>(backend, padded(x, 3)),
-                                     heddle::scratch_bytes<stages_type>(backend, e),
-                                     heddle::scratch_bytes<convolution<channels, channels>>(backend, e));
-    std::size_t tail = heddle::scratch_bytes<float>(enlarged(x, scale, 3).size()) +
-                       heddle::scratch_bytes<convolution<channels, 3>>(backend, enlarged(x, scale, channels));
-    std::size_t convolutions = 0;
-    for (std::size_t i = 0, s = 1; i < steps; ++i, s *= shuffle) {
-      tail += heddle::scratch_bytes<float>(enlarged(x, s * shuffle, channels).size());
-      convolutions = largest(convolutions, heddle::scratch_bytes<float>(enlarged(x, s, channels * shuffle * shuffle).size()) +
-                                               heddle::scratch_bytes<upsample_type>(backend, enlarged(x, s, channels)));
-    }
-    return map + largest(body, tail + convolutions);
+    std::size_t largest = heddle::scratch_bytes<convolution<3, channels>>(backend, padded(x, 3));
+    for (const std::size_t bytes : {heddle::scratch_bytes<stages_type>(backend, e), heddle::scratch_bytes<convolution<channels, channels>>(backend, e)})
+      largest = bytes > largest ? bytes : largest;
+    return heddle::scratch_bytes<float>(padded(x, 3).size()) + (C.stages + 2) * heddle::scratch_bytes<float>(e.size()) + largest;
   }
 
-  template <class Backend>
-  void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
-    const map_extents e = padded(x.extents(), channels);
-    const map_view<float> features(ctx.scratch.template take<float>(e.size()), e);
-    extract_features(ctx, x, features);
-    reconstruct(ctx, features, y);
-  }
-
-  /// Everything before the upsampling: `[batch, h, w, 3]` to `[batch, ceil(sqrt(h))^2, ceil(sqrt(w))^2, channels]`.
+  /// `[batch, h, w, 3]` to `[batch, ceil(sqrt(h))^2, ceil(sqrt(w))^2, channels]`.
   template <class Backend>
   void extract_features(context<Backend> ctx, map_view<const float> x, map_view<float> features) const {
     const map_extents e = features.extents();
@@ -199,6 +148,15 @@ struct maxsr {
     fusion_mix.forward(ctx, fused, features, as_const(as_rows(shallow)));
   }
 
+ protected:
+  static constexpr std::size_t squared_root(std::size_t n) {
+    const std::size_t root = integer_root_ceil(n);
+    return root * root;
+  }
+  static constexpr map_extents padded(const map_extents& x, std::size_t c) {
+    return map_extents(x.extent(0), squared_root(x.extent(1)), squared_root(x.extent(2)), c);
+  }
+
  private:
   struct difference {
     template <class T>
@@ -207,27 +165,99 @@ struct maxsr {
     }
   };
 
-  static constexpr std::size_t squared_root(std::size_t n) {
-    const std::size_t root = integer_root_ceil(n);
-    return root * root;
-  }
-  static constexpr map_extents padded(const map_extents& x, std::size_t c) {
-    return map_extents(x.extent(0), squared_root(x.extent(1)), squared_root(x.extent(2)), c);
-  }
-  static constexpr map_extents enlarged(const map_extents& x, std::size_t factor, std::size_t c) {
-    const map_extents e = padded(x, c);
-    return map_extents(e.extent(0), e.extent(1) * factor, e.extent(2) * factor, c);
-  }
-  template <class... Sizes>
-  static constexpr std::size_t largest(Sizes... sizes) {
-    std::size_t result = 0;
-    ((result = sizes > result ? sizes : result), ...);
-    return result;
-  }
-
   template <class Backend, std::size_t... I>
   void run_stages(context<Backend> ctx, const std::array<map_view<float>, C.stages>& outputs, std::index_sequence<I...>) const {
     (heddle::forward(ctx, stages.template get<I>(), outputs[I == 0 ? 0 : I - 1], outputs[I]), ...);
+  }
+};
+
+/// From the names of this composition to those of the reference implementation's weights.
+HEDDLE_COLD inline io::key_map maxsr_key_map() {
+  io::key_map map;
+  map.rename("stages.*.*.mbconv.expand.norm", "stages.*.*.0.fn.1").rename("stages.*.*.mbconv.expand", "stages.*.*.0.fn.0");
+  map.rename("stages.*.*.mbconv.depthwise.norm", "stages.*.*.0.fn.4").rename("stages.*.*.mbconv.depthwise", "stages.*.*.0.fn.3");
+  map.rename("stages.*.*.mbconv.gate.fc1", "stages.*.*.0.fn.6.gate.1").rename("stages.*.*.mbconv.gate.fc2", "stages.*.*.0.fn.6.gate.3");
+  map.rename("stages.*.*.mbconv.project.norm", "stages.*.*.0.fn.8").rename("stages.*.*.mbconv.project", "stages.*.*.0.fn.7");
+  for (const auto& [part, index] : {std::pair<std::string, std::string>{"block", "1"}, {"grid", "2"}}) {
+    const std::string from = "stages.*.*." + part;
+    const std::string to = "stages.*.*." + index;
+    map.rename(from + ".norm1", to + ".1.norm").rename(from + ".norm2", to + ".2.norm");
+    map.rename(from + ".attn.qkv", to + ".1.fn.to_qkv").rename(from + ".attn.proj", to + ".1.fn.to_out.0");
+    map.rename(from + ".attn.bias.table", to + ".1.fn.rel_pos_bias.weight");
+    map.rename(from + ".mlp.fc1", to + ".2.fn.net.0").rename(from + ".mlp.fc2", to + ".2.fn.net.3");
+  }
+  map.ignore("**.num_batches_tracked");
+  return map;
+}
+
+/// The network: `[batch, h, w, 3]` in [0, 1] to `[batch, scale * h, scale * w, 3]`, not clamped.
+///
+/// The picture is reflected at its right and bottom border to sides that are squares, `ceil(sqrt(h))^2`; then every window
+/// of side `ceil(sqrt(h))` tiles it exactly.
+template <maxsr_config C>
+struct maxsr : maxsr_features<detail::maxsr_body<C>> {
+  static_assert(C.scale == 2 || C.scale == 3 || C.scale == 4, "maxsr: the scale must be 2, 3 or 4");
+  using features_type = maxsr_features<detail::maxsr_body<C>>;
+  static constexpr std::size_t channels = C.channels;
+  static constexpr std::size_t scale = C.scale;
+  static constexpr std::size_t shuffle = scale == 3 ? 3 : 2;            ///< factor of one upsampling step
+  static constexpr std::size_t steps = scale == 4 ? 2 : 1;
+  using upsample_type = convolution<channels, channels * shuffle * shuffle>;
+
+  std::array<upsample_type, steps> upsample;
+  convolution<channels, 3> last;
+
+  static constexpr std::size_t parameter_count() {
+    return parameters<features_type> + steps * parameters<upsample_type> + parameters<decltype(last)>;
+  }
+  template <class Self, class F>
+  HEDDLE_COLD static void visit_children(Self& self, F&& f) {
+    features_type::visit_children(static_cast<std::conditional_t<std::is_const_v<Self>, const features_type, features_type>&>(self), f);
+    constexpr std::string_view names[] = {"Upsample.0", "Upsample.2"};
+    for (std::size_t i = 0; i < steps; ++i) f(names[i], self.upsample[i]);
+    f("conv_last", self.last);
+  }
+
+  static io::key_map key_map() { return maxsr_key_map(); }
+
+  static constexpr map_extents output_extents(const map_extents& x) {
+    require_extent("maxsr: x", "channels", 3, x.extent(3));
+    return map_extents(x.extent(0), x.extent(1) * scale, x.extent(2) * scale, 3);
+  }
+
+  static constexpr std::uint64_t multiply_adds(const map_extents& x) {
+    std::uint64_t sum = features_type::multiply_adds(x);
+    for (std::size_t i = 0, s = 1; i < steps; ++i, s *= shuffle) sum += heddle::multiply_adds<upsample_type>(enlarged(x, s, channels));
+    return sum + heddle::multiply_adds<convolution<channels, 3>>(enlarged(x, scale, channels));
+  }
+
+  template <class Backend>
+  static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
+    const std::size_t body = features_type::scratch_bytes(backend, x);
+    std::size_t tail = heddle::scratch_bytes<float>(enlarged(x, scale, 3).size()) +
+                       heddle::scratch_bytes<convolution<channels, 3>>(backend, enlarged(x, scale, channels));
+    std::size_t convolutions = 0;
+    for (std::size_t i = 0, s = 1; i < steps; ++i, s *= shuffle) {
+      tail += heddle::scratch_bytes<float>(enlarged(x, s * shuffle, channels).size());
+      const std::size_t step = heddle::scratch_bytes<float>(enlarged(x, s, channels * shuffle * shuffle).size()) +
+                               heddle::scratch_bytes<upsample_type>(backend, enlarged(x, s, channels));
+      convolutions = step > convolutions ? step : convolutions;
+    }
+    return heddle::scratch_bytes<float>(features_type::output_extents(x).size()) + (body > tail + convolutions ? body : tail + convolutions);
+  }
+
+  template <class Backend>
+  void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
+    const map_extents e = features_type::output_extents(x.extents());
+    const map_view<float> features(ctx.scratch.template take<float>(e.size()), e);
+    this->extract_features(ctx, x, features);
+    reconstruct(ctx, features, y);
+  }
+
+ private:
+  static constexpr map_extents enlarged(const map_extents& x, std::size_t factor, std::size_t c) {
+    const map_extents e = features_type::padded(x, c);
+    return map_extents(e.extent(0), e.extent(1) * factor, e.extent(2) * factor, c);
   }
 
   /// Upsampling, the last convolution, and the part of the result that belongs to the picture.
@@ -248,7 +278,7 @@ struct maxsr {
     last.forward(ctx, current, image);
     for (std::size_t b = 0; b < y.extent(0); ++b)
       for (std::size_t row = 0; row < y.extent(1); ++row)
-        map(ctx, make_matrix<const float>(&image(b, row, 0u, 0u), y.extent(2), 3), make_matrix(mean.data(), 1, 3),
+        map(ctx, make_matrix<const float>(&image(b, row, 0u, 0u), y.extent(2), 3), make_matrix(this->mean.data(), 1, 3),
             make_matrix(&y(b, row, 0u, 0u), y.extent(2), 3), heddle::detail::sum{});
   }
 

@@ -70,7 +70,13 @@ class extents {
   HEDDLE_HOST_DEVICE static constexpr std::size_t rank_dynamic() noexcept { return dynamic_count; }
   HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return statics[r]; }
   HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept {
-    return statics[r] == dyn ? values_[dynamic_before(r)] : statics[r];
+    if constexpr (dynamic_count == count) {   // without the search: extents are asked for everywhere
+      return values_[r];
+    } else if constexpr (dynamic_count == 0) {
+      return statics[r];
+    } else {
+      return statics[r] == dyn ? values_[dynamic_before(r)] : statics[r];
+    }
   }
 
   /// Number of elements: the product of all extents (1 for rank 0).
@@ -93,7 +99,9 @@ class extents {
 
  private:
   HEDDLE_HOST_DEVICE constexpr void set(std::size_t r, std::size_t value) {
-    if (statics[r] == dyn) {
+    if constexpr (dynamic_count == count && count > 0) {
+      values_[r] = value;
+    } else if (statics[r] == dyn) {
       if constexpr (dynamic_count > 0) values_[dynamic_before(r)] = value;
     } else if (statics[r] != value) {
 #if !defined(__CUDA_ARCH__)

@@ -34,7 +34,7 @@ struct bind_report {
   bool ok() const noexcept { return problems() == 0; }
 
   /// A first line with the counts, then one line per problem.
-  std::string text() const {
+  HEDDLE_COLD std::string text() const {
     std::string all = detail::concat({title, ok() ? " fits" : " does not fit", " the model of ", detail::counted(parameters, "tensor"), ": ",
                                       std::to_string(missing.size()), " missing, ", std::to_string(unexpected.size()), " unexpected, ",
                                       std::to_string(mis_shaped.size()), " mis-shaped, ", std::to_string(mis_typed.size()), " mis-typed"});
@@ -46,7 +46,7 @@ struct bind_report {
   }
 
  private:
-  static void append(std::string& all, std::string_view kind, const std::vector<std::string>& lines) {
+  HEDDLE_COLD static void append(std::string& all, std::string_view kind, const std::vector<std::string>& lines) {
     for (const std::string& line : lines) all.append(detail::concat({"\n  ", kind, ": ", line}));
   }
 };
@@ -89,7 +89,7 @@ class binder {
   shared_owner block_{};
 
  public:
-  binder(std::span<const safetensors> files, const key_map& map) : files_(files), map_(map) {
+  HEDDLE_COLD binder(std::span<const safetensors> files, const key_map& map) : files_(files), map_(map) {
     for (const safetensors& file : files_) {
       report_.title.append(report_.title.empty() ? "" : ", ").append(file.path());
       used_.emplace_back(file.size(), false);
@@ -97,7 +97,7 @@ class binder {
   }
 
   /// Finds the tensors of one parameter of shape `extents` and notes what is wrong with them.
-  void add(std::string_view parameter, std::span<const std::size_t> extents) {
+  HEDDLE_COLD void add(std::string_view parameter, std::span<const std::size_t> extents) {
     ++report_.parameters;
     const std::vector<tensor_source> sources = map_.sources(parameter);
     plan p;
@@ -110,7 +110,7 @@ class binder {
   }
 
   /// Call after the last `add`.
-  const bind_report& finish() {
+  HEDDLE_COLD const bind_report& finish() {
     for (std::size_t f = 0; f < files_.size(); ++f)
       for (std::size_t i = 0; i < files_[f].size(); ++i) {
         const stored_tensor& t = files_[f][i];
@@ -120,7 +120,7 @@ class binder {
   }
 
   /// Converts what cannot be used in place. Only for a report without problems.
-  void fetch() {
+  HEDDLE_COLD void fetch() {
     if (converted_ == 0) return;
     heddle::detail::aligned_bytes block(converted_ * sizeof(float));
     auto* floats = reinterpret_cast<float*>(block.data());
@@ -137,14 +137,14 @@ class binder {
   }
 
   /// The memory of the parameter that was added as number `index`.
-  bound_memory memory(std::size_t index) const {
+  HEDDLE_COLD bound_memory memory(std::size_t index) const {
     const plan& p = plans_[index];
     if (p.in_place) return {reinterpret_cast<const float*>(p.pieces.front().from), p.owner};
     return {floats_ + p.offset, block_};
   }
 
  private:
-  static std::string named(std::string_view parameter, std::string_view stored) {
+  HEDDLE_COLD static std::string named(std::string_view parameter, std::string_view stored) {
     if (stored == parameter) return quoted(parameter);
     return concat({quoted(parameter), " (in the file ", quoted(stored), ")"});
   }
@@ -156,7 +156,7 @@ class binder {
   }
 
   /// The tensor of that name if it can be read as floats; notes that it is used in either case.
-  found find(std::string_view parameter, std::span<const std::size_t> extents, const std::string& name) {
+  HEDDLE_COLD found find(std::string_view parameter, std::span<const std::size_t> extents, const std::string& name) {
     for (std::size_t f = 0; f < files_.size(); ++f) {
       const stored_tensor* t = files_[f].find(name);
       if (t == nullptr) continue;
@@ -169,7 +169,7 @@ class binder {
     return {};
   }
 
-  bool same_shape(std::string_view parameter, std::span<const std::size_t> expected, const stored_tensor& t) {
+  HEDDLE_COLD bool same_shape(std::string_view parameter, std::span<const std::size_t> expected, const stored_tensor& t) {
     bool same = t.shape.size() == expected.size();
     for (std::size_t i = 0; same && i < expected.size(); ++i) same = t.shape[i] == expected[i];
     if (!same) report_.mis_shaped.push_back(concat({named(parameter, t.name), ": expected ", to_string(expected), ", got ", to_string(t.shape)}));
@@ -177,7 +177,7 @@ class binder {
   }
 
   /// A whole tensor, or one of equal parts of its first axis.
-  void add_part(plan& p, std::string_view parameter, std::span<const std::size_t> extents, const tensor_source& source) {
+  HEDDLE_COLD void add_part(plan& p, std::string_view parameter, std::span<const std::size_t> extents, const tensor_source& source) {
     const found at = find(parameter, extents, source.name);
     if (at.tensor == nullptr) return;
     std::vector<std::size_t> whole(extents.begin(), extents.end());
@@ -193,7 +193,7 @@ class binder {
   }
 
   /// Several tensors one after the other along the first axis. Zeros fill what the others leave.
-  void add_joined(plan& p, std::string_view parameter, std::span<const std::size_t> extents, const std::vector<tensor_source>& sources) {
+  HEDDLE_COLD void add_joined(plan& p, std::string_view parameter, std::span<const std::size_t> extents, const std::vector<tensor_source>& sources) {
     const std::size_t rows = extents.empty() ? 1 : extents.front();
     const std::size_t row = rows == 0 ? 0 : elements(extents) / rows;
     std::size_t given = 0, zeros = 0;

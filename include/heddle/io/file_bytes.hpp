@@ -58,7 +58,7 @@ struct close_file {
 };
 using file_handle = std::unique_ptr<std::FILE, close_file>;
 
-inline std::size_t size_of_file(std::FILE* file, const std::string& path) {
+HEDDLE_COLD inline std::size_t size_of_file(std::FILE* file, const std::string& path) {
 #if HEDDLE_HAS_MMAP
   struct stat status {};
   if (::fstat(::fileno(file), &status) != 0) raise_file(path, "cannot be read", errno);
@@ -73,7 +73,7 @@ inline std::size_t size_of_file(std::FILE* file, const std::string& path) {
 }
 
 /// The whole file in one aligned allocation.
-inline shared_bytes read_file(const std::string& path) {
+HEDDLE_COLD inline shared_bytes read_file(const std::string& path) {
   const file_handle file(std::fopen(path.c_str(), "rb"));
   if (!file) raise_file(path, "cannot be opened", errno);
   const std::size_t size = size_of_file(file.get(), path);
@@ -98,7 +98,7 @@ class mapping {
 };
 
 /// The file as read-only pages. Empty files cannot be mapped and need not be.
-inline shared_bytes map_file(const std::string& path) {
+HEDDLE_COLD inline shared_bytes map_file(const std::string& path) {
   const file_handle file(std::fopen(path.c_str(), "rb"));
   if (!file) raise_file(path, "cannot be opened", errno);
   const std::size_t size = size_of_file(file.get(), path);
@@ -108,7 +108,7 @@ inline shared_bytes map_file(const std::string& path) {
   return {{static_cast<const std::byte*>(data), size}, mapping(data, size)};
 }
 #else
-inline shared_bytes map_file(const std::string& path) { return read_file(path); }
+HEDDLE_COLD inline shared_bytes map_file(const std::string& path) { return read_file(path); }
 #endif
 
 }  // namespace detail

@@ -61,7 +61,7 @@ class json_reader {
   }
 
   /// A string with its escapes resolved; only well-formed UTF-8.
-  bool string(std::string& out) {
+  HEDDLE_COLD bool string(std::string& out) {
     out.clear();
     if (!expect('"', "expected a string")) return false;
     while (next_ < text_.size()) {
@@ -78,7 +78,7 @@ class json_reader {
   }
 
   /// An unsigned integer without sign, fraction, exponent or leading zero.
-  bool integer(std::uint64_t& out) {
+  HEDDLE_COLD bool integer(std::uint64_t& out) {
     skip_space();
     if (next_ >= text_.size() || !is_digit(text_[next_])) return fail("expected an unsigned integer");
     if (text_[next_] == '0' && next_ + 1 < text_.size() && is_digit(text_[next_ + 1])) return fail("number with a leading zero");
@@ -115,7 +115,7 @@ class json_reader {
     return true;
   }
 
-  bool expect(char c, std::string_view what) { return accept(c) || fail(what); }
+  HEDDLE_COLD bool expect(char c, std::string_view what) { return accept(c) || fail(what); }
 
   bool ascii(std::string& out) {
     out += text_[next_++];
@@ -136,7 +136,7 @@ class json_reader {
   }
 
   /// `\uXXXX`, or the two of a surrogate pair.
-  bool unicode_escape(std::string& out) {
+  HEDDLE_COLD bool unicode_escape(std::string& out) {
     std::uint32_t code = 0;
     if (!four_digits(code)) return false;
     if (code >= 0xdc00 && code <= 0xdfff) return fail("half of a surrogate pair");
@@ -183,7 +183,7 @@ class json_reader {
   }
 
   /// One character of two to four bytes: no overlong form, no surrogate, nothing above U+10FFFF.
-  bool utf8(std::string& out) {
+  HEDDLE_COLD bool utf8(std::string& out) {
     const auto lead = static_cast<unsigned char>(text_[next_]);
     const std::size_t length = lead >= 0xf0 && lead <= 0xf4 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
     if (length == 0 || text_.size() - next_ < length) return fail("malformed UTF-8 in a string");

@@ -17,7 +17,7 @@ namespace heddle::inline v0::io {
 namespace detail {
 
 /// The dotted segments of a name; none for the empty name.
-inline std::vector<std::string_view> segments_of(std::string_view name) {
+HEDDLE_COLD inline std::vector<std::string_view> segments_of(std::string_view name) {
   std::vector<std::string_view> segments;
   while (!name.empty()) {
     const std::size_t dot = name.find('.');
@@ -34,7 +34,7 @@ using segment_list = std::vector<std::string_view>;
 /// Matches `pattern[p...]` with the beginning of `name[n...]`, fewest segments for `**` first. `carried` receives what every
 /// wildcard stood for; the result is the number of segments of the name that are used, or `no_match`.
 inline constexpr std::size_t no_match = static_cast<std::size_t>(-1);
-inline std::size_t match_from(const segment_list& pattern, std::size_t p, const segment_list& name, std::size_t n, bool whole,
+HEDDLE_COLD inline std::size_t match_from(const segment_list& pattern, std::size_t p, const segment_list& name, std::size_t n, bool whole,
                               std::vector<segment_list>& carried) {
   if (p == pattern.size()) return !whole || n == name.size() ? n : no_match;
   if (pattern[p] == "**") {
@@ -88,12 +88,12 @@ class key_map {
   /// Parameters that begin with `from` are stored under `to`. An empty `from` matches everything: with it `to` is a prefix;
   /// an empty `to` takes a prefix away.
   /// @throws weight_error if the two sides do not have the same wildcards.
-  key_map& rename(std::string_view from, std::string_view to) { return add(from, {tensor_source{std::string(to), 0, 1}}); }
+  HEDDLE_COLD key_map& rename(std::string_view from, std::string_view to) { return add(from, {tensor_source{std::string(to), 0, 1}}); }
 
   /// As `rename`, for a tensor that the file stores fused with others along its first axis: the parameter is part `part`
   /// (from 0) of `parts` equal parts.
   /// @throws weight_error if there is no such part, or the two sides do not have the same wildcards.
-  key_map& split(std::string_view from, std::string_view to, std::size_t part, std::size_t parts) {
+  HEDDLE_COLD key_map& split(std::string_view from, std::string_view to, std::size_t part, std::size_t parts) {
     if (part >= parts)
       heddle::detail::raise<weight_error>(detail::concat({"key_map: part ", std::to_string(part), " of ", detail::quoted(to), " does not exist, it has ",
                                                           detail::counted(parts, "part"), ", numbered from 0"}));
@@ -107,20 +107,20 @@ class key_map {
   /// map.join("**.attn.qkv.bias", {"**.attn.q_bias", "", "**.attn.v_bias"});
   /// @endcode
   /// @throws weight_error if the sides do not have the same wildcards.
-  key_map& join(std::string_view from, std::initializer_list<std::string_view> parts) {
+  HEDDLE_COLD key_map& join(std::string_view from, std::initializer_list<std::string_view> parts) {
     std::vector<tensor_source> to;
     for (const std::string_view part : parts) to.push_back({std::string(part), 0, 1});
     return add(from, std::move(to));
   }
 
   /// Tensors of the file whose whole name matches are allowed to be in no parameter.
-  key_map& ignore(std::string_view pattern) {
+  HEDDLE_COLD key_map& ignore(std::string_view pattern) {
     ignored_.emplace_back(pattern);
     return *this;
   }
 
   /// Where the numbers of a parameter are; one source but for `join`.
-  std::vector<tensor_source> sources(std::string_view parameter) const {
+  HEDDLE_COLD std::vector<tensor_source> sources(std::string_view parameter) const {
     const detail::segment_list name = detail::segments_of(parameter);
     for (const rule& r : rules_) {
       std::vector<detail::segment_list> carried;
@@ -136,7 +136,7 @@ class key_map {
     return {tensor_source{std::string(parameter), 0, 1}};
   }
 
-  bool is_ignored(std::string_view stored_name) const {
+  HEDDLE_COLD bool is_ignored(std::string_view stored_name) const {
     const detail::segment_list name = detail::segments_of(stored_name);
     for (const std::string& pattern : ignored_) {
       std::vector<detail::segment_list> carried;
@@ -146,7 +146,7 @@ class key_map {
   }
 
  private:
-  key_map& add(std::string_view from, std::vector<tensor_source> to) {
+  HEDDLE_COLD key_map& add(std::string_view from, std::vector<tensor_source> to) {
     for (const tensor_source& t : to) {
       if (to.size() > 1 && t.name.empty()) continue;
       if (wildcards(t.name) != wildcards(from))
@@ -157,7 +157,7 @@ class key_map {
     return *this;
   }
 
-  static std::vector<std::string_view> wildcards(std::string_view pattern) {
+  HEDDLE_COLD static std::vector<std::string_view> wildcards(std::string_view pattern) {
     std::vector<std::string_view> found;
     for (const std::string_view segment : detail::segments_of(pattern))
       if (detail::is_wildcard(segment)) found.push_back(segment);
@@ -169,7 +169,7 @@ class key_map {
     name += segment;
   }
 
-  static std::string rewrite(std::string_view to, const std::vector<detail::segment_list>& carried, const detail::segment_list& name, std::size_t used) {
+  HEDDLE_COLD static std::string rewrite(std::string_view to, const std::vector<detail::segment_list>& carried, const detail::segment_list& name, std::size_t used) {
     std::string result;
     std::size_t next = 0;
     for (const std::string_view segment : detail::segments_of(to)) {

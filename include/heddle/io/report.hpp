@@ -16,7 +16,7 @@ namespace heddle::inline v0::io {
 namespace detail {
 
 /// Its pieces one after the other. (Chains of `operator+` cost every user of the header a noticeable part of a second.)
-inline std::string concat(std::initializer_list<std::string_view> pieces) {
+HEDDLE_COLD inline std::string concat(std::initializer_list<std::string_view> pieces) {
   std::string text;
   for (const std::string_view piece : pieces) text.append(piece.data(), piece.size());
   return text;
@@ -25,7 +25,7 @@ inline std::string concat(std::initializer_list<std::string_view> pieces) {
 }  // namespace detail
 
 /// "[64, 48, 3, 3]"
-inline std::string to_string(std::span<const std::size_t> shape) {
+HEDDLE_COLD inline std::string to_string(std::span<const std::size_t> shape) {
   std::string text(1, '[');
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (i != 0) text.append(", ");
@@ -38,7 +38,7 @@ inline std::string to_string(std::span<const std::size_t> shape) {
 namespace detail {
 
 /// A name from a file between quotes, fit for a terminal: control characters escaped, long names cut.
-inline std::string quoted(std::string_view name) {
+HEDDLE_COLD inline std::string quoted(std::string_view name) {
   constexpr std::size_t longest = 200;
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text = "\"";
@@ -57,7 +57,7 @@ inline std::string quoted(std::string_view name) {
 }
 
 /// "1 problem", "3 problems"
-inline std::string counted(std::size_t count, std::string_view what) {
+HEDDLE_COLD inline std::string counted(std::size_t count, std::string_view what) {
   return concat({std::to_string(count), " ", what, count == 1 ? "" : "s"});
 }
 
@@ -69,14 +69,14 @@ class problem_list {
   std::size_t count_ = 0;
 
  public:
-  void add(std::string line) {
+  HEDDLE_COLD void add(std::string line) {
     if (count_++ < kept) lines_.push_back(std::move(line));
   }
   bool empty() const noexcept { return count_ == 0; }
   std::size_t size() const noexcept { return count_; }
 
   /// One indented line per problem.
-  std::string text() const {
+  HEDDLE_COLD std::string text() const {
     std::string all;
     for (const std::string& line : lines_) all.append("\n  ").append(line);
     if (count_ > kept) all.append(concat({"\n  and ", std::to_string(count_ - kept), " more"}));

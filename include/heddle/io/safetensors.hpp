@@ -102,7 +102,7 @@ class safetensors {
 
   /// The tensor of that name.
   /// @throws weight_error if there is none.
-  const stored_tensor& require(std::string_view name) const {
+  HEDDLE_COLD const stored_tensor& require(std::string_view name) const {
     const stored_tensor* found = find(name);
     if (found == nullptr) heddle::detail::raise<weight_error>(detail::concat({path_, ": no tensor ", detail::quoted(name)}));
     return *found;
@@ -116,7 +116,7 @@ class safetensors {
   const shared_owner& owner() const noexcept { return memory_.owner; }
 
  private:
-  safetensors(std::string path, detail::shared_bytes memory) : path_(std::move(path)), memory_(std::move(memory)) {
+  HEDDLE_COLD safetensors(std::string path, detail::shared_bytes memory) : path_(std::move(path)), memory_(std::move(memory)) {
     detail::header header = detail::parse_header(memory_.bytes);
     if (!header.problems.empty())
       heddle::detail::raise<file_error>(detail::concat({path_, ": refused for ", detail::counted(header.problems.size(), "problem"), header.problems.text()}));

@@ -71,7 +71,7 @@ class header_parser {
  public:
   header_parser(std::string_view text, std::size_t data_bytes, header& out) : json_(text), data_bytes_(data_bytes), out_(out) {}
 
-  void parse() {
+  HEDDLE_COLD void parse() {
     // White space may follow the JSON as padding, but the format lets none come before it.
     const bool starts = json_.starts_with('{') || json_.fail("expected '{' at the start");
     const bool read = starts && json_.object([this](const std::string& key) { return key == "__metadata__" ? metadata() : tensor(key); }) && json_.end();
@@ -84,7 +84,7 @@ class header_parser {
   }
 
  private:
-  bool metadata() {
+  HEDDLE_COLD bool metadata() {
     if (has_metadata_) return json_.fail("a second __metadata__");
     has_metadata_ = true;
     return json_.object([this](const std::string& key) {
@@ -95,7 +95,7 @@ class header_parser {
     });
   }
 
-  bool tensor(const std::string& name) {
+  HEDDLE_COLD bool tensor(const std::string& name) {
     fields f;
     const bool read = json_.object([&](const std::string& key) { return field(f, key); });
     if (!read) return false;
@@ -103,7 +103,7 @@ class header_parser {
     return true;
   }
 
-  bool field(fields& f, const std::string& key) {
+  HEDDLE_COLD bool field(fields& f, const std::string& key) {
     bool* seen = key == "dtype" ? &f.has_dtype : key == "shape" ? &f.has_shape : key == "data_offsets" ? &f.has_offsets : nullptr;
     if (seen == nullptr) return json_.fail(concat({"expected dtype, shape or data_offsets, got ", quoted(key)}));
     if (*seen) return json_.fail(concat({"a second ", key}));
@@ -112,7 +112,7 @@ class header_parser {
     return seen == &f.has_shape ? numbers(f.shape, largest_rank) : numbers(f.offsets, 2);
   }
 
-  bool numbers(std::vector<std::size_t>& list, std::size_t longest) {
+  HEDDLE_COLD bool numbers(std::vector<std::size_t>& list, std::size_t longest) {
     return json_.array([&] {
       std::uint64_t value = 0;
       if (!json_.integer(value)) return false;
@@ -123,15 +123,15 @@ class header_parser {
     });
   }
 
-  void problem(std::string_view name, std::initializer_list<std::string_view> what) {
+  HEDDLE_COLD void problem(std::string_view name, std::initializer_list<std::string_view> what) {
     out_.problems.add(concat({"tensor ", quoted(name), ": ", concat(what)}));
   }
 
   /// "[0, 64]"
-  static std::string range(std::size_t begin, std::size_t end) { return concat({"[", std::to_string(begin), ", ", std::to_string(end), "]"}); }
+  HEDDLE_COLD static std::string range(std::size_t begin, std::size_t end) { return concat({"[", std::to_string(begin), ", ", std::to_string(end), "]"}); }
 
   /// The checks that concern one tensor alone. What fails them is not kept.
-  void check_tensor(const std::string& name, fields& f) {
+  HEDDLE_COLD void check_tensor(const std::string& name, fields& f) {
     if (!f.has_dtype || !f.has_shape || f.offsets.size() != 2) {
       problem(name, {!f.has_dtype ? "no dtype" : !f.has_shape ? "no shape" : "data_offsets must be two numbers"});
       return;
@@ -177,7 +177,7 @@ class header_parser {
     return order;
   }
 
-  void check_names() {
+  HEDDLE_COLD void check_names() {
     const auto order = sorted([](const stored_tensor* a, const stored_tensor* b) { return a->name < b->name; });
     for (std::size_t i = 1; i < order.size(); ++i)
       if (order[i]->name == order[i - 1]->name) problem(order[i]->name, {"the name occurs twice"});
@@ -190,7 +190,7 @@ class header_parser {
 
   /// The tensors must cover the data without overlaps and, as the format asks, without holes. Holes are looked for only
   /// where every tensor is sound: a refused one leaves a hole that says nothing new.
-  void check_layout() {
+  HEDDLE_COLD void check_layout() {
     const bool sound = out_.problems.empty();
     const auto order =
         sorted([](const stored_tensor* a, const stored_tensor* b) { return a->begin != b->begin ? a->begin < b->begin : a->end < b->end; });
@@ -213,7 +213,7 @@ class header_parser {
 };
 
 /// Reads and checks the header of a whole file. Never throws but for want of memory; reads nothing outside `file`.
-inline header parse_header(std::span<const std::byte> file) {
+HEDDLE_COLD inline header parse_header(std::span<const std::byte> file) {
   header out;
   if (file.size() < length_bytes) {
     out.problems.add(concat({"the file has ", counted(file.size(), "byte"), ", a header length alone takes 8"}));

@@ -79,13 +79,16 @@ constexpr std::size_t count_parameters() {
 }
 
 template <class Self, class F, auto... Pointers>
-HEDDLE_COLD void visit_member_list(Self& self, const member_list<Pointers...>& list, F&& f) {
+HEDDLE_ALWAYS_INLINE void visit_member_list(Self& self, const member_list<Pointers...>& list, F&& f) {
   std::size_t i = 0;
   (f(list.names[i++], self.*Pointers), ...);
 }
 
 template <class M>
 concept has_visit_children = requires(M& m) { M::visit_children(m, [](std::string_view, auto&) {}); };
+
+template <class M>
+inline constexpr bool has_children = has_visit_children<M> || has_members<M>;
 
 }  // namespace detail
 
@@ -130,23 +133,42 @@ using const_parameter_entry = basic_parameter_entry<const weight_slot>;
 
 namespace detail {
 
+/// The list while a model is walked. Whatever the model, this is the code that builds names.
+template <class Slot>
+struct parameter_list {
+  std::vector<basic_parameter_entry<Slot>> entries{};
+  std::string path{};
+
+  /// Goes to a child; `leave` takes what this returns.
+  HEDDLE_COLD std::size_t enter(std::string_view name) {
+    const std::size_t length = path.size();
+    if (length != 0 && !name.empty()) path += '.';
+    path.append(name.data(), name.size());
+    return length;
+  }
+  HEDDLE_COLD void leave(std::size_t length) { path.resize(length); }
+  HEDDLE_COLD void add(std::string_view name, std::span<const std::size_t> shape, bool is_trained, Slot* slot) {
+    const std::size_t length = enter(name);
+    entries.push_back({path, shape, is_trained, slot});
+    leave(length);
+  }
+};
+
 /// Follows the names down the model. One class whatever is done with the list, so that a model is walked by one copy of
 /// the code.
 template <class Slot>
 struct parameter_collector {
-  std::vector<basic_parameter_entry<Slot>>& entries;
-  const std::string& prefix;
+  parameter_list<Slot>& list;
 
   template <class M>
-  HEDDLE_COLD void operator()(std::string_view name, M& child) const {
+  void operator()(std::string_view name, M& child) const {
     using plain = std::remove_const_t<M>;
-    std::string path = prefix;
-    if (!path.empty() && !name.empty()) path += '.';
-    path += name;
     if constexpr (is_bound_tensor<plain>) {
-      entries.push_back({std::move(path), plain::shape, plain::is_trained, &child});
-    } else {
-      for_each_child(child, parameter_collector{entries, path});
+      list.add(name, plain::shape, plain::is_trained, &child);
+    } else if constexpr (has_children<plain>) {
+      const std::size_t length = list.enter(name);
+      for_each_child(child, *this);
+      list.leave(length);
     }
   }
 };
@@ -160,10 +182,9 @@ struct preparer;
 template <class M>
 std::vector<basic_parameter_entry<std::conditional_t<std::is_const_v<M>, const weight_slot, weight_slot>>> list_parameters(M& model) {
   using slot = std::conditional_t<std::is_const_v<M>, const weight_slot, weight_slot>;
-  std::vector<basic_parameter_entry<slot>> entries;
-  const std::string root;
-  detail::parameter_collector<slot>{entries, root}({}, model);
-  return entries;
+  detail::parameter_list<slot> list;
+  detail::parameter_collector<slot>{list}({}, model);
+  return std::move(list.entries);
 }
 
 /// Number of trained parameters of a model: a constant of its type.
@@ -177,7 +198,7 @@ inline constexpr std::size_t parameters = detail::count_parameters<M>();
 /// `prepare(backend)`, where it has one. Allocates; call it once after binding, or let `io::bind<Backend>` do it.
 template <class Backend, class M>
 HEDDLE_COLD void prepare(M& module, const Backend& backend = {}) {
-  for_each_child(module, detail::preparer<Backend>{backend});
+  if constexpr (detail::has_children<M>) for_each_child(module, detail::preparer<Backend>{backend});
   if constexpr (requires { module.prepare(backend); }) module.prepare(backend);
 }
 
@@ -187,7 +208,7 @@ struct preparer {
   const Backend& backend;
   template <class M>
   void operator()(std::string_view, M& child) const {
-    heddle::prepare<Backend>(child, backend);
+    if constexpr (!is_bound_tensor<M> && (has_children<M> || requires { child.prepare(backend); })) heddle::prepare<Backend>(child, backend);
   }
 };
 }  // namespace detail
