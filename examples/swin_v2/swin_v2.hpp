@@ -207,13 +207,4 @@ struct swin {
   }
 };
 
-// The counts of the published models, as constants of their types.
-static_assert(parameters<swin<swin_v2_tiny_w8>> == 28'347'154);
-static_assert(parameters<swin<swin_v2_tiny_w16>> == 28'347'154);
-static_assert(parameters<swin<swin_v2_small_w8>> == 49'728'418);
-static_assert(parameters<swin<swin_v2_base_w8>> == 87'918'816);
-static_assert(parameters<swin<swin_v2_base_22k>> == 109'280'841);
-static_assert(parameters<swin<swin_v2_large_22k>> == 228'772'549);
-static_assert(parameters<swin<swin_tiny_224>> == 28'288'354);
-
 }  // namespace heddle::examples
