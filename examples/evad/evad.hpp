@@ -246,15 +246,4 @@ struct evad {
   }
 };
 
-// The counts of the published models, as constants of their types.
-static_assert(parameters<typename evad<evad_base>::embedding_type> == 1'180'416);
-static_assert(12 * parameters<typename evad<evad_base>::block_type> == 85'045'248);
-static_assert(parameters<typename evad<evad_base>::pyramid_type> == 3'147'776);
-static_assert(6 * parameters<typename evad<evad_base>::decoder_type::stage_type> == 79'292'196);
-static_assert(evad_base.decoder_depth * parameters<typename evad<evad_base>::branch_type::block_type> == 16'371'168);
-static_assert(parameters<evad<evad_base>> == 185'359'636);
-static_assert(24 * parameters<typename evad<evad_large>::block_type> == 302'284'800);
-static_assert(evad_large.decoder_depth * parameters<typename evad<evad_large>::branch_type::block_type> == 52'421'568);
-static_assert(parameters<evad<evad_large>> == 439'535'220);
-
 }  // namespace heddle::examples

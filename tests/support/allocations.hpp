@@ -34,6 +34,11 @@ inline void* counted_allocation_or_stop(std::size_t bytes, std::size_t alignment
 
 }  // namespace heddle::test
 
+// GCC takes an inlined pair of these for a mistake.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+#endif
+
 void* operator new(std::size_t bytes) { return heddle::test::counted_allocation_or_stop(bytes, alignof(std::max_align_t)); }
 void* operator new[](std::size_t bytes) { return heddle::test::counted_allocation_or_stop(bytes, alignof(std::max_align_t)); }
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
