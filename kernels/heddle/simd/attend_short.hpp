@@ -9,6 +9,7 @@
 
 #include <heddle/simd/attend_columns.hpp>
 #include <heddle/simd/attend_rows.hpp>
+#include <heddle/simd/attend_starts.hpp>
 #include <heddle/simd/attend_state.hpp>
 
 namespace heddle::inline v0::detail {
@@ -36,7 +37,7 @@ class attend_short {
       !state_type::cross && heads_per_key_head<typename composition_type::source_type> == 1 &&
       normalizer_type::kind == normalizer_kind::exponential && normalizer_parts<normalizer_type> == 1 &&
       !initial_score<normalizer_type> && !observer::weights &&
-      (composition_type::modifiers == 0 || bias_runs<composition_type>::only);
+      (composition_type::modifiers == 0 || bias_runs<composition_type>::starts);
 
   attend_short(const state_type& t, std::size_t head) : t_(t), head_(head), tokens_(t.queries(0, t.sizes.queries)) {}
 
@@ -71,7 +72,7 @@ class attend_short {
                                    t_.s.scores,
                                    t_.s.row_vectors,
                                    t_.s.sums};
-    if constexpr (composition_type::modifiers > 0) problem.bias = t_.a.plan.bias().columns(head_);
+    if constexpr (composition_type::modifiers > 0) problem.bias = attend_starts<Isa, state_type>(t_, head_).by_columns();
     // One or two queries behind the last whole vector cost less alone.
     const std::size_t behind = t_.sizes.queries % v::size;
     const bool alone = behind > 0 && behind <= 2 && t_.sizes.queries > v::size;
@@ -169,6 +170,7 @@ class attend_short {
         v x = scores_in_place<Isa, D>(t_.s.few_queries + i * Products::query_pitch(D), keys + p * v::size, D);
         if constexpr (composition_type::modifiers > 0)
           x = x + v::load(t_.a.plan.bias().matrix(0, head_) + (first + i) * t_.a.plan.bias().pitch() + p * v::size);
+        x = attend_starts<Isa, state_type>(t_, head_).added(x, first + i, p * v::size);
         if constexpr (masked) {
           const v k = min(batch_traits<v>::positions(static_cast<float>(p * v::size)), v(static_cast<float>(t_.sizes.keys - 1)));
           if (hides_) x = select(t_.mask(context(), v(static_cast<float>(first + i)), k), x, v(-std::numeric_limits<float>::infinity()));
