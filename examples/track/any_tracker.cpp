@@ -28,11 +28,14 @@ const model& find_model(const std::string& name) {
   throw examples::user_error("no network is called " + name + "; there are " + known);
 }
 
-std::unique_ptr<any_tracker> load_tracker(const model& chosen, const std::string& weights, std::size_t threads) {
+std::unique_ptr<any_tracker> load_tracker(const model& chosen, const load_options& o) {
+  if (o.bf16 && !chosen.has_bf16) {
+    throw examples::user_error(std::string(chosen.name) + " runs in f32 only");
+  }
   try {
-    return chosen.load(weights, threads);
+    return chosen.load(o);
   } catch (const heddle::weight_error& e) {
-    throw examples::user_error(weights + " does not hold the weights of " + chosen.name + ": " + shortened(e.what()));
+    throw examples::user_error(o.weights + " does not hold the weights of " + chosen.name + ": " + shortened(e.what()));
   } catch (const heddle::error& e) {
     throw examples::user_error(shortened(e.what()));
   }

@@ -21,12 +21,20 @@ class any_tracker {
   virtual heddle::examples::track_result track(const heddle::examples::frame_view& frame) = 0;
 };
 
+/// How a network is loaded.
+struct load_options {
+  std::string weights;
+  std::size_t threads = 1;
+  bool bf16 = false;   ///< products in bfloat16
+};
+
 /// A network that the program knows.
 struct model {
   const char* name;
   const char* description;
   double lost_below;   ///< scores below this one mean that the target is not to be seen
-  std::unique_ptr<any_tracker> (*load)(const std::string& weights, std::size_t threads);
+  bool has_bf16;
+  std::unique_ptr<any_tracker> (*load)(const load_options& o);
 };
 
 /// The networks that were built in: what a program is linked to says which.
@@ -36,7 +44,7 @@ const std::vector<model>& models();
 const model& find_model(const std::string& name);
 
 /// Reads the weights of `chosen`. Throws `examples::user_error` when the file cannot be read, is damaged, or holds something
-/// else.
-std::unique_ptr<any_tracker> load_tracker(const model& chosen, const std::string& weights, std::size_t threads);
+/// else, and where the network cannot run as asked for.
+std::unique_ptr<any_tracker> load_tracker(const model& chosen, const load_options& o);
 
 }  // namespace track_app

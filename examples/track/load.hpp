@@ -1,14 +1,16 @@
 #pragma once
 
-#include <cstddef>
 #include <memory>
-#include <string>
 
 #include "any_tracker.hpp"
 
 namespace track_app {
 
 // One translation unit a network: they compile side by side.
-std::unique_ptr<any_tracker> load_vittrack(const std::string& weights, std::size_t threads);
+std::unique_ptr<any_tracker> load_vittrack(const load_options& o);
+std::unique_ptr<any_tracker> load_mixformerv2_s(const load_options& o);
+std::unique_ptr<any_tracker> load_mixformerv2_b(const load_options& o);
+std::unique_ptr<any_tracker> load_mixformer_vit(const load_options& o);
+std::unique_ptr<any_tracker> load_romtrack(const load_options& o);
 
 }  // namespace track_app

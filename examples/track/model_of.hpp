@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "any_tracker.hpp"
 #include "heddle/backend/simd.hpp"
@@ -24,11 +25,20 @@ class model_of final : public any_tracker {
   std::unique_ptr<Network> net_ = std::make_unique<Network>();
   std::unique_ptr<Tracker> tracker_;
 
+  static heddle::io::key_map names() {
+    if constexpr (requires { Network::key_map(); }) {
+      return Network::key_map();
+    } else {
+      return {};   // the network is called as its weights are
+    }
+  }
+
  public:
-  model_of(const std::string& weights, std::size_t threads) {
-    const tracking_backend backend = make_backend(threads);
-    heddle::io::bind<tracking_backend>(*net_, heddle::io::safetensors(weights), Network::key_map());
-    tracker_ = std::make_unique<Tracker>(*net_, backend);
+  /// `options` are those of the tracker, where it has some.
+  template <class... Options>
+  model_of(const load_options& o, Options&&... options) {
+    heddle::io::bind<tracking_backend>(*net_, heddle::io::safetensors(o.weights), names());
+    tracker_ = std::make_unique<Tracker>(*net_, std::forward<Options>(options)..., make_backend(o.threads));
   }
   void init(const heddle::examples::frame_view& frame, const heddle::examples::box& target) override { tracker_->init(frame, target); }
   heddle::examples::track_result track(const heddle::examples::frame_view& frame) override { return tracker_->track(frame); }

@@ -6,7 +6,19 @@ namespace track_app {
 const std::vector<model>& models() {
   static const std::vector<model> list{
 #ifdef HEDDLE_TRACK_HAS_vittrack
-      {"vittrack", "ViTTrack, 0.17 million parameters", 0.2, &load_vittrack},
+      {"vittrack", "ViTTrack, 0.17 million parameters", 0.2, false, &load_vittrack},
+#endif
+#ifdef HEDDLE_TRACK_HAS_mixformerv2_s
+      {"mixformerv2_s", "MixFormerV2-S, 16 million parameters", 0.5, true, &load_mixformerv2_s},
+#endif
+#ifdef HEDDLE_TRACK_HAS_mixformerv2_b
+      {"mixformerv2_b", "MixFormerV2-B, 59 million parameters", 0.5, true, &load_mixformerv2_b},
+#endif
+#ifdef HEDDLE_TRACK_HAS_mixformer_vit
+      {"mixformer_vit", "MixFormer-ViT-B with online templates", 0.5, false, &load_mixformer_vit},
+#endif
+#ifdef HEDDLE_TRACK_HAS_romtrack
+      {"romtrack", "ROMTrack (base, 256 pixels)", 0.2, false, &load_romtrack},
 #endif
   };
   return list;

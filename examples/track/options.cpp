@@ -97,6 +97,8 @@ std::optional<int> parse(options& o, int argc, const char* const* argv) {
   app.add_option("--out", o.video, "write the frames with the box to this video (.mp4, .mkv, .avi)");
   app.add_option("--csv", o.csv, "write the boxes to this table: frame,x,y,w,h,score");
   app.add_flag("--show", o.show, "show the frames while they are tracked");
+  std::string precision = "f32";
+  app.add_option("--precision", precision, "number format of the products: f32, or bf16 (mixformerv2)")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   app.add_option("--threads", o.threads, "threads; the result is the same for every number")->check(CLI::Range(std::size_t{1}, std::size_t{256}))->capture_default_str();
   app.add_option("--frames", o.frames, "stop after so many frames; 0: go on to the end")->capture_default_str();
   app.add_option("INPUT", o.input, "a video, a folder of JPEG or PNG files, camera or camera:N")->required();
@@ -108,6 +110,7 @@ std::optional<int> parse(options& o, int argc, const char* const* argv) {
     throw user_error(one_line(error.what()) + " (--help lists the options)");
   }
   find_model(o.model);
+  o.bf16 = precision == "bf16";
   if (!box.empty()) {
     o.target = parse_box(box);
   }

@@ -16,6 +16,7 @@ struct options {
   std::string video;    ///< annotated frames; empty: none
   std::string csv;      ///< boxes; empty: none
   bool show = false;
+  bool bf16 = false;    ///< products in bfloat16
   std::size_t threads = 1;
   std::size_t frames = 0;   ///< stop after so many; 0: all
 };

@@ -4,9 +4,10 @@
 
 namespace track_app {
 
-std::unique_ptr<any_tracker> load_vittrack(const std::string& weights, std::size_t threads) {
-  using namespace heddle::examples;
-  return std::make_unique<model_of<vittrack<>, vittrack_tracker<tracking_backend>>>(weights, threads);
+using namespace heddle::examples;
+
+std::unique_ptr<any_tracker> load_vittrack(const load_options& o) {
+  return std::make_unique<model_of<vittrack<>, vittrack_tracker<tracking_backend>>>(o);
 }
 
 }  // namespace track_app
