@@ -32,6 +32,11 @@ class worker final : public upscaler {
   }
 };
 
+/// One sentence for every network: what is said does not depend on its type.
+std::string describe(const char* name, std::size_t scale, std::size_t parameters) {
+  return std::string(name) + " x" + std::to_string(scale) + ", " + std::to_string(parameters) + " parameters";
+}
+
 template <class Net>
 class network_of final : public network {
   Net net_;
@@ -43,8 +48,7 @@ class network_of final : public network {
   }
   std::size_t scale() const override { return Net::scale; }
   std::string description() const override {
-    return std::string(name_) + " x" + std::to_string(Net::scale) + ", " + std::to_string(heddle::parameters<Net>) +
-           " parameters";
+    return describe(name_, Net::scale, heddle::parameters<Net>);
   }
   double flops(std::size_t height, std::size_t width) const override {
     return static_cast<double>(heddle::flops<Net>(map_extents(1, height, width, 3)));

@@ -51,8 +51,13 @@ class shared_owner {
 
   counted* owner_ = nullptr;
 
-  HEDDLE_COLD static void release(counted* c) noexcept {
-    if (c->drop()) c->destroy(c);
+  // Out of line and without a branch at the caller: a model has hundreds of parameters.
+  HEDDLE_NOINLINE static counted* shared(counted* c) noexcept {
+    if (c != nullptr) c->add();
+    return c;
+  }
+  HEDDLE_NOINLINE static void release(counted* c) noexcept {
+    if (c != nullptr && c->drop()) c->destroy(c);
   }
 
  public:
@@ -69,19 +74,17 @@ class shared_owner {
     owner_ = new holder<std::remove_cvref_t<Owner>>(static_cast<Owner&&>(owner));
   }
 
-  shared_owner(const shared_owner& other) noexcept : owner_(other.owner_) {
-    if (owner_ != nullptr) owner_->add();
-  }
+  shared_owner(const shared_owner& other) noexcept : owner_(shared(other.owner_)) {}
   shared_owner(shared_owner&& other) noexcept : owner_(other.owner_) { other.owner_ = nullptr; }
-  shared_owner& operator=(shared_owner other) noexcept {
+  shared_owner& operator=(const shared_owner& other) noexcept { return *this = shared_owner(other); }
+  /// What was here before goes with `other`.
+  shared_owner& operator=(shared_owner&& other) noexcept {
     counted* const mine = owner_;
     owner_ = other.owner_;
     other.owner_ = mine;
     return *this;
   }
-  ~shared_owner() {
-    if (owner_ != nullptr) release(owner_);
-  }
+  ~shared_owner() { release(owner_); }
 
   explicit operator bool() const noexcept { return owner_ != nullptr; }
   /// References to the owner.

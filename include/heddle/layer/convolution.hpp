@@ -2,8 +2,10 @@
 /// Convolutions with norm and activation: one layer, whatever stands around the product.
 #pragma once
 
+#include <span>
 #include <vector>
 
+#include "../backend/tags.hpp"
 #include "norm.hpp"
 
 namespace heddle::inline v0 {
@@ -23,6 +25,28 @@ struct convolution_options {
   bool bias = true;
   bool depthwise = false;                        ///< every channel by itself
 };
+
+namespace detail {
+
+/// Folds norms into weights `[outputs, channels, taps]`, which become `[outputs, taps, channels]`, and biases (empty: none).
+/// `before` and `after`: scale and shift of every channel and of every output. One copy of the code for all convolutions.
+template <class Isa = isa::native>
+HEDDLE_COLD void fold_norms(const float* weight, std::span<const float> bias, std::size_t channels, std::size_t taps, const double* before,
+                            const double* after, std::span<float> folded, std::span<float> folded_bias) {
+  for (std::size_t o = 0; o < folded_bias.size(); ++o, weight += channels * taps) {
+    float* const row = folded.data() + o * channels * taps;
+    double constant = bias.empty() ? 0.0 : static_cast<double>(bias[o]);
+    for (std::size_t i = 0; i < channels; ++i)
+      for (std::size_t t = 0; t < taps; ++t) {
+        const auto w = static_cast<double>(weight[i * taps + t]);
+        constant += w * before[2 * i + 1];
+        row[t * channels + i] = static_cast<float>(w * after[2 * o] * before[2 * i]);
+      }
+    folded_bias[o] = static_cast<float>(constant * after[2 * o] + after[2 * o + 1]);
+  }
+}
+
+}  // namespace detail
 
 /// A two-dimensional convolution with the norm before it, the norm after it and the activation that follow it:
 /// `y = Activation(Norm(conv(PreNorm(x))))`. Norms are folded into weight and bias at load, in double precision.
@@ -88,18 +112,14 @@ struct convolution {
   template <class Backend>
   HEDDLE_COLD void prepare(const Backend& backend) {
     constexpr std::size_t inputs = in_channels_per_output * taps;
+    std::vector<double> factors(2 * (Out + in_channels_per_output));
+    double* const after = factors.data();
+    double* const before = after + 2 * Out;
+    for (std::size_t o = 0; o < Out; ++o) after[2 * o] = norm.scale(o), after[2 * o + 1] = norm.shift(o);
+    for (std::size_t i = 0; i < in_channels_per_output; ++i) before[2 * i] = pre_norm.scale(i), before[2 * i + 1] = pre_norm.shift(i);
     std::vector<float> folded(Out * inputs);
     std::vector<float> folded_bias(Out);
-    for (std::size_t o = 0; o < Out; ++o) {
-      double constant = bias.span().empty() ? 0.0 : static_cast<double>(bias.span()[o]);
-      for (std::size_t i = 0; i < in_channels_per_output; ++i)
-        for (std::size_t t = 0; t < taps; ++t) {
-          const double w = static_cast<double>(weight.data()[(o * in_channels_per_output + i) * taps + t]);
-          constant += w * pre_norm.shift(i);
-          folded[o * inputs + t * in_channels_per_output + i] = static_cast<float>(w * norm.scale(o) * pre_norm.scale(i));
-        }
-      folded_bias[o] = static_cast<float>(constant * norm.scale(o) + norm.shift(o));
-    }
+    detail::fold_norms(weight.data(), bias.span(), in_channels_per_output, taps, before, after, folded, folded_bias);
     const matrix_view<const float> matrix = make_matrix<const float>(folded.data(), Out, inputs);
     if constexpr (Options.depthwise) {
       prepared = prepare_depthwise(backend, matrix, folded_bias);
