@@ -11,6 +11,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import networks
+
 
 class Attention(nn.Module):
     """softmax(q k^T scale + bias [+ mask of each window]) v on [batch, heads, tokens, dim]; causal, cosine, or with hidden pairs."""
@@ -208,4 +210,7 @@ def build():
                   (196, 768, 768), (320, 768, 768), (3136, 96, 96), (3136, 288, 96), (65536, 40, 40), (65536, 160, 40), (32, 384, 384),
                   (32, 1536, 384), (128, 384, 384), (1, 4096, 4096), (49, 49, 32), (196, 196, 64), (196, 64, 196), (64, 64, 16)):
         product(*shape)
+
+    for key, (make, side) in networks.networks().items():
+        cases[key] = Case(networks.seeded(make), [(1, 3, side, side)], ("sdpa",))
     return cases

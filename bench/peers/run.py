@@ -31,7 +31,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, prog="heddle bench --peers")
     parser.add_argument("--heddle", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--cases", default="attention", help="attention, gemm, all, or keys separated by commas (a1,m2)")
+    parser.add_argument("--cases", default="attention", help="attention, gemm, networks, all, or keys separated by commas (a1,m2)")
     parser.add_argument("--dtype", default="f32", help="f32, bf16 or f32,bf16")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cores", help="such as 1 or 0,1; as many as threads, by default the last ones")
@@ -108,7 +108,8 @@ def start(options, python, cores, folder, log):
 
 def chosen_cases(options, available):
     groups = {"attention": ATTENTION, "gemm": [k for k in available if k.startswith("gemm")]}
-    groups["all"] = [*ATTENTION, *groups["gemm"]]
+    groups["networks"] = [k for k in available if k.startswith("n-")]
+    groups["all"] = [*ATTENTION, *groups["gemm"], *groups["networks"]]
     wanted = groups.get(options.cases) or options.cases.split(",")
     return [key for key in wanted if key in available], [key for key in wanted if key not in available]
 
