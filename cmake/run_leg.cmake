@@ -17,7 +17,8 @@ function(step what)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-step(configure "${CMAKE_COMMAND}" --preset ${PRESET} --no-warn-unused-cli "-DHEDDLE_GOLDEN_DIRS=${GOLDEN_DIRS}" "-DHEDDLE_DATA_DIR=${DATA_DIR}")
+step(configure "${CMAKE_COMMAND}" --preset ${PRESET} --no-warn-unused-cli "-DHEDDLE_GOLDEN_DIRS=${GOLDEN_DIRS}" "-DHEDDLE_DATA_DIR=${DATA_DIR}"
+  "-DHEDDLE_CATCH_MAIN=${CATCH_MAIN}")
 step(build "${CMAKE_COMMAND}" --build --preset ${PRESET} --parallel ${cores} -- -k 0)
 get_filename_component(bin "${CMAKE_COMMAND}" DIRECTORY)
 find_program(ctest ctest HINTS "${bin}" REQUIRED)

@@ -1,4 +1,4 @@
-// Every mask with every score on every partition, against the definition.
+// Masks and scores on every partition, against the definition.
 #include <heddle/simd/attend.hpp>
 
 #include <string>
@@ -98,42 +98,34 @@ void cross(const Mask& mask, Make make) {
   }
 }
 
-template <class Mask>
-void with_every_score(const Mask& mask) {
-  using bias = relative_position_bias<>;
-  SECTION("no modifier") {
-    cross(mask, [](const float*, std::size_t, auto run) { run(); });
-  }
-  SECTION("a bias") {
-    cross(mask, [](const float* t, std::size_t heads, auto run) { run(bias{t, heads}); });
-  }
-  SECTION("two resized biases") {
-    const auto one = test::normal_vector(7 * 5 * 3, 50);
-    const auto two = test::normal_vector(15 * 15 * 3, 51);
-    cross(mask, [&](const float*, std::size_t heads, auto run) {
-      run(resized_position_bias<4, 3>{one.data(), heads}, resized_position_bias<8, 8, table_layout::key_minus_query>{two.data(), heads});
-    });
-  }
-  SECTION("functions of both forms") {
-    cross(mask, [](const float*, std::size_t, auto run) { run(gaussian_distance{0.01F}, lifted_slope{}); });
-  }
-  SECTION("a bias, a cap and another bias") {
-    const auto other = test::normal_vector(7 * 5 * 3, 52);
-    cross(mask, [&](const float* t, std::size_t heads, auto run) {
-      run(bias{t, heads}, hard_cap{}, resized_position_bias<4, 3>{other.data(), heads});
-    });
-  }
-}
+using bias = relative_position_bias<>;
 
 }  // namespace
 
-TEST_CASE("full") { with_every_score(full{}); }
-TEST_CASE("causal") { with_every_score(causal<>{}); }
-TEST_CASE("same_region") { with_every_score(same_region{}); }
-TEST_CASE("lengths and a predicate") {
-  static constexpr std::int32_t n[2] = {11, 3};
-  with_every_score(all_of{lengths{n}, visible_if{[](auto q, auto k) { return (q - k) * (q - k) <= 100.0F; }}});
+// Each mask and each set of scores once; every pair of a mask and a score, with everything else, is in the crossed test
+// (tests/attention/crossed), where masks are chosen at run time. Here they are of their own types.
+TEST_CASE("full, no modifier") {
+  cross(full{}, [](const float*, std::size_t, auto run) { run(); });
 }
-TEST_CASE("any_of with a predicate on indices") {
-  with_every_score(any_of{causal<alignment::bottom_right>{}, visible_if{[](std::size_t q, std::size_t k) { return (q * 7 + k) % 5 == 0; }}});
+TEST_CASE("causal, a bias") {
+  cross(causal<>{}, [](const float* t, std::size_t heads, auto run) { run(bias{t, heads}); });
+}
+TEST_CASE("same_region, two resized biases") {
+  const auto one = test::normal_vector(7 * 5 * 3, 50);
+  const auto two = test::normal_vector(15 * 15 * 3, 51);
+  cross(same_region{}, [&](const float*, std::size_t heads, auto run) {
+    run(resized_position_bias<4, 3>{one.data(), heads}, resized_position_bias<8, 8, table_layout::key_minus_query>{two.data(), heads});
+  });
+}
+TEST_CASE("lengths and a predicate, functions of both forms") {
+  static constexpr std::int32_t n[2] = {11, 3};
+  cross(all_of{lengths{n}, visible_if{[](auto q, auto k) { return (q - k) * (q - k) <= 100.0F; }}},
+        [](const float*, std::size_t, auto run) { run(gaussian_distance{0.01F}, lifted_slope{}); });
+}
+TEST_CASE("any_of with a predicate on indices, a bias, a cap and another bias") {
+  const auto other = test::normal_vector(7 * 5 * 3, 52);
+  cross(any_of{causal<alignment::bottom_right>{}, visible_if{[](std::size_t q, std::size_t k) { return (q * 7 + k) % 5 == 0; }}},
+        [&](const float* t, std::size_t heads, auto run) {
+          run(bias{t, heads}, hard_cap{}, resized_position_bias<4, 3>{other.data(), heads});
+        });
 }
