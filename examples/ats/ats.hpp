@@ -117,6 +117,7 @@ struct ats {
     t.sequences.starts = {ctx.scratch.template take<std::size_t>(batch + 1), batch + 1};
     t.sequences.set_equal(C.tokens());
     t.kept = {ctx.scratch.template take<std::int32_t>(C.tokens()), C.tokens()};
+    t.padded_length = C.padded_to_all ? C.tokens() : 0;
     return t;
   }
 

@@ -20,6 +20,7 @@ struct ats_tokens {
   matrix_view<float> rows{};                  ///< `[rows, channels]`
   ragged_batch sequences{};
   std::span<std::int32_t> kept{};             ///< `[tokens at first]` scratch for one sequence
+  std::size_t padded_length = 0;              ///< of the sequences in the released code; 0: that of the longest
 };
 
 /// Attention of the published code: the softmax has an epsilon, and only kept tokens are queries where tokens are sampled.
@@ -122,7 +123,7 @@ struct ats_block {
   }
 
   /// The same with sampling: `x` becomes the kept rows, its sequences their lengths. A sampler `from_zero` is one only for
-  /// sequences that are not the longest. `trace_of(b, tokens)` gives what the selection writes its numbers to.
+  /// sequences shorter than the padded length. `trace_of(b, tokens)` gives what the selection writes its numbers to.
   template <class Backend, class Trace>
   void forward(context<Backend> ctx, ats_tokens& x, const ats_sampling& sampler, Trace&& trace_of) const {
     sampling_step(ctx, x, sampler, trace_of);
@@ -158,7 +159,7 @@ struct ats_block {
     const std::size_t rows = x.rows.extent(0);
     const auto projection = project(ctx, as_const(x.rows));
     const auto merged = make_matrix(ctx.scratch.template take<float>(rows * C), rows, C);
-    const std::size_t longest = x.sequences.longest();
+    const std::size_t longest = x.padded_length != 0 ? x.padded_length : x.sequences.longest();
     std::size_t next = 0;
     std::size_t first = 0;
     for (std::size_t b = 0; b < x.sequences.batch(); ++b) {

@@ -28,6 +28,9 @@ struct ats_config {
   /// As the released code, which pads the images of a batch with tokens of score 0: an image with fewer tokens than another
   /// one lets its lowest score take part. False: every image is treated as if it were alone.
   bool padded_scores = true;
+  /// The released code can also keep dropped tokens as padding instead of taking them away (`drop_tokens: false`): then every
+  /// image that has lost a token lets its lowest score take part. Here they are never computed.
+  bool padded_to_all = false;
   std::size_t points = 0;   ///< sample points of every block; 0: the number of patches
 
   constexpr std::size_t patches() const noexcept { return (height / patch) * (width / patch); }

@@ -10,7 +10,12 @@ function(heddle_golden_config_ats json out)
   golden_whole(height refused "${json}" "${p};img_size;0")
   golden_whole(width refused "${json}" "${p};img_size;1")
   golden_ratio(mlp_ratio refused "${json}" "${p};mlp_ratio")
-  golden_expect(refused "${json}" "${p};drop_tokens" true missing)
+  golden_expect(refused "${json}" "${p};drop_tokens" true false)
+  set(padded_to_all false)
+  golden_json_text(drop_tokens "${json}" "${p};drop_tokens")
+  if(drop_tokens STREQUAL "false")
+    set(padded_to_all true)
+  endif()
   golden_expect(refused "${json}" "${p};qkv_bias" true missing)
   golden_expect(refused "${json}" "fixed;layer_norm_eps" 1e-06 1e-6 0.000001 9.9999999999999995e-07 missing)
   golden_expect(refused "${json}" "fixed;softmax_eps" 1e-06 1e-6 0.000001 9.9999999999999995e-07 missing)
@@ -62,7 +67,8 @@ inline constexpr examples::ats_config golden_config{
     .depth = ${depth},
     .heads = ${num_heads},
     .hidden = ${embed_dim} * golden_mlp_ratio.numerator / golden_mlp_ratio.denominator,
-    .sampled = ${sampled}};
+    .sampled = ${sampled},
+    .padded_to_all = ${padded_to_all}};
 }  // namespace heddle
 " "${refused}")
   set(${out} "${header}" PARENT_SCOPE)

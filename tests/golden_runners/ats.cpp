@@ -69,7 +69,7 @@ class recorder {
  private:
   void check_rows(const std::string& name, const examples::ats_tokens& tokens) {
     if (s_.file().find(name) == nullptr) return;
-    const std::size_t longest = tokens.sequences.longest();
+    const std::size_t longest = golden_config.padded_to_all ? golden_config.tokens() : tokens.sequences.longest();
     const std::size_t channels = tokens.rows.extent(1);
     std::vector<float> padded(batch_ * longest * channels, 0.0F);
     for (std::size_t b = 0; b < batch_; ++b)
@@ -81,7 +81,7 @@ class recorder {
 
   /// The file pads images with tokens of score 0, which come first; their order among themselves says nothing and is the file's.
   void check_selection(const std::string& name, const examples::ats_tokens& after) {
-    std::size_t n = 0;
+    std::size_t n = golden_config.padded_to_all ? golden_config.patches() : 0;
     for (const selection& it : selections_) n = std::max(n, it.order.size());
     const std::size_t points = golden_config.sample_points();
     const std::vector<std::int64_t> in_file = s_.file().integers(name + ".sorted_index");
