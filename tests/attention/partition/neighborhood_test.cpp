@@ -58,12 +58,13 @@ void require_neighborhood(const token_grid& g, window_extents k, window_extents 
     std::vector<std::int32_t> keys(map.key_group_size());
     map.key_tokens(group, keys.data());
     for (std::size_t i = 0; i < keys.size(); ++i) lists = lists && map.key_token(group, i) == keys[i];
-    std::vector<std::vector<bool>> seen(c.queries, std::vector<bool>(c.keys));
+    std::vector<std::vector<std::size_t>> seen(c.queries, std::vector<std::size_t>(c.keys + 1, 0));   // of the keys before
     for (std::size_t i = 0; i < c.queries; ++i) {
       std::vector<std::int32_t> found;
       for (std::size_t j = 0; j < c.keys; ++j) {
-        seen[i][j] = map.visible(c, static_cast<float>(i), static_cast<float>(j));
-        if (seen[i][j]) found.push_back(keys[j]);
+        const bool sees = map.visible(c, static_cast<float>(i), static_cast<float>(j));
+        seen[i][j + 1] = seen[i][j] + (sees ? 1 : 0);
+        if (sees) found.push_back(keys[j]);
         if (j % 4 != 0) continue;
         const auto four =
             map.visible(c, test::four(static_cast<float>(i)), batch_traits<test::four>::positions(static_cast<float>(j)));
@@ -77,9 +78,7 @@ void require_neighborhood(const token_grid& g, window_extents k, window_extents 
         for (std::size_t k0 = 0; k0 < c.keys; k0 += 7)
           for (std::size_t k1 = k0 + 1; k1 <= c.keys; k1 += 11) {
             std::size_t pairs = 0;
-            for (std::size_t i = q0; i < q1; ++i)
-              pairs += static_cast<std::size_t>(std::count(seen[i].begin() + static_cast<std::ptrdiff_t>(k0),
-                                                           seen[i].begin() + static_cast<std::ptrdiff_t>(k1), true));
+            for (std::size_t i = q0; i < q1; ++i) pairs += seen[i][k1] - seen[i][k0];
             const tile expected = pairs == 0 ? tile::skip : pairs == (q1 - q0) * (k1 - k0) ? tile::full : tile::partial;
             rectangles = rectangles && map.classify(c, q0, q1, k0, k1) == expected;
           }
