@@ -27,13 +27,14 @@ map_tensor image_of(const map_tensor& all, std::size_t b) {
   return one;
 }
 
-template <class Backend>
+/// `Network` is a parameter so that what a configuration lacks is left out.
+template <class Backend, class Network = network>
 class runner {
   session& s_;
-  network net_{};
+  Network net_{};
 
  public:
-  explicit runner(session& s) : s_(s) { golden::load_weights<Backend>(net_, s, network::key_map()); }
+  explicit runner(session& s) : s_(s) { golden::load_weights<Backend>(net_, s, Network::key_map()); }
 
   void run() {
     if (has("output.pred_boxes")) joint();
@@ -48,7 +49,7 @@ class runner {
     memory_type memory(templates.size(), batch);
     std::vector<map_view<const float>> views;
     for (const map_tensor& t : templates) views.push_back(t.view());
-    const workspace scratch(network::template_bytes(Backend{}, batch, templates.size()));
+    const workspace scratch(Network::template_bytes(Backend{}, batch, templates.size()));
     net_.set_templates(context<Backend>{Backend{}, scratch.scratch()}, views, memory);
     return memory;
   }
@@ -58,7 +59,7 @@ class runner {
     const std::size_t batch = search.extent(0);
     map_tensor boxes(map_extents(batch, 1, 1, 4));
     std::vector<float> logits(batch);
-    const workspace scratch(network::scratch_bytes(Backend{}, batch, memory.templates()));
+    const workspace scratch(Network::scratch_bytes(Backend{}, batch, memory.templates()));
     net_.forward(context<Backend>{Backend{}, scratch.scratch()}, search.view(), memory, boxes.view(), logits);
     std::vector<float> centres;
     for (std::size_t b = 0; b < batch; ++b) {
@@ -67,7 +68,7 @@ class runner {
     }
     const std::size_t shape[] = {batch, 1, 4};
     s_.check(prefix + "pred_boxes", centres, shape);
-    if (!network::has_score) return;
+    if (!Network::has_score) return;
     const std::size_t scores[] = {batch};
     s_.check(prefix + "pred_scores", logits, scores);
   }
@@ -75,16 +76,16 @@ class runner {
   void joint() {
     std::vector<map_tensor> templates;
     templates.push_back(s_.map("input.template"));
-    templates.push_back(s_.map("input.online_template"));
+    if (has("input.online_template")) templates.push_back(s_.map("input.online_template"));
     const map_tensor search = s_.map("input.search");
     const memory_type memory = remember(templates);
     compare("output.", search, memory);
     const std::size_t batch = search.extent(0);
-    map_tensor features(network::backbone_type::feature_extents(batch));
-    const workspace scratch(network::scratch_bytes(Backend{}, batch, memory.templates()));
+    map_tensor features(Network::backbone_type::feature_extents(batch));
+    const workspace scratch(Network::scratch_bytes(Backend{}, batch, memory.templates()));
     const context<Backend> ctx{Backend{}, scratch.scratch()};
     net_.backbone.forward(ctx, search.view(), memory, features.view());
-    if constexpr (network::has_score) given_boxes(ctx, features, memory);
+    if constexpr (Network::has_score) given_boxes(ctx, features, memory);
     if (s_.wants_mid()) middle(ctx, features, memory);
   }
 
@@ -100,7 +101,7 @@ class runner {
     if (!s_.wants_mid() || !has("mid.prroi_given_box")) return;
     constexpr std::size_t side = 4;
     map_tensor pooled(map_extents(batch, side, side, features.extent(3)));
-    network::score_type::pool(ctx, features.view(), rows, pooled.view());
+    Network::score_type::pool(ctx, features.view(), rows, pooled.view());
     s_.check_map("mid.prroi_given_box", pooled.view());
   }
 
@@ -114,7 +115,7 @@ class runner {
         std::copy_n(memory.tokens().data_handle() + b * memory.templates() * elements, elements, first.data() + b * elements);
       s_.check_map("mid.template_2d", first.view());
     }
-    map_tensor heat(network::box_head_type::heat_extents(features.extents()));
+    map_tensor heat(Network::box_head_type::heat_extents(features.extents()));
     const auto corner = [&](const char* name, const auto& branch) {
       if (!has(name)) return;
       branch.forward(ctx, features.view(), heat.view());
