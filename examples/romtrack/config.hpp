@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "heddle/core/fixed_string.hpp"
+
 namespace heddle::examples {
 
 /// One tracker of the family.
@@ -16,6 +18,8 @@ struct romtrack_config {
   std::size_t heads = 12;
   std::size_t mlp_ratio = 4;
   std::size_t head_channels = 256;    ///< of the first convolution of each branch; the others halve them
+  ratio norm_epsilon{1, 1000000};
+  ratio batch_norm_epsilon{1, 100000};
 
   constexpr std::size_t search_side() const noexcept { return search_size / patch; }       ///< in tokens
   constexpr std::size_t template_side() const noexcept { return template_size / patch; }

@@ -20,10 +20,9 @@ template <romtrack_config C>
 struct romtrack_encoder {
   static_assert(C.search_size % C.patch == 0 && C.template_size % C.patch == 0, "romtrack: image sides must be multiples of the patch");
   static_assert(C.dim % C.heads == 0, "romtrack: dim must be divisible by heads");
-  static constexpr ratio epsilon{1, 1000000};
   static constexpr std::size_t frame_tokens = C.template_tokens() + C.search_tokens();
   using patch_type = convolution<3, C.dim, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
-  using norm_type = layer_norm<C.dim, epsilon>;
+  using norm_type = layer_norm<C.dim, C.norm_epsilon>;
   using block_type = encoder_block<norm_type, self_attention<C.dim, C.heads>, mlp<C.dim, C.mlp_ratio * C.dim>>;
   using steps = keyed_block<block_type>;
   using memory_type = romtrack_memory<C>;

@@ -11,10 +11,6 @@
 
 namespace heddle::examples {
 
-/// The norm of its head.
-template <std::size_t Channels>
-using romtrack_norm = batch_norm<Channels>;
-
 /// The network. A template is set once; every search region gives the maps of the centre head, which `decode_center` makes
 /// a box of.
 template <romtrack_config C>
@@ -23,7 +19,10 @@ struct romtrack {
   static constexpr romtrack_config config = C;
   using encoder_type = romtrack_encoder<C>;
   using memory_type = romtrack_memory<C>;
-  using head_type = center_head<C.dim, center_channels{C.head_channels, C.head_channels / 2, C.head_channels / 4, C.head_channels / 8}, romtrack_norm>;
+  template <std::size_t Channels>
+  using head_norm = batch_norm<Channels, C.batch_norm_epsilon>;
+  static constexpr center_channels head_channels{C.head_channels, C.head_channels / 2, C.head_channels / 4, C.head_channels / 8};
+  using head_type = center_head<C.dim, head_channels, head_norm>;
 
   encoder_type encoder;
   head_type head;

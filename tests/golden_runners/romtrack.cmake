@@ -3,8 +3,16 @@ include("${CMAKE_CURRENT_LIST_DIR}/support/json.cmake")
 
 function(heddle_golden_config_romtrack json out)
   set(refused "")
-  golden_expect(refused "${json}" norm_eps 1e-06 0.000001 9.9999999999999995e-07 missing)
-  golden_expect(refused "${json}" bn_eps 1e-05 0.00001 1.0000000000000001e-05 missing)
+  foreach(pair "norm_eps;1e-6" "bn_eps;1e-5")
+    list(GET pair 0 key)
+    list(GET pair 1 default)
+    golden_json_text(text "${json}" "${key}")
+    if(text STREQUAL "missing")
+      set(${key} "golden::to_ratio(${default})")
+    else()
+      golden_ratio(${key} refused "${json}" "${key}")
+    endif()
+  endforeach()
   foreach(key search_size template_size patch dim depth heads mlp_ratio head_channel)
     golden_whole(${key} refused "${json}" "model;${key}")
   endforeach()
@@ -25,6 +33,7 @@ function(heddle_golden_config_romtrack json out)
   golden_json_or(template_factor "${json}" "track;template_factor" 2.0)
   golden_json_or(search_factor "${json}" "track;search_factor" 4.0)
   golden_header(header "#include \"romtrack/tracker.hpp\"
+#include \"support/number.hpp\"
 
 namespace heddle {
 inline constexpr examples::romtrack_config golden_config{
@@ -35,7 +44,9 @@ inline constexpr examples::romtrack_config golden_config{
     .depth = ${depth},
     .heads = ${heads},
     .mlp_ratio = ${mlp_ratio},
-    .head_channels = ${head_channel}};
+    .head_channels = ${head_channel},
+    .norm_epsilon = ${norm_eps},
+    .batch_norm_epsilon = ${bn_eps}};
 inline constexpr examples::romtrack_tracking golden_tracking{.search_factor = ${search_factor}, .template_factor = ${template_factor}};
 }  // namespace heddle
 " "${refused}")
