@@ -116,8 +116,10 @@ struct ngram_context {
     gather(projected, e, backward, tokens);
     const token_grid grid{.frames = 1, .height = 2, .width = 2};
     const auto plan = plan_attention(attn.composition, grid, Heads, ctx.scratch);
-    const auto views = qkv_views<attention_type::head_dim>(tokens.data_handle(), windows, 4, Heads);
-    attend(ctx, plan, views.q, views.k, views.v, merged_heads<attention_type::head_dim>(merged.data_handle(), windows, 4, Heads));
+    // Heads of so few channels gain little from being known to the kernel: one serves all stages.
+    constexpr std::size_t dim = attention_type::head_dim;
+    const auto views = qkv_views<dyn>(tokens.data_handle(), windows, 4, Heads, qkv_order::qkv_heads, dim);
+    attend(ctx, plan, views.q, views.k, views.v, merged_heads<dyn>(merged.data_handle(), windows, 4, Heads, dim));
     for (std::size_t w = 0; w < windows; ++w)
       for (std::size_t c = 0; c < inner; ++c)
         means(w, c) = (merged(4 * w, c) + merged(4 * w + 1, c) + merged(4 * w + 2, c) + merged(4 * w + 3, c)) * 0.25F;
