@@ -166,6 +166,33 @@ using slot_type = typename nth_policy<slot_index<Tag, Ps...>(0), Default, Ps...>
 template <std::size_t N, class... Ps>
 using modifier_type = typename nth_policy<slot_index<score_mod_tag, Ps...>(N), void, Ps...>::type;
 
+/// Stands for every partition whose index map is a `Map`.
+template <class Map>
+struct mapped_partition {
+  using policy_category = partition_tag;
+  using map_type = Map;
+  Map map(const token_grid&) const;   ///< never called: the plan has the map
+};
+
+template <class>
+inline constexpr bool is_strided_groups = false;
+template <std::size_t... Sides>
+inline constexpr bool is_strided_groups<strided_groups<Sides...>> = true;
+
+/// What a kernel needs to know of a policy: of windows, blocks and grids only the kind of their index map, which is one.
+template <class P>
+struct kernel_policy {
+  using type = P;
+  static constexpr const P& of(const P& p) noexcept { return p; }
+};
+template <class P>
+requires(policy_of<P, partition_tag> && !std::is_same_v<P, global> &&
+         requires { requires is_strided_groups<typename P::map_type>; })
+struct kernel_policy<P> {
+  using type = mapped_partition<typename P::map_type>;
+  static constexpr type of(const P&) noexcept { return {}; }
+};
+
 }  // namespace detail
 
 /// A composition: policies in any order, each naming its slot by `policy_category`. Score modifiers are applied in the
@@ -230,6 +257,15 @@ class attention {
   HEDDLE_HOST_DEVICE constexpr const auto& modifier() const noexcept {
     static_assert(N < modifiers, "heddle::attention: there is no such score modifier");
     return detail::entry_of<detail::slot_index<score_mod_tag, Ps...>(N)>(policies_);
+  }
+
+  /// The composition that kernels are generated for: one for all partitions that differ in nothing but their index map's
+  /// values (a block and a grid, a window and a shifted one), so that a network with both compiles the kernel once.
+  using kernel_type = attention<typename detail::kernel_policy<Ps>::type...>;
+  constexpr kernel_type for_kernel() const noexcept {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return kernel_type(detail::kernel_policy<Ps>::of(detail::entry_of<I>(policies_))...);
+    }(std::index_sequence_for<Ps...>{});
   }
 
   using partition_type = detail::slot_type<partition_tag, global, Ps...>;

@@ -47,8 +47,10 @@ class attention_plan {
 
  public:
   attention_plan(const Composition& c, const token_grid& grid, const token_grid& key_grid, std::size_t heads, arena& memory)
-      : composition_(c), map_(c.partition().map(grid)), grid_(grid), key_grid_(key_grid), heads_(heads),
-        bias_(c, map_.window(), heads, memory) {}
+      : attention_plan(c, c.partition().map(grid), grid, key_grid, heads, memory) {}
+  attention_plan(const Composition& c, const map_type& map, const token_grid& grid, const token_grid& key_grid,
+                 std::size_t heads, arena& memory)
+      : composition_(c), map_(map), grid_(grid), key_grid_(key_grid), heads_(heads), bias_(c, map_.window(), heads, memory) {}
 
   const Composition& composition() const noexcept { return composition_; }
   const map_type& map() const noexcept { return map_; }
@@ -73,7 +75,30 @@ class attention_plan {
   }
 };
 
+/// The plan of a composition whose kernel others share is theirs, with the composition itself beside it.
+template <attention_composition Composition, class Isa>
+requires(!std::is_same_v<Composition, typename Composition::kernel_type>)
+class attention_plan<Composition, Isa> : public attention_plan<typename Composition::kernel_type, Isa> {
+  Composition composition_;
+
+ public:
+  using composition_type = Composition;
+  using kernel_plan = attention_plan<typename Composition::kernel_type, Isa>;
+
+  attention_plan(const Composition& c, const token_grid& grid, const token_grid& key_grid, std::size_t heads, arena& memory)
+      : kernel_plan(c.for_kernel(), c.partition().map(grid), grid, key_grid, heads, memory), composition_(c) {}
+
+  const Composition& composition() const noexcept { return composition_; }
+};
+
 namespace detail {
+
+/// The plan that kernels are given.
+template <class Composition, class Isa>
+const attention_plan<typename Composition::kernel_type, Isa>& plan_of_kernel(
+    const attention_plan<Composition, Isa>& plan) noexcept {
+  return plan;
+}
 
 /// What cannot be, whatever the sizes.
 template <class Composition>

@@ -72,6 +72,53 @@ constexpr std::size_t attend_group_bytes(const Backend&, const Composition& c, c
   return scratch_bytes<std::byte>(kernel<op::attend, Backend>::worker_bytes(detail::shape_of<T>(c, grid, grid, head_dim)));
 }
 
+namespace detail {
+
+/// `attend` for the composition of a kernel.
+template <class Backend, class Composition, class Q, class K, class V, class O>
+void attend_planned(context<Backend> ctx, const attention_plan<Composition>& plan, const Q& q, const K& k, const V& v,
+                    const O& out, const attend_outputs& outputs) {
+  using kernel_type = kernel<op::attend, Backend>;
+  const auto arguments = make_arguments(plan, q, k, v, out, outputs);
+  constexpr bool supported = kernel_supports<kernel_type, std::remove_const_t<decltype(arguments)>>;
+  static_assert(supported, "heddle::attend: this backend has no kernel for this composition with these views");
+  if constexpr (supported) {
+    const attend_call call = call_of(plan, arguments);
+    require_arguments(arguments, call);
+    require_policies(plan.composition(), call);
+    require_scratch(for_each_bytes(ctx.backend, kernel_type::worker_bytes(shape_of(arguments))), ctx.scratch);
+    clear_outputs(arguments);
+    kernel_type::run(ctx, arguments);
+  }
+}
+
+/// `attend_group` for the composition of a kernel.
+template <class Backend, class Composition, class Q, class K, class V, class O>
+void attend_group_planned(context<Backend> ctx, const attention_plan<Composition>& plan, std::size_t batch, std::size_t group,
+                          const Q& q, const K& k, const V& v, const O& out, const attend_outputs& outputs) {
+  using kernel_type = kernel<op::attend, Backend>;
+  const auto arguments = make_arguments(plan, q, k, v, out, outputs);
+  constexpr bool supported = kernel_supports<kernel_type, std::remove_const_t<decltype(arguments)>>;
+  static_assert(supported, "heddle::attend_group: this backend has no kernel for this composition with these views");
+  if constexpr (supported) {
+    attend_call call = call_of(plan, arguments);
+    call.batch = 1;
+    call.tokens = plan.queries();
+    call.key_tokens = plan.keys();
+    require_arguments(arguments, call);
+    if (group >= plan.map().groups())
+      raise<shape_error>("attend_group: expected a group below " + std::to_string(plan.map().groups()) + ", got " +
+                         std::to_string(group));
+    call = call_of(plan, arguments);
+    call.batch = batch + 1;
+    require_policies(plan.composition(), call);
+    require_scratch(kernel_type::worker_bytes(shape_of(arguments)), ctx.scratch);
+    kernel_type::run_group(ctx, arguments, batch, group);
+  }
+}
+
+}  // namespace detail
+
 /// `out_g = normalise(mask(modifiers(scale * Q_g K_g^T))) V_g` for every group g of the plan's partition, every head and
 /// batch item. Groups are read and written through the index map.
 ///
@@ -88,18 +135,7 @@ template <class Backend, class Composition, detail::heads_view Q, detail::keys_a
           detail::heads_view O>
 void attend(context<Backend> ctx, const attention_plan<Composition>& plan, const Q& q, const K& k, const V& v, const O& out,
             const attend_outputs& outputs = {}) {
-  using kernel_type = kernel<op::attend, Backend>;
-  const auto arguments = detail::make_arguments(plan, q, k, v, out, outputs);
-  constexpr bool supported = detail::kernel_supports<kernel_type, std::remove_const_t<decltype(arguments)>>;
-  static_assert(supported, "heddle::attend: this backend has no kernel for this composition with these views");
-  if constexpr (supported) {
-    const attend_call call = detail::call_of(plan, arguments);
-    detail::require_arguments(arguments, call);
-    detail::require_policies(plan.composition(), call);
-    detail::require_scratch(for_each_bytes(ctx.backend, kernel_type::worker_bytes(detail::shape_of(arguments))), ctx.scratch);
-    detail::clear_outputs(arguments);
-    kernel_type::run(ctx, arguments);
-  }
+  detail::attend_planned(ctx, detail::plan_of_kernel(plan), q, k, v, out, outputs);
 }
 
 /// The same without a plan: it is made in the scratch of `ctx`, which needs `plan_bytes` more.
@@ -133,31 +169,13 @@ template <class Backend, class Composition, detail::heads_view Q, detail::heads_
           detail::heads_view O>
 void attend_group(context<Backend> ctx, const attention_plan<Composition>& plan, std::size_t batch, std::size_t group,
                   const Q& q, const K& k, const V& v, const O& out, const attend_outputs& outputs = {}) {
-  using kernel_type = kernel<op::attend, Backend>;
   static_assert(Composition::source_type::same_tokens && !keyed_index_map<typename Composition::map_type>,
                 "heddle::attend_group: keys come from the same tokens (source self_source)");
   static_assert(!detail::observed<typename Composition::observer_type>::weights,
                 "heddle::attend_group: observers of weights belong to attend, which knows all groups");
   static_assert(std::is_same_v<Backend, typename Backend::serial_type>,
                 "heddle::attend_group: runs on one thread; pass the serial context that for_each gives");
-  const auto arguments = detail::make_arguments(plan, q, k, v, out, outputs);
-  constexpr bool supported = detail::kernel_supports<kernel_type, std::remove_const_t<decltype(arguments)>>;
-  static_assert(supported, "heddle::attend_group: this backend has no kernel for this composition with these views");
-  if constexpr (supported) {
-    attend_call call = detail::call_of(plan, arguments);
-    call.batch = 1;
-    call.tokens = plan.queries();
-    call.key_tokens = plan.keys();
-    detail::require_arguments(arguments, call);
-    if (group >= plan.map().groups())
-      detail::raise<shape_error>("attend_group: expected a group below " + std::to_string(plan.map().groups()) + ", got " +
-                                 std::to_string(group));
-    call = detail::call_of(plan, arguments);
-    call.batch = batch + 1;
-    detail::require_policies(plan.composition(), call);
-    detail::require_scratch(kernel_type::worker_bytes(detail::shape_of(arguments)), ctx.scratch);
-    kernel_type::run_group(ctx, arguments, batch, group);
-  }
+  detail::attend_group_planned(ctx, detail::plan_of_kernel(plan), batch, group, q, k, v, out, outputs);
 }
 
 }  // namespace heddle::inline v0
