@@ -34,8 +34,8 @@ void both(const Ps&... ps) {
   b.run<simd, D>(c);
   const worst_element w = worst(a.out, b.out);
   INFO(w.text());
-  REQUIRE(w.relative() < 2e-5);
-  REQUIRE(worst(a.lse, b.lse).relative() < 2e-5);
+  REQUIRE(w.relative() < 1e-5);
+  REQUIRE(worst(a.lse, b.lse).relative() < 1e-5);
 }
 
 }  // namespace heddle::test::crossed
