@@ -71,7 +71,7 @@ TEST_CASE("positions that do not exist are refused before any work") {
   std::vector<float> x(6);
   std::vector<float> y(4, 1.0F);
   const std::vector<std::int32_t> positions{0, 3};
-  const context<simd> ctx{};
+  [[maybe_unused]] const context<simd> ctx{};
   REQUIRE_THROWS_AS(gather_rows(ctx, make_matrix<const float>(x.data(), 3, 2), positions, make_matrix(y.data(), 2, 2)), shape_error);
   REQUIRE_THROWS_AS(scatter_rows(ctx, make_matrix<const float>(y.data(), 2, 2), positions, make_matrix(x.data(), 3, 2)), shape_error);
   REQUIRE_THROWS_AS(gather_rows(ctx, make_matrix<const float>(x.data(), 3, 2), positions, make_matrix(y.data(), 1, 2)), shape_error);

@@ -47,7 +47,7 @@ TEST_CASE("hierarchical merging refuses what does not fit") {
   const std::vector<float> x(tokens * channels);
   std::vector<float> y(4 * channels);
   const workspace scratch(merge.bytes(reference{}, tokens, channels));
-  const context<reference> ctx{{}, scratch.scratch()};
+  [[maybe_unused]] const context<reference> ctx{{}, scratch.scratch()};
   REQUIRE_THROWS_AS(merge.run(ctx, make_matrix(x.data(), tokens, channels), 2, make_matrix(y.data(), 4, channels)), shape_error);
   REQUIRE_THROWS_AS(merge.run(ctx, make_matrix(x.data(), tokens, channels), 1, make_matrix(y.data(), 3, channels)), shape_error);
   const workspace little(64);

@@ -45,7 +45,7 @@ TEST_CASE("a segment goes into every sequence and comes out again") {
 }
 
 TEST_CASE("a segment that does not fit is refused") {
-  const context<reference> ctx{};
+  [[maybe_unused]] const context<reference> ctx{};
   rows y(10);
   REQUIRE_THROWS_AS((token_segment{4, 2}.replace(ctx, 2, in({7, 8}), out(y))), shape_error);
   REQUIRE_THROWS_AS((token_segment{1, 2}.replace(ctx, 2, in({7, 8, 9}), out(y))), shape_error);

@@ -67,7 +67,7 @@ TEST_CASE("every source finds the most similar destination, the first of equals"
 
 TEST_CASE("match_bipartite refuses what does not fit") {
   const std::vector<float> x(12);
-  const metric_rows metric{make_matrix(x.data(), 6, 2)};
+  [[maybe_unused]] const metric_rows metric{make_matrix(x.data(), 6, 2)};
   REQUIRE_THROWS_AS(match<simd>(metric, {6}, {0}), shape_error);
   REQUIRE_THROWS_AS(match<simd>(metric, {0}, {}), shape_error);
   REQUIRE_THROWS_AS(mean_of_groups(make_matrix(x.data(), 3, 4), 3), shape_error);
