@@ -48,6 +48,8 @@ struct merged : Block {
                          typename detail::extended_composition<typename attention_type::composition_type, key_bias>::type,
                          typename attention_type::composition_type>;
   static constexpr bool in_place = false;
+  static_assert(std::is_same_v<typename composition_type::partition_type, global> && composition_type::source_type::same_tokens,
+                "heddle::merged: its attention must be over whole sequences (partition global, source self_source)");
 
   /// Tokens that are left of `tokens`.
   constexpr std::size_t remaining(std::size_t tokens) const { return operation.remaining(tokens); }
