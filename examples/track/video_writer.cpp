@@ -13,7 +13,13 @@ namespace {
 
 using examples::user_error;
 
-extern "C" int write_some(void* file, std::uint8_t* data, int size) {
+#if LIBAVFORMAT_VERSION_MAJOR < 61
+using written_byte = std::uint8_t;
+#else
+using written_byte = const std::uint8_t;
+#endif
+
+extern "C" int write_some(void* file, written_byte* data, int size) {
   auto* const stream = static_cast<examples::atomic_file*>(file)->stream();
   return std::fwrite(data, 1, static_cast<std::size_t>(size), stream) == static_cast<std::size_t>(size) ? size : AVERROR(errno != 0 ? errno : EIO);
 }
