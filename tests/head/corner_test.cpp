@@ -1,6 +1,7 @@
 // The corner heads: expected positions worked out by hand, and the pyramid against the sums of its paper.
 #include "heddle/head/corner.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
