@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <sys/stat.h>
+
 #include <cstdio>
 #include <new>
 #include <string>
@@ -39,6 +41,20 @@ void add_options(CLI::App& app, arguments& a) {
   app.add_option("OUT", a.output, "result (PNG)")->required();
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+  struct stat first {};
+  struct stat second {};
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+void check(const arguments& a) {
+  const std::string& out = a.output;
+  if (out.size() < 5 || out.compare(out.size() - 4, 4, ".png") != 0)
+    throw user_error("the result is written as PNG, so " + out + " must end in .png");
+  if (same_file(a.input, out)) throw user_error("the result would overwrite " + a.input);
+}
+
 void print(const char* name, const result& r) {
   std::printf("%-9s %3zu tokens at the end, %5.2f GFLOP in the trunk, %6.2f ms\n", name, r.tokens, 2.0 * r.multiply_adds / 1e9,
               r.milliseconds);
@@ -55,6 +71,7 @@ int body(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     throw user_error(std::string(error.what()) + " (--help lists the options)");
   }
+  check(a);
   const std::vector<std::uint8_t> rgb = fitted(examples::read_image(a.input), a.crop ? fit::crop : fit::pad);
   network net(a.weights);
   const result plain = net.run(rgb, 0, a.repetitions);

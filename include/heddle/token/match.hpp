@@ -85,14 +85,21 @@ struct bipartite {
     const std::size_t candidates = sources - first_source;
     select_top_k(ctx, make_matrix<const float>(similarity.data() + first_source, 1, candidates),
                  make_matrix(order.data(), 1, candidates));
-    place(order.first(candidates), best, count, sources, target);
+    place<Backend>(order.first(candidates), best, count, sources, target);
   }
 
  private:
   static constexpr std::size_t first_source = Protected == protected_tokens::none ? 0 : 1;
   static constexpr std::size_t first_destination = Protected == protected_tokens::class_and_distillation ? 1 : 0;
 
+  /// Ascending; a type of its own for every backend, so that instances of `std::sort` belong to one instruction set.
+  template <class Backend>
+  struct ascending {
+    bool operator()(std::int32_t a, std::int32_t b) const noexcept { return a < b; }
+  };
+
   /// `order`: the sources behind the protected one, most similar first.
+  template <class Backend>
   static void place(std::span<std::int32_t> order, std::span<const std::int32_t> best, std::size_t count, std::size_t sources,
                     std::span<std::int32_t> target) {
     const std::size_t unmerged = sources - count;
@@ -107,7 +114,7 @@ struct bipartite {
     const auto rest = order.subspan(count);
     if constexpr (Protected != protected_tokens::none) {
       target[0] = 0;
-      std::sort(rest.begin(), rest.end());
+      std::sort(rest.begin(), rest.end(), ascending<Backend>{});
     }
     for (std::size_t i = 0; i < rest.size(); ++i)
       target[2 * (static_cast<std::size_t>(rest[i]) + first_source)] =

@@ -80,20 +80,20 @@ struct merging {
     for (std::size_t b = 0; b < map.batch; ++b) {
       const auto target = map.of(b);
       const float* const size = sizes.before == nullptr ? nullptr : sizes.before + b * map.before;
-      sum_sizes(target, size, map.after, total, count);
+      sum_sizes<Backend>(target, size, map.after, total, count);
       if (sizes.after != nullptr)
         for (std::size_t j = 0; j < map.after; ++j) sizes.after[b * map.after + j] = total[j];
       const auto from = row_range(x, b * map.before, map.before);
       const auto to = row_range(y, b * map.after, map.after);
       if constexpr (requires { Combine::takes_maximum; }) {
-        fill(to, -std::numeric_limits<float>::infinity());
+        fill<Backend>(to, -std::numeric_limits<float>::infinity());
         scatter_max_rows(ctx, from, target, to);
       } else {
         for (std::size_t i = 0; i < map.before; ++i) {
           const auto j = static_cast<std::size_t>(target[i] < 0 ? 0 : target[i]);
           weight[i] = target[i] < 0 ? 0.0F : Combine::weight(size == nullptr ? 1.0F : size[i], total[j], count[j]);
         }
-        fill(to, 0.0F);
+        fill<Backend>(to, 0.0F);
         scatter_add_rows(ctx, from, target, to, std::span<const float>(weight, map.before));
       }
     }
@@ -106,6 +106,7 @@ struct merging {
   }
 
  private:
+  template <class Backend>
   static void sum_sizes(std::span<const std::int32_t> target, const float* size, std::size_t after, float* total,
                         float* count) {
     for (std::size_t j = 0; j < after; ++j) total[j] = count[j] = 0.0F;
@@ -115,6 +116,7 @@ struct merging {
       count[target[i]] += 1.0F;
     }
   }
+  template <class Backend>
   static void fill(matrix_view<float> y, float value) {
     for (std::size_t r = 0; r < y.extent(0); ++r) std::fill_n(y.data_handle() + r * y.stride(0), y.extent(1), value);
   }
