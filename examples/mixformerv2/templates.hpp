@@ -22,6 +22,8 @@ class mixformerv2_templates {
   tensor<element, dynamic_extents<3>> kept_;   ///< `[depth, tokens, 2 channels]`
   std::size_t images_ = 0;
 
+  matrix_view<element> kept(std::size_t i) noexcept { return make_matrix(kept_.data() + i * kept_.extent(1) * columns, tokens(), columns); }
+
  public:
   /// With room for `capacity` templates: the first one and `capacity - 1` online ones.
   explicit mixformerv2_templates(std::size_t capacity = 2)
@@ -45,7 +47,8 @@ class mixformerv2_templates {
     return heddle::scratch_bytes<float>(rows * C.channels) + (blocks > patches ? blocks : patches);
   }
 
-  /// Runs the templates `[images, side, side, 3]`, normalised, the first one first, through the trunk.
+  /// Runs the templates `[images, side, side, 3]`, normalised, the first one first, through the trunk; of the last
+  /// block only their keys and values are computed.
   /// @throws shape_error, workspace_error before any work
   template <class Backend>
   void set(context<Backend> ctx, const network& net, map_view<const float> pictures) {
@@ -58,8 +61,8 @@ class mixformerv2_templates {
     const auto x = make_matrix(ctx.scratch.template take<float>(tokens() * C.channels), tokens(), C.channels);
     for (std::size_t i = 0; i < count; ++i)
       net.embed_template(ctx, network::image(pictures, i), row_range(x, i * network::template_tokens, network::template_tokens));
-    for (std::size_t i = 0; i < C.depth; ++i)
-      forward_and_keep(ctx, net.blocks.children[i], x, make_matrix(kept_.data() + i * kept_.extent(1) * columns, tokens(), columns));
+    for (std::size_t i = 0; i + 1 < C.depth; ++i) forward_and_keep(ctx, net.blocks.children[i], x, kept(i));
+    keep_last(ctx, net.blocks.children[C.depth - 1], net.last_projection, as_const(x), kept(C.depth - 1));
   }
 
   /// Scratch bytes of `forward` after up to `images` templates.

@@ -55,12 +55,14 @@ std::vector<float> apart(const Block& block, std::vector<float> x, std::size_t l
   const workspace scratch(bytes);
   const context<Backend> ctx{Backend{}, scratch.scratch()};
   const auto after = make_matrix(x.data() + before * C, present, C);
+  const std::vector<float> untouched = x;
   forward_and_keep(ctx, block, make_matrix(x.data(), before, C), rows);
   if (last == 0) {
     forward_after_prefix(ctx, block, after, as_const(rows));
   } else {
     split_projection<attention_type> split;
     split.prepare_from(Backend{}, block.attn.qkv);
+    keep_last(ctx, block, split, make_matrix<const float>(untouched.data(), before, C), rows);   // the same keys and values
     forward_last_after_prefix(ctx, block, split, after, last, as_const(rows));
   }
   return x;

@@ -174,6 +174,18 @@ void forward_and_keep(context<Backend> ctx, const Block& block, matrix_view<floa
   detail::prefix_step<Block>::feed_forward(ctx, block, x);
 }
 
+/// Keeps the keys and values of a prefix in the last block of a trunk, where nothing else of the prefix is read.
+/// @throws shape_error before any work
+template <class Backend, class Block>
+void keep_last(context<Backend> ctx, const Block& block, const split_projection<decltype(Block::attn)>& split, matrix_view<const float> x,
+               prefix_rows<decltype(Block::attn)> kept) {
+  detail::require_prefix<Block>("keep_last: kept", kept);
+  require_extent("keep_last: kept", "tokens", x.extent(0), kept.extent(0));
+  const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * Block::channels), x.extent(0), Block::channels);
+  detail::forward_all_rows(ctx, block.norm1, x, h);
+  split.keys_and_values.forward_rows(ctx, as_const(h), kept);
+}
+
 /// Runs an `encoder_block` on the tokens after a prefix, `[tokens, C]`, in place: they see the prefix and each other.
 /// @throws shape_error before any work
 template <class Backend, class Block>
