@@ -3,7 +3,8 @@
 #pragma once
 
 #include <cstring>
-#include <vector>
+#include <string>
+#include <utility>
 
 #include "heddle/layer/convolution.hpp"
 #include "heddle/layer/learned_cosine.hpp"

@@ -2,11 +2,11 @@
 /// SimMIM: masked image modelling (Xie et al., CVPR 2022, arXiv 2111.09886) with Swin Transformer V2 as the encoder.
 #pragma once
 
+#include "attention_vjp.hpp"
 #include "heddle/loss/masked_l1.hpp"
 #include "heddle/primitive/pixel_shuffle.hpp"
 #include "heddle/token/masking.hpp"
 #include "swin_v2/swin_v2.hpp"
-#include "vjp.hpp"
 
 namespace heddle::examples {
 
@@ -93,86 +93,69 @@ struct simmim_gradients {
   std::vector<float> decoder_bias;   ///< `[pixels]`
 };
 
-/// Scratch bytes of `simmim_vjp`.
-template <swin_config C, class Backend>
-std::size_t simmim_vjp_bytes(const Backend& backend, const map_extents& x) {
-  map_extents e = swin_encoder<C>::token_extents(x);
-  std::size_t most = simmim<C>::scratch_bytes(backend, x);
-  const auto add = [&]<class Stage>(std::type_identity<Stage>) {
-    using block_type = typename Stage::block_type;
-    const std::size_t bytes = decltype(block_type::attn)::scratch_bytes(backend, e) + heddle::scratch_bytes<decltype(block_type::mlp)>(backend, e);
-    most = bytes > most ? bytes : most;
-    e = Stage::output_extents(e);
-  };
-  [&]<std::size_t... I>(std::index_sequence<I...>) { (add(std::type_identity<swin_stage<C, I>>{}), ...); }(std::make_index_sequence<C.stages>{});
-  return most;
-}
-
 /// @param x               the pictures
 /// @param reconstruction  what the network made of them
 /// @param target          what it should have made
-/// Runs the encoder again and keeps the input of every block; allocates, and runs plain loops backwards.
+/// Runs the encoder again from the embedded patches and keeps the input of every block; in double precision and plain loops,
+/// but for the embedding. Allocates; takes the scratch of the network.
 template <class Backend, swin_config C>
 simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view<const float> x, std::span<const std::uint8_t> mask,
                             map_view<const float> reconstruction, map_view<const float> target) {
   using net_type = simmim<C>;
-  vjp::rows dpicture(x.extent(0) * x.extent(1) * x.extent(2), x.extent(3));
-  masked_l1_vjp(reconstruction, target, mask, C.rows(0), C.columns(0), 1.0, map_view<float>(dpicture.values.data(), x.extents()));
+  std::vector<float> dpicture(x.size());
+  masked_l1_vjp(reconstruction, target, mask, C.rows(0), C.columns(0), 1.0, map_view<float>(dpicture.data(), x.extents()));
   const map_extents latent = net_type::latent_extents(x.extents());
-  vjp::rows dcoarse(heddle::detail::row_count(latent), net_type::pixels);
-  pixel_unshuffle<net_type::stride>(ctx, map_view<const float>(dpicture.values.data(), x.extents()),
-                                    map_view<float>(dcoarse.values.data(), map_extents(latent.extent(0), latent.extent(1), latent.extent(2), net_type::pixels)));
-  simmim_gradients result;
-  const auto sum_over = [](const vjp::rows& r, auto included) {
-    std::vector<double> sums(r.channels);
-    for (std::size_t i = 0; i < r.count; ++i)
-      for (std::size_t c = 0; c < r.channels && included(i); ++c) sums[c] += static_cast<double>(r.row(i)[c]);
-    return std::vector<float>(sums.begin(), sums.end());
-  };
-  result.decoder_bias = sum_over(dcoarse, [](std::size_t) { return true; });
+  const map_extents coarse(latent.extent(0), latent.extent(1), latent.extent(2), net_type::pixels);
+  std::vector<float> unshuffled(coarse.size());
+  pixel_unshuffle<net_type::stride>(ctx, map_view<const float>(dpicture.data(), x.extents()), map_view<float>(unshuffled.data(), coarse));
+  const vjp::rows dcoarse = vjp::copy_of(make_matrix<const float>(unshuffled.data(), heddle::detail::row_count(coarse), net_type::pixels));
 
   // Forwards, keeping what every block reads.
   std::vector<vjp::rows> inputs;
-  const map_extents e = swin_encoder<C>::token_extents(x.extents());
-  vjp::rows current(heddle::detail::row_count(e), C.channels);
-  const auto as_map = [](vjp::rows& r, const map_extents& shape) { return map_view<float>(r.values.data(), shape); };
-  net.encoder.embed(ctx, x, as_map(current, e));
-  substitute_rows(mask, net.mask_token.span(), current.view());
-  net.encoder.add_positions(ctx, as_map(current, e));
-  map_extents shape = e;
+  map_extents shape = swin_encoder<C>::token_extents(x.extents());
+  std::vector<float> tokens(shape.size());
+  const map_view<float> embedded(tokens.data(), shape);
+  net.encoder.embed(ctx, x, embedded);
+  substitute_rows(mask, net.mask_token.span(), as_rows(embedded));
+  net.encoder.add_positions(ctx, embedded);
+  vjp::rows current = vjp::copy_of(as_rows(embedded));
   const auto go_on = [&](const auto& stage) {
     for (const auto& b : stage.blocks) {
       inputs.push_back(current);
-      b.forward(ctx, as_map(current, shape), as_map(current, shape));
+      current = vjp::block(b, current, shape);
     }
     inputs.push_back(current);
     if constexpr (!std::remove_cvref_t<decltype(stage)>::last) {
-      const map_extents next = stage.output_extents(shape);
-      vjp::rows merged(heddle::detail::row_count(next), next.extent(3));
-      stage.downsample.forward(ctx, map_view<const float>(as_map(current, shape)), as_map(merged, next));
-      current = std::move(merged);
-      shape = next;
+      current = vjp::merging(stage.downsample, current, shape);
+      shape = stage.output_extents(shape);
     }
   };
   std::apply([&](const auto&... stage) { (go_on(stage), ...); }, net.encoder.stages);
 
   // Backwards.
-  vjp::rows d = vjp::norm(net.encoder.norm, inputs.back(), vjp::linear(dcoarse, make_matrix(net.decoder.weight.data(), net_type::pixels, net_type::encoder_type::out_channels)));
+  vjp::rows d = vjp::norm_vjp(net.encoder.norm, inputs.back(), vjp::linear_vjp(dcoarse, make_matrix(net.decoder.weight.data(), net_type::pixels, net_type::encoder_type::out_channels)));
   const auto go_back = [&](const auto& stage) {
     using stage_type = std::remove_cvref_t<decltype(stage)>;
-    const std::size_t side = shape.extent(1);
     if constexpr (!stage_type::last) {
-      shape = map_extents(shape.extent(0), 2 * side, 2 * shape.extent(2), stage_type::channels);
-      d = vjp::merging(ctx, stage.downsample, inputs.back(), shape, d);
+      shape = map_extents(shape.extent(0), 2 * shape.extent(1), 2 * shape.extent(2), stage_type::channels);
+      d = vjp::merging_vjp(stage.downsample, inputs.back(), shape, d);
     }
     inputs.pop_back();
-    for (std::size_t i = stage.blocks.size(); i-- > 0; inputs.pop_back()) d = vjp::block(ctx, stage.blocks[i], inputs.back(), shape, d);
+    for (std::size_t i = stage.blocks.size(); i-- > 0; inputs.pop_back()) d = vjp::block_vjp(stage.blocks[i], inputs.back(), shape, d);
   };
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (go_back(std::get<C.stages - 1 - I>(net.encoder.stages)), ...);
   }(std::make_index_sequence<C.stages>{});
-  result.mask_token = sum_over(d, [&](std::size_t i) { return mask[i] != 0; });
-  return result;
+
+  const auto sum_over = [](const vjp::rows& r, auto included) {
+    std::vector<double> sums(r.channels);
+    for (std::size_t i = 0; i < r.count; ++i)
+      for (std::size_t c = 0; c < r.channels && included(i); ++c) sums[c] += r.row(i)[c];
+    std::vector<float> rounded;
+    for (const double v : sums) rounded.push_back(static_cast<float>(v));
+    return rounded;
+  };
+  return {sum_over(d, [&](std::size_t i) { return mask[i] != 0; }), sum_over(dcoarse, [](std::size_t) { return true; })};
 }
 
 }  // namespace heddle::examples

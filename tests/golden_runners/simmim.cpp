@@ -21,7 +21,7 @@ void run_all(session& s) {
   std::vector<std::uint8_t> mask;
   for (const std::int64_t m : s.file().integers("input.mask")) mask.push_back(m != 0 ? 1 : 0);
   require_extent("input.mask", "patches", network::mask_size(image.extents()), mask.size());
-  const workspace scratch(examples::simmim_vjp_bytes<golden_config>(Backend{}, image.extents()));
+  const workspace scratch(network::scratch_bytes(Backend{}, image.extents()));
   const context<Backend> ctx{Backend{}, scratch.scratch()};
 
   map_tensor latent(network::latent_extents(image.extents()));

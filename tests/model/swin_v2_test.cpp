@@ -94,7 +94,7 @@ TEST_CASE("simmim: the derivative by the mask token is the slope of the loss") {
   const map_extents e(1, 16, 16, 3);
   const std::vector<float> x = test::normal_vector(e.size(), 8);
   const std::vector<std::uint8_t> mask{1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-  const workspace memory(simmim_vjp_bytes<config>(reference{}, e));
+  const workspace memory(simmim<config>::scratch_bytes(reference{}, e));
   const context<reference> ctx{{}, memory.scratch()};
   const map_view<const float> image(x.data(), e);
   std::vector<float> latent(simmim<config>::latent_extents(e).size());

@@ -95,7 +95,7 @@ TEST_CASE("masking: visible rows come back among mask tokens") {
 
 TEST_CASE("masking: grids that a pattern does not fit are refused") {
   std::vector<std::uint8_t> mask(15);
-  mask_random random{};
+  [[maybe_unused]] mask_random random{};
   CHECK_THROWS_AS(half_cell::draw(random, {.frames = 1, .height = 3, .width = 5}, mask), shape_error);
   CHECK_THROWS_AS(simmim::draw(random, {.frames = 1, .height = 3, .width = 5}, mask), shape_error);
   CHECK_THROWS_AS(draw_mask(random, 16, mask), shape_error);
