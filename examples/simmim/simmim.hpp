@@ -96,8 +96,7 @@ struct simmim_gradients {
 /// @param x               the pictures
 /// @param reconstruction  what the network made of them
 /// @param target          what it should have made
-/// Runs the encoder again from the embedded patches and keeps the input of every block; in double precision and plain loops,
-/// but for the embedding. Allocates; takes the scratch of the network.
+/// Runs the encoder again and keeps the input of every block, in double precision and plain loops. Allocates.
 template <class Backend, swin_config C>
 simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view<const float> x, std::span<const std::uint8_t> mask,
                             map_view<const float> reconstruction, map_view<const float> target) {
@@ -113,12 +112,14 @@ simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view
   // Forwards, keeping what every block reads.
   std::vector<vjp::rows> inputs;
   map_extents shape = swin_encoder<C>::token_extents(x.extents());
-  std::vector<float> tokens(shape.size());
-  const map_view<float> embedded(tokens.data(), shape);
-  net.encoder.embed(ctx, x, embedded);
-  substitute_rows(mask, net.mask_token.span(), as_rows(embedded));
-  net.encoder.add_positions(ctx, embedded);
-  vjp::rows current = vjp::copy_of(as_rows(embedded));
+  vjp::rows current = vjp::patches(net.encoder.patches, x);
+  if constexpr (C.patch_norm) current = vjp::norm(net.encoder.patch_norm, current);
+  for (std::size_t r = 0; r < current.count; ++r)
+    for (std::size_t c = 0; c < current.channels; ++c) {
+      if (mask[r] != 0) current.row(r)[c] = static_cast<double>(net.mask_token.data()[c]);
+      if constexpr (C.absolute_positions)
+        current.row(r)[c] += static_cast<double>(net.encoder.positions.data()[r % net_type::encoder_type::tokens * C.channels + c]);
+    }
   const auto go_on = [&](const auto& stage) {
     for (const auto& b : stage.blocks) {
       inputs.push_back(current);

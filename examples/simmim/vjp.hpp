@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "heddle/layer/convolution.hpp"
 #include "heddle/layer/mlp.hpp"
 #include "heddle/layer/norm.hpp"
 #include "heddle/layer/patch_merging.hpp"
@@ -56,6 +57,28 @@ inline rows linear_vjp(const rows& dy, matrix_view<const float> weight) {
     for (std::size_t o = 0; o < dy.channels; ++o)
       for (std::size_t i = 0; i < dx.channels; ++i) dx.row(r)[i] += dy.row(r)[o] * static_cast<double>(weight(o, i));
   return dx;
+}
+
+/// Patches of `Options.size` pixels a side, without overlap, of the pictures `x`: `weight` `[Out, In, size, size]`.
+template <std::size_t In, std::size_t Out, convolution_options Options>
+rows patches(const convolution<In, Out, Options>& m, map_view<const float> x) {
+  static_assert(Options.stride == Options.size && Options.padding == padding_rule::none && !Options.depthwise);
+  constexpr std::size_t size = Options.size;
+  const std::size_t height = x.extent(1) / size;
+  const std::size_t width = x.extent(2) / size;
+  rows y(x.extent(0) * height * width, Out);
+  for (std::size_t r = 0; r < y.count; ++r)
+    for (std::size_t o = 0; o < Out; ++o) {
+      double sum = m.bias.span().empty() ? 0.0 : static_cast<double>(m.bias.span()[o]);
+      for (std::size_t i = 0; i < In * size * size; ++i) {
+        const std::size_t row = r / width % height * size + i / size % size;
+        const std::size_t column = r % width * size + i % size;
+        sum += static_cast<double>(x(r / width / height, row, column, i / size / size)) *
+               static_cast<double>(m.weight.data()[o * In * size * size + i]);
+      }
+      y.row(r)[o] = sum;
+    }
+  return y;
 }
 
 /// The mean of a row and one over its deviation.
