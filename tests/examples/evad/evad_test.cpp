@@ -102,11 +102,11 @@ TEST_CASE("evad: what does not fit is refused before any work") {
   const std::vector<float> x(2 * frame);
   const std::vector<float> sizes{96, 64};
   result r(1);
-  const auto run = [&](const dynamic_extents<5>& e, std::size_t bytes) {
+  [[maybe_unused]] const auto run = [&](const dynamic_extents<5>& e, std::size_t bytes) {
     const workspace scratch(bytes);
     net->forward(context<reference>{{}, scratch.scratch()}, volume_view<const float>(x.data(), e), make_matrix(sizes.data(), 1, 2), r.views());
   };
-  const std::size_t enough = network::scratch_bytes(reference{}, dynamic_extents<5>(1, 4, 64, 96, 3));
+  [[maybe_unused]] const std::size_t enough = network::scratch_bytes(reference{}, dynamic_extents<5>(1, 4, 64, 96, 3));
   REQUIRE_THROWS_AS(run(dynamic_extents<5>(1, 6, 64, 96, 3), enough), shape_error);
   REQUIRE_THROWS_AS(run(dynamic_extents<5>(1, 4, 48, 96, 3), enough), shape_error);
   REQUIRE_THROWS_AS(run(dynamic_extents<5>(2, 4, 64, 96, 3), enough), shape_error);
