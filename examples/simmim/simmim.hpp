@@ -134,7 +134,8 @@ simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view
   std::apply([&](const auto&... stage) { (go_on(stage), ...); }, net.encoder.stages);
 
   // Backwards.
-  vjp::rows d = vjp::norm_vjp(net.encoder.norm, inputs.back(), vjp::linear_vjp(dcoarse, make_matrix(net.decoder.weight.data(), net_type::pixels, net_type::encoder_type::out_channels)));
+  const auto decoder = make_matrix(net.decoder.weight.data(), net_type::pixels, net_type::encoder_type::out_channels);
+  vjp::rows d = vjp::norm_vjp(net.encoder.norm, inputs.back(), vjp::linear_vjp(dcoarse, decoder));
   const auto go_back = [&](const auto& stage) {
     using stage_type = std::remove_cvref_t<decltype(stage)>;
     if constexpr (!stage_type::last) {
