@@ -106,7 +106,7 @@ def case_rows(group, limits):
 def grouped(all_results):
     groups = {}
     for r in all_results:
-        kind = "Matrix products" if r.key.startswith("gemm") else "Attention and convolution"
+        kind = "Matrix products" if r.key.startswith("gemm") else "Whole networks" if r.key.startswith("n-") else "Attention and convolution"
         groups.setdefault((kind, r.dtype, r.threads), []).append(r)
     return groups
 
