@@ -2,12 +2,14 @@
 /// Cosine attention in windows with trained scales and biases: what `self_attention` takes for Swin V2 and its relatives.
 #pragma once
 
-#include <memory>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "../attention/score/continuous_position_bias.hpp"
 #include "../attention/score/cosine.hpp"
 #include "../attention/score/relative_position_bias.hpp"
+#include "../core/shared_owner.hpp"
 #include "../model/members.hpp"
 
 namespace heddle::inline v0 {
@@ -46,7 +48,8 @@ struct learned_continuous_cosine {
     parameter<Hidden, 2> weight1;
     parameter<Hidden> bias1;
     parameter<Heads, Hidden> weight2;
-    std::shared_ptr<const float[]> table;   ///< `[entries, Heads]`, made by `prepare`
+    const float* table = nullptr;   ///< `[entries, Heads]`, made by `prepare`
+    shared_owner owner{};           ///< keeps `table` alive
 
     static constexpr auto members() {
       return heddle::members<&weights::logit_scale, &weights::weight1, &weights::bias1, &weights::weight2>(
@@ -56,14 +59,15 @@ struct learned_continuous_cosine {
     HEDDLE_COLD void prepare(const Backend&) {
       const continuous_position_bias network{Hidden, Heads, weight1.data(), bias1.data(), weight2.data(), PretrainedH, PretrainedW};
       network.check({H, W}, Heads);
-      const std::shared_ptr<float[]> made(new float[entries * Heads]);
+      std::vector<float> made(entries * Heads);
       for (std::size_t i = 0; i < entries; ++i)
-        network.offset_biases({H, W}, i / (2 * W - 1), i % (2 * W - 1), made.get() + i * Heads, 1);
-      table = made;
+        network.offset_biases({H, W}, i / (2 * W - 1), i % (2 * W - 1), made.data() + i * Heads, 1);
+      table = made.data();
+      owner = shared_owner(std::move(made));
     }
     policy_types policies() const noexcept {
       return {cosine{.logit_scale = logit_scale.data(), .heads = Heads},
-              relative_position_bias<H, W>{.table = table.get(), .heads = Heads}};
+              relative_position_bias<H, W>{.table = table, .heads = Heads}};
     }
   };
 };
