@@ -9,8 +9,9 @@
 
 namespace heddle::examples {
 
-/// The first Swin Transformer and the second.
-enum class swin_version {
+/// The first Swin Transformer and the second. (As wide as its neighbours in `swin_config`: Clang 14 misplaces what follows
+/// padding in a struct that is a template argument, where it is read by an array's index or a member function.)
+enum class swin_version : std::size_t {
   v1,   ///< norms in front, scaled products, a table of relative positions (arXiv 2103.14030)
   v2    ///< norms behind the branches, cosines, a bias of continuous positions (arXiv 2111.09883)
 };
