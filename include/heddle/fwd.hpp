@@ -17,12 +17,14 @@ template <class Op, class Backend>
 struct kernel {
   static_assert(detail::always_false<Op, Backend>,
                 "heddle: this operation has no kernel for this backend; include the backend's header "
-                "(heddle/backend/reference.hpp, heddle/backend/simd.hpp) or specialise heddle::kernel<Op, Backend>");
+                "(heddle/backend/reference.hpp, heddle/backend/simd.hpp, heddle/backend/cuda.hpp) or specialise heddle::kernel<Op, Backend>");
 };
 
 struct serial;
 struct reference;
 template <class Isa, class Executor>
 struct simd_backend;
+template <class Arch>
+struct cuda_backend;
 
 }  // namespace heddle::inline v0

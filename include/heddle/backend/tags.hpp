@@ -8,6 +8,8 @@
 #include "../core/context.hpp"
 #include "../core/executor.hpp"
 
+struct CUstream_st;   // what a cudaStream_t points to
+
 namespace heddle::inline v0 {
 
 /// Plain loops with double accumulation: the definition of every primitive, and the oracle of the tests.
@@ -65,5 +67,56 @@ struct simd_backend {
 template <class Executor = serial>
 using simd_on = simd_backend<isa::native, Executor>;
 using simd = simd_on<serial>;
+
+/// Compute capabilities of devices that kernels are written for; a later one has all that an earlier one has.
+namespace arch {
+struct sm_80 {};              ///< Ampere and everything since: products of warps, asynchronous copies
+struct sm_90a : sm_80 {};     ///< Hopper: products of warpgroups, copies of tiles
+}  // namespace arch
+
+namespace device {
+/// A queue of work on a device, not owned; the default stream if nothing is said. Converts from a `cudaStream_t`.
+struct stream {
+  CUstream_st* handle = nullptr;
+  constexpr stream() noexcept = default;
+  constexpr stream(CUstream_st* s) noexcept : handle(s) {}
+  friend constexpr bool operator==(stream a, stream b) noexcept { return a.handle == b.handle; }
+};
+}  // namespace device
+
+/// Kernels for devices of compute capability `Arch`, put into `stream` in the order of the calls. Views hold device
+/// pointers; the calls return before the work is done. Compiled by a host compiler, the same kernels run emulated.
+template <class Arch>
+struct cuda_backend {
+  using arch_type = Arch;
+  using serial_type = cuda_backend;
+  /// One launch for a whole map, not one for every part of it that fits a cache.
+  static constexpr bool prefers_whole_maps = true;
+  /// Parameters live where the device reads them.
+  static constexpr bool moves_weights = true;
+  device::stream stream{};
+
+  static constexpr std::size_t concurrency() noexcept { return 1; }
+  constexpr serial_type as_serial() const noexcept { return *this; }
+  /// In the calling thread; what the parts enqueue runs in their order, so they may share scratch memory.
+  template <class F>
+  HEDDLE_ALWAYS_INLINE void parallel_for(std::size_t count, F&& f) const {
+    for (std::size_t i = 0; i < count; ++i) f(i, std::size_t{0});
+  }
+};
+
+/// The device backend: `cuda<>` runs everywhere, `cuda<arch::sm_90a>` in code compiled for that architecture.
+template <class Arch = arch::sm_80>
+using cuda = cuda_backend<Arch>;
+
+/// Whether layers give `Backend` whole maps, because a call costs it more than a cache saves.
+template <class Backend>
+inline constexpr bool prefers_whole_maps = [] {
+  if constexpr (requires { Backend::prefers_whole_maps; }) {
+    return Backend::prefers_whole_maps;
+  } else {
+    return false;
+  }
+}();
 
 }  // namespace heddle::inline v0

@@ -272,6 +272,7 @@ void bind(Model& model, std::span<const safetensors> files, const key_map& map =
     detail::bound_memory memory = b.memory(index++);
     entry.slot->bind(memory.data, std::move(memory.owner));
   }
+  if constexpr (moves_weights<Backend>) kernel<op::weights, Backend>::place(list_parameters(bound));
   prepare<Backend>(bound);
   model = std::move(bound);
 }

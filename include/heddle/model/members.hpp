@@ -194,6 +194,38 @@ std::vector<basic_parameter_entry<std::conditional_t<std::is_const_v<M>, const w
 template <class M>
 inline constexpr std::size_t parameters = detail::count_parameters<M>();
 
+namespace op {
+/// Tag of where a backend keeps weights, for backends with memory of their own (`Backend::moves_weights`).
+struct weights {};
+}  // namespace op
+
+/// Numbers made in `prepare`, where kernels read them.
+struct made_weights {
+  const float* data = nullptr;
+  shared_owner owner{};   ///< keeps `data` alive
+};
+
+/// Whether `Backend` reads weights from memory of its own (`kernel<op::weights, Backend>`).
+template <class Backend>
+inline constexpr bool moves_weights = [] {
+  if constexpr (requires { Backend::moves_weights; }) {
+    return Backend::moves_weights;
+  } else {
+    return false;
+  }
+}();
+
+/// Keeps what a layer made in `prepare` where the kernels of `Backend` read it. Allocates.
+template <class Backend>
+HEDDLE_COLD made_weights keep_weights(const Backend&, std::vector<float> values) {
+  if constexpr (moves_weights<Backend>) {
+    return kernel<op::weights, Backend>::keep(values);
+  } else {
+    const float* data = values.data();   // where they stay when the vector is moved
+    return {data, shared_owner(std::move(values))};
+  }
+}
+
 /// Makes what `Backend` needs from the bound weights (folded norms, packed panels): children first, then the module's own
 /// `prepare(backend)`, where it has one. Allocates; call it once after binding, or let `io::bind<Backend>` do it.
 template <class Backend, class M>

@@ -41,6 +41,13 @@ concept map_module = requires(const map_extents& x) {
 template <class M>
 concept module = row_module<M> || map_module<M>;
 
+/// Owned scratch memory: `workspace`, `device_workspace`.
+template <class W>
+concept scratch_memory = requires(const W& w) {
+  { w.size() } -> std::convertible_to<std::size_t>;
+  { w.scratch() } -> std::convertible_to<arena>;
+};
+
 namespace detail {
 
 template <class M>
@@ -149,10 +156,11 @@ void forward(context<Backend> ctx, const M& m, map_view<const float> x, map_view
 /// @param m       bound and prepared for the backend
 /// @param x       `[batch, height, width, channels]`
 /// @param y       of `output_extents<M>(x.extents())`
-/// @param scratch at least `workspace_bytes<M>(x.extents(), backend)` bytes
+/// @param scratch at least `workspace_bytes<M>(x.extents(), backend)` bytes: a `workspace`, or a `device_workspace` for
+///                views of device memory
 /// @throws shape_error, workspace_error before anything is written
-template <class Backend, module M>
-void run(const M& m, map_view<const float> x, map_view<float> y, const workspace& scratch, const Backend& backend = {}) {
+template <class Backend, module M, scratch_memory Workspace>
+void run(const M& m, map_view<const float> x, map_view<float> y, const Workspace& scratch, const Backend& backend = {}) {
   const map_extents expected = output_extents<M>(x.extents());
   constexpr const char* axes[] = {"images", "rows", "columns", "channels"};
   for (std::size_t r = 0; r < 4; ++r) require_extent("run: y", axes[r], expected.extent(r), y.extent(r));
