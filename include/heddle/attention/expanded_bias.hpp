@@ -112,7 +112,8 @@ constexpr bool check_window() {
 ///
 /// Every relative bias becomes a table `[heads, 2d-1, 2h-1, 2w-1]` over offsets key - query (d frames, 1 for windows in
 /// space), so that the row of a query is made of runs of the table; where it is small enough every run of biases also becomes
-/// a matrix `[heads, queries, keys padded]` whose padding is -inf.
+/// a matrix `[heads, queries, keys padded]` whose padding is -inf. In memory of a device (`arena::of_device`) places are only
+/// taken: kernels fill the tables (`fill_entry`), there are no matrices.
 ///
 /// `Isa` keeps the functions of translation units with different instruction sets apart.
 template <class Composition, class Isa = isa::native>
@@ -130,8 +131,9 @@ class expanded_bias {
   std::array<const float*, tables> tables_{};
   std::array<const float*, matrices> matrices_{};
   const float* columns_ = nullptr;
+  bool filled_ = true;
 
-  static constexpr std::size_t table_floats(window_extents w) noexcept {
+  HEDDLE_HOST_DEVICE static constexpr std::size_t table_floats(window_extents w) noexcept {
     return (2 * w.depth - 1) * (2 * w.height - 1) * (2 * w.width - 1);
   }
   static constexpr std::size_t matrix_floats(window_extents w, std::size_t heads) noexcept {
@@ -168,13 +170,53 @@ class expanded_bias {
       detail::each_modifier<Composition>([&](auto i) {
         if constexpr (runs::template is_bias<i>) tables_[i] = make_table(c.template modifier<i>(), memory);
       });
+      filled_ = memory.on_host();
+      if (!filled_) return;
       if (fits(w, heads))
         for (std::size_t run = 0; run < runs::count; ++run) matrices_[run] = make_matrix(run, memory);
       if (by_columns(w, heads)) columns_ = make_columns(memory);
     }
   }
 
-  window_extents window() const noexcept { return window_; }
+  HEDDLE_HOST_DEVICE window_extents window() const noexcept { return window_; }
+  /// Whether the host wrote what there is; else kernels have to fill the tables first.
+  bool filled() const noexcept { return filled_; }
+
+  /// The table of one modifier, `[heads, table_size()]`.
+  HEDDLE_HOST_DEVICE const float* table(std::size_t modifier) const noexcept { return tables_[modifier]; }
+  /// Entries of the table of one head.
+  HEDDLE_HOST_DEVICE std::size_t table_size() const noexcept { return table_floats(window_); }
+  HEDDLE_HOST_DEVICE std::size_t heads() const noexcept { return heads_; }
+  /// The entry of a pair is `key_place(key) + query_place(query)`, so that what divides is done once for each.
+  HEDDLE_HOST_DEVICE std::size_t key_place(std::size_t key) const noexcept {
+    const place p = place_of(key);
+    return (p.t * (2 * window_.height - 1) + p.y) * (2 * window_.width - 1) + p.x;
+  }
+  HEDDLE_HOST_DEVICE std::size_t query_place(std::size_t query) const noexcept { return entry(place_of(query), place{0, 0, 0}); }
+
+  /// Writes one entry of a modifier's table, for all heads.
+  template <class Bias>
+  HEDDLE_HOST_DEVICE void fill_entry(const Bias& bias, float* table, std::size_t entry) const {
+    const std::size_t rows = 2 * window_.height - 1;
+    const std::size_t columns = 2 * window_.width - 1;
+    const std::size_t entries = table_floats(window_);
+    // Tables count from key - query, policies from query - key.
+    const std::size_t opposite = entries - 1 - entry;
+    const std::size_t dx = opposite % columns;
+    const std::size_t dy = opposite / columns % rows;
+    float* out = table + entry;
+    if constexpr (requires { bias.offset_biases(window_, dy, dx, out, rows); }) {
+      bias.offset_biases(window_, dy, dx, out, entries);
+    } else {
+      for (std::size_t head = 0; head < heads_; ++head) {
+        if constexpr (in_time<Bias>) {
+          out[head * entries] = bias.offset_bias(window_, head, dy, dx, opposite / columns / rows);
+        } else {
+          out[head * entries] = bias.offset_bias(window_, head, dy, dx);
+        }
+      }
+    }
+  }
   /// Floats from row to row of a matrix.
   std::size_t pitch() const noexcept { return detail::padded_keys(window_.size()); }
 
@@ -229,7 +271,7 @@ class expanded_bias {
     std::size_t x;
   };
 
-  place place_of(std::size_t i) const noexcept {
+  HEDDLE_HOST_DEVICE place place_of(std::size_t i) const noexcept {
     return {i / window_.width / window_.height, i / window_.width % window_.height, i % window_.width};
   }
   void advance(place& at) const noexcept {
@@ -240,7 +282,7 @@ class expanded_bias {
     ++at.t;
   }
   /// Of a table, for two places.
-  std::size_t entry(const place& query, const place& key) const noexcept {
+  HEDDLE_HOST_DEVICE std::size_t entry(const place& query, const place& key) const noexcept {
     const std::size_t t = key.t + window_.depth - 1 - query.t;
     const std::size_t y = key.y + window_.height - 1 - query.y;
     return (t * (2 * window_.height - 1) + y) * (2 * window_.width - 1) + key.x + window_.width - 1 - query.x;
@@ -257,28 +299,10 @@ class expanded_bias {
 
   template <class Bias>
   const float* make_table(const Bias& bias, arena& memory) const {
-    const std::size_t rows = 2 * window_.height - 1;
-    const std::size_t columns = 2 * window_.width - 1;
     const std::size_t entries = table_floats(window_);
     float* table = memory.take<float>(heads_ * entries);
-    for (std::size_t entry = 0; entry < entries; ++entry) {
-      // Tables count from key - query, policies from query - key.
-      const std::size_t opposite = entries - 1 - entry;
-      const std::size_t dx = opposite % columns;
-      const std::size_t dy = opposite / columns % rows;
-      float* out = table + entry;
-      if constexpr (requires { bias.offset_biases(window_, dy, dx, out, rows); }) {
-        bias.offset_biases(window_, dy, dx, out, entries);
-      } else {
-        for (std::size_t head = 0; head < heads_; ++head) {
-          if constexpr (in_time<Bias>) {
-            out[head * entries] = bias.offset_bias(window_, head, dy, dx, opposite / columns / rows);
-          } else {
-            out[head * entries] = bias.offset_bias(window_, head, dy, dx);
-          }
-        }
-      }
-    }
+    if (!memory.on_host()) return table;
+    for (std::size_t entry = 0; entry < entries; ++entry) fill_entry(bias, table, entry);
     return table;
   }
 

@@ -38,7 +38,7 @@ struct context {
     const std::size_t stride = scratch_bytes<std::byte>(bytes_per_worker);
     std::byte* base = mine.take<std::byte>(stride * backend.concurrency());
     backend.parallel_for(count, [&](std::size_t index, std::size_t worker) {
-      f(context<typename Backend::serial_type>{backend.as_serial(), arena(std::span<std::byte>(base + worker * stride, stride))}, index);
+      f(context<typename Backend::serial_type>{backend.as_serial(), mine.over(base + worker * stride, stride)}, index);
     });
   }
 };

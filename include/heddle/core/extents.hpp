@@ -24,11 +24,18 @@ inline constexpr std::size_t dyn = static_cast<std::size_t>(-1);
 template <std::size_t... Es>
 class extents {
   static constexpr std::size_t count = sizeof...(Es);
-  static constexpr std::array<std::size_t, count + 1> statics{Es..., 0};
 
-  static constexpr std::size_t dynamic_before(std::size_t r) noexcept {
+  // Folds, not arrays: device code may not read static data members of the host.
+  HEDDLE_HOST_DEVICE static constexpr std::size_t known([[maybe_unused]] std::size_t r) noexcept {
+    std::size_t result = 0;
+    [[maybe_unused]] std::size_t i = 0;
+    ((result = i++ == r ? Es : result), ...);
+    return result;
+  }
+  HEDDLE_HOST_DEVICE static constexpr std::size_t dynamic_before([[maybe_unused]] std::size_t r) noexcept {
     std::size_t n = 0;
-    for (std::size_t i = 0; i < r; ++i) n += statics[i] == dyn ? 1 : 0;
+    [[maybe_unused]] std::size_t i = 0;
+    ((n += i++ < r && Es == dyn ? 1 : 0), ...);
     return n;
   }
   static constexpr std::size_t dynamic_count = ((Es == dyn ? std::size_t{1} : std::size_t{0}) + ... + 0);
@@ -68,14 +75,14 @@ class extents {
 
   HEDDLE_HOST_DEVICE static constexpr std::size_t rank() noexcept { return count; }
   HEDDLE_HOST_DEVICE static constexpr std::size_t rank_dynamic() noexcept { return dynamic_count; }
-  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return statics[r]; }
+  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return known(r); }
   HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept {
     if constexpr (dynamic_count == count) {   // without the search: extents are asked for everywhere
       return values_[r];
     } else if constexpr (dynamic_count == 0) {
-      return statics[r];
+      return known(r);
     } else {
-      return statics[r] == dyn ? values_[dynamic_before(r)] : statics[r];
+      return known(r) == dyn ? values_[dynamic_before(r)] : known(r);
     }
   }
 
@@ -101,11 +108,11 @@ class extents {
   HEDDLE_HOST_DEVICE constexpr void set(std::size_t r, std::size_t value) {
     if constexpr (dynamic_count == count && count > 0) {
       values_[r] = value;
-    } else if (statics[r] == dyn) {
+    } else if (known(r) == dyn) {
       if constexpr (dynamic_count > 0) values_[dynamic_before(r)] = value;
-    } else if (statics[r] != value) {
+    } else if (known(r) != value) {
 #if !defined(__CUDA_ARCH__)
-      detail::raise_shape("extents", "elements along a static axis", statics[r], value);
+      detail::raise_shape("extents", "elements along a static axis", known(r), value);
 #endif
     }
   }

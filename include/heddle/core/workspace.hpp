@@ -22,6 +22,7 @@ constexpr std::size_t scratch_bytes(std::size_t count) noexcept {
 class arena {
   std::byte* next_ = nullptr;
   std::byte* end_ = nullptr;
+  bool on_host_ = true;
 
  public:
   constexpr arena() noexcept = default;
@@ -30,6 +31,15 @@ class arena {
     if (reinterpret_cast<std::uintptr_t>(block.data()) % memory_alignment != 0)
       detail::raise<workspace_error>("workspace: the memory must be aligned to " + std::to_string(memory_alignment) + " bytes");
   }
+  /// The same of memory that the host may not follow: only kernels of a device write into it.
+  static arena of_device(std::span<std::byte> block) {
+    arena a(block);
+    a.on_host_ = false;
+    return a;
+  }
+
+  /// Whether the host may write into what is taken.
+  constexpr bool on_host() const noexcept { return on_host_; }
 
   std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - next_); }
 
@@ -47,7 +57,13 @@ class arena {
   /// A part of the arena of its own, for one of several workers.
   /// @throws workspace_error if less is left.
   arena split(std::size_t bytes) {
-    return arena(std::span<std::byte>(take<std::byte>(bytes), scratch_bytes<std::byte>(bytes)));
+    return over(take<std::byte>(bytes), scratch_bytes<std::byte>(bytes));
+  }
+  /// An arena of other memory of the same kind.
+  arena over(std::byte* data, std::size_t bytes) const {
+    arena a(std::span<std::byte>(data, bytes));
+    a.on_host_ = on_host_;
+    return a;
   }
 
   [[noreturn]] HEDDLE_COLD static void too_small(std::size_t needed, std::size_t available) {

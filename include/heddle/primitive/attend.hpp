@@ -29,7 +29,7 @@ attend_call call_of(const attention_plan<Composition>& plan, const Arguments& a)
           plan.keys(),    plan.grid().size(), plan.key_grid().size(), a.q.extent(3)};
 }
 
-/// What kernels find zero.
+/// What kernels find zero, written by the host. A backend that the host may not write for has a function `clear`.
 template <class Arguments>
 void clear_outputs(const Arguments& a) {
   using observer = observed<typename Arguments::composition_type::observer_type>;
@@ -87,7 +87,11 @@ void attend_planned(context<Backend> ctx, const attention_plan<Composition>& pla
     require_arguments(arguments, call);
     require_policies(plan.composition(), call);
     require_scratch(for_each_bytes(ctx.backend, kernel_type::worker_bytes(shape_of(arguments))), ctx.scratch);
-    clear_outputs(arguments);
+    if constexpr (requires { kernel_type::clear(ctx, arguments); }) {
+      kernel_type::clear(ctx, arguments);
+    } else {
+      clear_outputs(arguments);
+    }
     kernel_type::run(ctx, arguments);
   }
 }

@@ -37,7 +37,7 @@ struct policy_weighted {
 
   /// Scores to weights, in place; -inf is a hidden key. They are final: returns 1.
   template <class Context>
-  float weigh(const Context& c, std::size_t q, float* scores, std::size_t keys) const {
+  HEDDLE_HOST_DEVICE float weigh(const Context& c, std::size_t q, float* scores, std::size_t keys) const {
     constexpr float hidden = -std::numeric_limits<float>::infinity();
     const float* p = policy + c.batch * tokens;
     float largest = hidden;

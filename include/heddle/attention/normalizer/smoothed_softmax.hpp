@@ -22,7 +22,7 @@ struct smoothed_softmax {
 
   /// Scores to weights, in place; -inf is a hidden key. They are final: returns 1.
   template <class Context>
-  float weigh(const Context&, std::size_t, float* scores, std::size_t keys) const {
+  HEDDLE_HOST_DEVICE float weigh(const Context&, std::size_t, float* scores, std::size_t keys) const {
     constexpr float hidden = -std::numeric_limits<float>::infinity();
     float largest = hidden;
     std::size_t visible = 0;

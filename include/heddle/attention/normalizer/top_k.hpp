@@ -22,7 +22,7 @@ struct top_k {
 
   /// Scores to weights, in place; -inf is a hidden key. Returns their sum.
   template <class Context>
-  float weigh(const Context&, std::size_t /*q*/, float* scores, std::size_t keys) const {
+  HEDDLE_HOST_DEVICE float weigh(const Context&, std::size_t /*q*/, float* scores, std::size_t keys) const {
     std::array<float, K> best{};   // a heap, the smallest first
     std::size_t count = 0;
     bool nan = false;
@@ -59,12 +59,12 @@ struct top_k {
   static constexpr float lowest = -std::numeric_limits<float>::infinity();
 
   /// Puts `s` into a heap that has free places from `at` on.
-  static void rise(std::array<float, K>& heap, std::size_t at, float s) noexcept {
+  HEDDLE_HOST_DEVICE static void rise(std::array<float, K>& heap, std::size_t at, float s) noexcept {
     for (; at > 0 && s < heap[(at - 1) / 2]; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
     heap[at] = s;
   }
   /// Puts `s` into a full heap in the place of the smallest.
-  static void sink(std::array<float, K>& heap, float s) noexcept {
+  HEDDLE_HOST_DEVICE static void sink(std::array<float, K>& heap, float s) noexcept {
     std::size_t at = 0;
     for (std::size_t child = 1; child < K; child = 2 * at + 1) {
       if (child + 1 < K && heap[child + 1] < heap[child]) ++child;
@@ -75,12 +75,12 @@ struct top_k {
     heap[at] = s;
   }
 
-  static float clear(float* scores, std::size_t keys) noexcept {
+  HEDDLE_HOST_DEVICE static float clear(float* scores, std::size_t keys) noexcept {
     for (std::size_t k = 0; k < keys; ++k) scores[k] = 0.0F;
     return 1.0F;
   }
   /// Every visible key has the weight NaN.
-  static float spread_nan(float* scores, std::size_t keys) noexcept {
+  HEDDLE_HOST_DEVICE static float spread_nan(float* scores, std::size_t keys) noexcept {
     for (std::size_t k = 0; k < keys; ++k) scores[k] = scores[k] == lowest ? 0.0F : std::numeric_limits<float>::quiet_NaN();
     return 1.0F;
   }

@@ -17,7 +17,7 @@ template <std::size_t I, class P>
 struct position_entry {
   [[no_unique_address]] P policy;
   constexpr position_entry() : policy() {}
-  constexpr explicit position_entry(const P& p) : policy(p) {}
+  HEDDLE_HOST_DEVICE constexpr explicit position_entry(const P& p) : policy(p) {}
 };
 
 /// Policies side by side, in order.
@@ -29,7 +29,7 @@ struct position_list<std::index_sequence<I...>, Ps...> : position_entry<I, Ps>..
   constexpr explicit position_list(const Ps&... ps) requires(sizeof...(Ps) > 0) : position_entry<I, Ps>(ps)... {}
 
   template <class F>
-  constexpr void each(F&& f) const {
+  HEDDLE_HOST_DEVICE constexpr void each(F&& f) const {
     (f(static_cast<const position_entry<I, Ps>&>(*this).policy), ...);
   }
 };
@@ -53,7 +53,7 @@ class positions {
   constexpr positions() = default;
   constexpr explicit positions(const Ps&... ps) requires(sizeof...(Ps) > 0) : policies_(ps...) {}
 
-  void operator()(float* row, std::size_t head_dim, std::size_t head, std::size_t token, row_role role) const {
+  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t head, std::size_t token, row_role role) const {
     policies_.each([&]<class P>(const P& p) {
       if constexpr (detail::position_with_role<P>) {
         p(row, head_dim, head, token, role);

@@ -29,7 +29,7 @@ struct qk_norm {
   const float* key_bias = nullptr;
   float epsilon = 1e-6F;
 
-  void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t /*token*/, row_role role) const noexcept {
+  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t /*token*/, row_role role) const noexcept {
     const auto n = static_cast<float>(head_dim);
     float mean = 0.0F;
     if constexpr (Norm == row_norm::layer) {

@@ -62,7 +62,7 @@ struct rotary {
     require_positions("keys", call.key_tokens + key_offset);
   }
 
-  void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t token, row_role role) const noexcept {
+  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t token, row_role role) const noexcept {
     const std::size_t position = token + (role == row_role::query ? query_offset : key_offset);
     const std::size_t pairs = turned_dims(head_dim) / 2;
     for (std::size_t i = 0; i < pairs; ++i) {
@@ -87,7 +87,7 @@ struct rotary {
   }
 
  private:
-  constexpr std::size_t turned_dims(std::size_t head_dim) const noexcept { return dims == 0 ? head_dim : dims; }
+  HEDDLE_HOST_DEVICE constexpr std::size_t turned_dims(std::size_t head_dim) const noexcept { return dims == 0 ? head_dim : dims; }
   constexpr void require_positions(const char* what, std::size_t needed) const {
     if (positions < needed)
       detail::raise<shape_error>("rotary: tables: expected at least " + std::to_string(needed) + " positions for the " + what +

@@ -21,14 +21,14 @@ struct joined_heads {
   using value_type = T;
   std::array<head_view<const T, HeadDim>, Views> views;
 
-  static constexpr std::size_t static_extent(std::size_t r) noexcept { return head_view<const T, HeadDim>::static_extent(r); }
-  constexpr std::size_t extent(std::size_t r) const noexcept {
+  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return head_view<const T, HeadDim>::static_extent(r); }
+  HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept {
     if (r != 2) return views[0].extent(r);
     std::size_t keys = 0;
     for (const auto& v : views) keys += v.extent(2);
     return keys;
   }
-  const T* row(std::size_t batch, std::size_t head, std::size_t i) const noexcept {
+  HEDDLE_HOST_DEVICE const T* row(std::size_t batch, std::size_t head, std::size_t i) const noexcept {
     std::size_t part = 0;
     while (part + 1 < Views && i >= views[part].extent(2)) i -= views[part++].extent(2);
     const auto& v = views[part];

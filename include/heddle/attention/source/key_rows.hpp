@@ -31,11 +31,11 @@ struct view_rows {
   using value_type = T;
   head_view<const T, HeadDim> view;
 
-  static constexpr std::size_t static_extent(std::size_t r) noexcept { return head_view<const T, HeadDim>::static_extent(r); }
-  constexpr std::size_t extent(std::size_t r) const noexcept { return view.extent(r); }
-  constexpr std::size_t stride(std::size_t r) const noexcept { return view.stride(r); }
-  constexpr const T* data_handle() const noexcept { return view.data_handle(); }
-  HEDDLE_ALWAYS_INLINE const T* row(std::size_t batch, std::size_t head, std::size_t i) const noexcept {
+  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return head_view<const T, HeadDim>::static_extent(r); }
+  HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept { return view.extent(r); }
+  HEDDLE_HOST_DEVICE constexpr std::size_t stride(std::size_t r) const noexcept { return view.stride(r); }
+  HEDDLE_HOST_DEVICE constexpr const T* data_handle() const noexcept { return view.data_handle(); }
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE const T* row(std::size_t batch, std::size_t head, std::size_t i) const noexcept {
     return view.data_handle() + batch * view.stride(0) + head * view.stride(1) + i * view.stride(2);
   }
   template <class F>
