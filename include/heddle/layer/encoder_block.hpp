@@ -52,7 +52,7 @@ struct encoder_block {
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
     const token_grid grid = Attention::grid_of(x);
-    if (runs_by_group(x)) {
+    if (runs_by_group<Backend>(x)) {
       return plan_bytes(typename Attention::composition_type{}, grid, Attention::heads) +
              for_each_bytes(backend, group_bytes(backend.as_serial(), x));
     }
@@ -73,11 +73,10 @@ struct encoder_block {
 
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
-    if (runs_by_group(x.extents())) {
-      forward_by_group(ctx, x, y);
-    } else {
-      forward_by_step(ctx, x, y);
+    if constexpr (!prefers_whole_maps<Backend>) {
+      if (runs_by_group<Backend>(x.extents())) return forward_by_group(ctx, x, y);
     }
+    forward_by_step(ctx, x, y);
   }
 
  private:
@@ -87,8 +86,9 @@ struct encoder_block {
     return typename Attention::composition_type{}.partition().map(Attention::grid_of(x));
   }
   /// Decided by the shape alone, so that the result does not depend on the number of threads.
+  template <class Backend>
   static constexpr bool runs_by_group(const map_extents& x) {
-    if (parameters<encoder_block> * sizeof(float) > fused_limit) return false;
+    if (prefers_whole_maps<Backend> || parameters<encoder_block> * sizeof(float) > fused_limit) return false;
     const auto map = index_map(x);
     return map.groups() * Attention::clips(x) >= 8 && map.group_size() * channels * 6 * sizeof(float) <= fused_limit;
   }

@@ -56,14 +56,15 @@ struct learned_continuous_cosine {
           "logit_scale", "fc1.weight", "fc1.bias", "fc2.weight");
     }
     template <class Backend>
-    HEDDLE_COLD void prepare(const Backend&) {
+    HEDDLE_COLD void prepare(const Backend& backend) {
       const continuous_position_bias network{Hidden, Heads, weight1.data(), bias1.data(), weight2.data(), PretrainedH, PretrainedW};
       network.check({H, W}, Heads);
       std::vector<float> made(entries * Heads);
       for (std::size_t i = 0; i < entries; ++i)
         network.offset_biases({H, W}, i / (2 * W - 1), i % (2 * W - 1), made.data() + i * Heads, 1);
-      table = made.data();
-      owner = shared_owner(std::move(made));
+      made_weights kept = keep_weights(backend, std::move(made));
+      table = kept.data;
+      owner = std::move(kept.owner);
     }
     policy_types policies() const noexcept {
       return {cosine{.logit_scale = logit_scale.data(), .heads = Heads},

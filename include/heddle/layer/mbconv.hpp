@@ -133,6 +133,7 @@ struct mbconv {
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
+    if constexpr (prefers_whole_maps<Backend>) return whole_bytes(backend, x);
     const map_extents z = expanded_output(x);
     const std::size_t bands = for_each_bytes(backend, band_bytes(x));
     const std::size_t rest = heddle::scratch_bytes<float>(scaled_weight_size(backend, Out, expanded)) +
@@ -149,7 +150,11 @@ struct mbconv {
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
     if constexpr (!has_identity) shortcut.forward(ctx, x, y);
-    for (std::size_t image = 0; image < x.extent(0); ++image) forward_image(ctx, image_of(x, image), image_of(y, image));
+    if constexpr (prefers_whole_maps<Backend>) {
+      forward_whole(ctx, x, y);
+    } else {
+      for (std::size_t image = 0; image < x.extent(0); ++image) forward_image(ctx, image_of(x, image), image_of(y, image));
+    }
   }
 
  private:
@@ -189,6 +194,50 @@ struct mbconv {
     const dense_weight gated = scale_inputs(ctx.backend, project.prepared, mean, storage);
     const matrix_view<const float> base = has_identity ? as_rows(x) : as_const(as_rows(y));
     gemm(ctx, as_const(as_rows(z)), gated, as_rows(y), identity{}, base);
+  }
+
+  template <class Backend>
+  static constexpr std::size_t whole_bytes(const Backend& backend, const map_extents& x) {
+    const map_extents z = expanded_output(x);
+    const std::size_t wide = heddle::scratch_bytes<float>(x.extent(0) * x.extent(1) * x.extent(2) * expanded);
+    const std::size_t rest = heddle::scratch_bytes<float>(x.extent(0) * expanded) + gate_type::scratch_bytes(x.extent(0)) +
+                             heddle::scratch_bytes<float>(scaled_weight_size(backend, Out, expanded));
+    std::size_t bytes = heddle::scratch_bytes<float>(z.size()) + (wide > rest ? wide : rest);
+    if constexpr (!has_identity) {
+      const std::size_t pooled = Shortcut::scratch_bytes(backend, x);
+      if (pooled > bytes) bytes = pooled;
+    }
+    return bytes;
+  }
+
+  /// Every step over all images at once, but for the last product, whose weight carries the gate of one image.
+  template <class Backend>
+  void forward_whole(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
+    const std::size_t images = x.extent(0);
+    const map_extents ze = expanded_output(x.extents());
+    const std::size_t pixels = ze.extent(1) * ze.extent(2);
+    const map_view<float> z(ctx.scratch.template take<float>(ze.size()), ze);
+    filter_whole(ctx, x, z);
+    const auto means = make_matrix(ctx.scratch.template take<float>(images * expanded), images, expanded);
+    for (std::size_t i = 0; i < images; ++i)
+      mean_rows(ctx, as_const(row_range(as_rows(z), i * pixels, pixels)), std::span<float>(means.data_handle() + i * expanded, expanded));
+    gate.gates(ctx, as_const(means), means);
+    float* const storage = ctx.scratch.template take<float>(scaled_weight_size(ctx.backend, Out, expanded));
+    for (std::size_t i = 0; i < images; ++i) {
+      const dense_weight gated = scale_inputs(ctx.backend, project.prepared, std::span<const float>(means.data_handle() + i * expanded, expanded), storage);
+      const matrix_view<float> to = row_range(as_rows(y), i * pixels, pixels);
+      const matrix_view<const float> base = has_identity ? row_range(as_rows(x), i * pixels, pixels) : as_const(to);
+      gemm(ctx, as_const(row_range(as_rows(z), i * pixels, pixels)), gated, to, identity{}, base);
+    }
+  }
+
+  /// First two convolutions. Takes its context by value: the expanded map is given back.
+  template <class Backend>
+  void filter_whole(context<Backend> ctx, map_view<const float> x, map_view<float> z) const {
+    const map_extents e(x.extent(0), x.extent(1), x.extent(2), expanded);
+    const map_view<float> wide(ctx.scratch.template take<float>(e.size()), e);
+    gemm(ctx, as_rows(x), expand.prepared, as_rows(wide), Activation{});
+    convolve_depthwise(ctx, wide, depthwise.prepared, depthwise_type::window(x.extent(1), x.extent(2)), z, Activation{});
   }
 
   /// First two convolutions, band by band; also the mean of every row of `z`.

@@ -81,7 +81,7 @@ struct res_post_norm_block {
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
-    if (runs_by_group(x)) {
+    if (runs_by_group<Backend>(x)) {
       return plan_bytes(typename Attention::composition_type{}, Attention::grid_of(x), Attention::heads) +
              for_each_bytes(backend, group_bytes(backend.as_serial(), x));
     }
@@ -98,11 +98,10 @@ struct res_post_norm_block {
   /// `source` may not be `y` unless it is `x` too.
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> x, map_view<const float> source, map_view<float> y) const {
-    if (runs_by_group(x.extents())) {
-      forward_by_group(ctx, x, source, y);
-    } else {
-      forward_by_step(ctx, x, source, y);
+    if constexpr (!prefers_whole_maps<Backend>) {
+      if (runs_by_group<Backend>(x.extents())) return forward_by_group(ctx, x, source, y);
     }
+    forward_by_step(ctx, x, source, y);
   }
 
  private:
@@ -112,8 +111,9 @@ struct res_post_norm_block {
     return typename Attention::composition_type{}.partition().map(Attention::grid_of(x));
   }
   /// Decided by the shape alone, so that the result does not depend on the number of threads.
+  template <class Backend>
   static constexpr bool runs_by_group(const map_extents& x) {
-    if (parameters<res_post_norm_block> * sizeof(float) > fused_limit) return false;
+    if (prefers_whole_maps<Backend> || parameters<res_post_norm_block> * sizeof(float) > fused_limit) return false;
     const auto map = index_map(x);
     return map.groups() * Attention::clips(x) >= 4 && map.group_size() * channels * 6 * sizeof(float) <= fused_limit;
   }

@@ -28,14 +28,19 @@ struct squeeze_excite {
 
   static constexpr auto members() { return heddle::members<&squeeze_excite::fc1, &squeeze_excite::fc2>("fc1", "fc2"); }
   static constexpr std::uint64_t multiply_adds() noexcept { return 2 * std::uint64_t{C} * Reduced; }
-  static constexpr std::size_t scratch_bytes() noexcept { return heddle::scratch_bytes<float>(Reduced); }
+  static constexpr std::size_t scratch_bytes(std::size_t images = 1) noexcept { return heddle::scratch_bytes<float>(images * Reduced); }
 
   /// `gate = sigmoid(W2 Activation(W1 mean))`; `mean`, `gate` are `[C]` and may be the same memory.
   template <class Backend>
   void gate(context<Backend> ctx, std::span<const float> mean, std::span<float> gate) const {
-    const auto reduced = make_matrix(ctx.scratch.template take<float>(Reduced), 1, Reduced);
-    gemm(ctx, make_matrix(mean.data(), 1, C), fc1.prepared, reduced, Activation{});
-    gemm(ctx, as_const(reduced), fc2.prepared, make_matrix(gate.data(), 1, C), sigmoid{});
+    gates(ctx, make_matrix(mean.data(), 1, C), make_matrix(gate.data(), 1, C));
+  }
+  /// The same for several images, `[images, C]`; takes `scratch_bytes(images)`.
+  template <class Backend>
+  void gates(context<Backend> ctx, matrix_view<const float> means, matrix_view<float> gates) const {
+    const auto reduced = make_matrix(ctx.scratch.template take<float>(means.extent(0) * Reduced), means.extent(0), Reduced);
+    gemm(ctx, means, fc1.prepared, reduced, Activation{});
+    gemm(ctx, as_const(reduced), fc2.prepared, gates, sigmoid{});
   }
 };
 

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 
+#include "../backend/tags.hpp"
 #include "../primitive/convolve.hpp"
 #include "members.hpp"
 
@@ -64,15 +65,15 @@ constexpr bool in_place_module() {
 inline constexpr std::size_t row_block = 96;
 
 /// Modules with small weights run block by block through all their steps; those whose weights outgrow the inner caches
-/// run step by step over all rows, so that each weight is read once.
-template <class M>
-inline constexpr bool runs_in_blocks = parameters<M> * sizeof(float) <= std::size_t{1} << 20;
+/// run step by step over all rows, so that each weight is read once; on a backend that prefers whole maps all of them do.
+template <class M, class Backend>
+inline constexpr bool runs_in_blocks = !prefers_whole_maps<Backend> && parameters<M> * sizeof(float) <= std::size_t{1} << 20;
 
 constexpr std::size_t row_count(const map_extents& x) noexcept { return x.extent(0) * x.extent(1) * x.extent(2); }
 
 template <class M, class Backend>
 constexpr std::size_t rows_scratch_bytes(const Backend& backend, std::size_t rows) {
-  if constexpr (runs_in_blocks<M>) {
+  if constexpr (runs_in_blocks<M, Backend>) {
     return for_each_bytes(backend, M::row_scratch_bytes(backend.as_serial(), rows < row_block ? rows : row_block));
   } else {
     return M::row_scratch_bytes(backend, rows);
@@ -81,7 +82,7 @@ constexpr std::size_t rows_scratch_bytes(const Backend& backend, std::size_t row
 
 template <class Backend, class M>
 void forward_all_rows(context<Backend> ctx, const M& m, matrix_view<const float> x, matrix_view<float> y) {
-  if constexpr (runs_in_blocks<M>) {
+  if constexpr (runs_in_blocks<M, Backend>) {
     const std::size_t rows = x.extent(0);
     const std::size_t bytes = M::row_scratch_bytes(ctx.backend.as_serial(), rows < row_block ? rows : row_block);
     ctx.for_each((rows + row_block - 1) / row_block, bytes, [&](auto worker, std::size_t block) {

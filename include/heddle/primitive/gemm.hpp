@@ -104,11 +104,15 @@ constexpr std::size_t scaled_weight_size(const Backend&, std::size_t outputs, st
 /// `scaled_weight_size` floats, kept alive by the caller). This is how the gate of squeeze-and-excitation reaches the product
 /// without another pass over the map. @throws shape_error, weight_error before any work
 template <class Backend>
-dense_weight scale_inputs(const Backend&, const dense_weight& weight, std::span<const float> scale, float* storage) {
+dense_weight scale_inputs(const Backend& backend, const dense_weight& weight, std::span<const float> scale, float* storage) {
   using implementation = kernel<op::gemm, Backend>;
   require_extent("scale_inputs: scale", "inputs", weight.inputs, scale.size());
   detail::require_prepared<implementation>(weight);
-  return implementation::scale_inputs(weight, scale, storage);
+  if constexpr (requires { implementation::scale_inputs(backend, weight, scale, storage); }) {   // puts work into a stream
+    return implementation::scale_inputs(backend, weight, scale, storage);
+  } else {
+    return implementation::scale_inputs(weight, scale, storage);
+  }
 }
 
 /// Floats that `prepare_dense_in` needs for a weight matrix `[outputs, inputs]`.
@@ -121,8 +125,13 @@ constexpr std::size_t dense_weight_size(const Backend&, std::size_t outputs, std
 /// caller) and without an allocation: for matrices that are results themselves. `weight` may have any strides, so that a
 /// matrix `[inputs, outputs]` is given transposed.
 template <class Backend>
-dense_weight prepare_dense_in(const Backend&, matrix_view<const float> weight, float* storage) {
-  return kernel<op::gemm, Backend>::prepare_in(weight, storage);
+dense_weight prepare_dense_in(const Backend& backend, matrix_view<const float> weight, float* storage) {
+  using implementation = kernel<op::gemm, Backend>;
+  if constexpr (requires { implementation::prepare_in(backend, weight, storage); }) {   // puts work into a stream
+    return implementation::prepare_in(backend, weight, storage);
+  } else {
+    return implementation::prepare_in(weight, storage);
+  }
 }
 
 /// A weight matrix `[outputs, inputs]` rounded to bfloat16, and its bias in float, in the form that `gemm` reads: half the
