@@ -75,13 +75,8 @@ struct sm_90a : sm_80 {};     ///< Hopper: products of warpgroups, copies of til
 }  // namespace arch
 
 namespace device {
-/// A queue of work on a device, not owned; the default stream if nothing is said. Converts from a `cudaStream_t`.
-struct stream {
-  CUstream_st* handle = nullptr;
-  constexpr stream() noexcept = default;
-  constexpr stream(CUstream_st* s) noexcept : handle(s) {}
-  friend constexpr bool operator==(stream a, stream b) noexcept { return a.handle == b.handle; }
-};
+/// A queue of work on a device, not owned; the default stream if null. It is a `cudaStream_t`, named without its header.
+using stream = CUstream_st*;
 }  // namespace device
 
 /// Kernels for devices of compute capability `Arch`, put into `stream` in the order of the calls. Views hold device
@@ -94,7 +89,7 @@ struct cuda_backend {
   static constexpr bool prefers_whole_maps = true;
   /// Parameters live where the device reads them.
   static constexpr bool moves_weights = true;
-  device::stream stream{};
+  device::stream stream = nullptr;
 
   static constexpr std::size_t concurrency() noexcept { return 1; }
   constexpr serial_type as_serial() const noexcept { return *this; }

@@ -1,6 +1,6 @@
 /// @file
-/// The memory of the emulated device. Device memory is mapped without any access and opened only while kernels and copies
-/// run, so that host code which follows a device pointer stops where it does so; managed memory is open always.
+/// The memory of the emulated device. Device memory is mapped without any access and opened (`emulation::open_memory`) only
+/// while kernels and copies run, so that host code which follows a device pointer stops where it does so; managed memory is open always.
 #pragma once
 
 #include "error.hpp"
@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <mutex>
 #include <vector>
+
+#include <heddle/cuda/emulation/memory.hpp>
 
 namespace heddle::inline v0::device::emulated {
 
@@ -30,12 +32,14 @@ struct block_of_memory {
 class memory_map {
   std::mutex mutex_{};
   std::vector<block_of_memory> blocks_{};
-  std::size_t open_ = 0;
+  bool open_ = false;
   bool capturing_ = false;
+
+  memory_map() { emulation::set_memory_guard([] { instance().set_open(true); }, [] { instance().set_open(false); }); }
 
   static std::size_t page() noexcept { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
   void protect(const block_of_memory& b) const noexcept {
-    if (!b.managed) static_cast<void>(mprotect(b.data, b.mapped, open_ != 0 ? PROT_READ | PROT_WRITE : PROT_NONE));
+    if (!b.managed) static_cast<void>(mprotect(b.data, b.mapped, open_ ? PROT_READ | PROT_WRITE : PROT_NONE));
   }
 
  public:
@@ -56,6 +60,7 @@ class memory_map {
     if (managed) static_cast<void>(mprotect(b.data, mapped, PROT_READ | PROT_WRITE));
     protect(b);
     blocks_.push_back(b);
+    emulation::register_buffer(b.data, bytes, managed ? "managed memory" : "device memory");
     return b.data;
   }
 
@@ -63,6 +68,7 @@ class memory_map {
     const std::lock_guard lock(mutex_);
     for (block_of_memory& b : blocks_) {
       if (b.data != data) continue;
+      emulation::unregister_buffer(data);
       static_cast<void>(munmap(b.data - page(), b.mapped + 2 * page()));
       b = blocks_.back();
       blocks_.pop_back();
@@ -87,28 +93,15 @@ class memory_map {
     return b.data != nullptr && static_cast<std::size_t>(static_cast<const std::byte*>(address) - b.data) + bytes <= b.bytes;
   }
 
-  void open() noexcept {
+  /// Called by `emulation::open_memory`.
+  void set_open(bool open) noexcept {
     const std::lock_guard lock(mutex_);
-    if (++open_ == 1)
-      for (const block_of_memory& b : blocks_) protect(b);
-  }
-  void close() noexcept {
-    const std::lock_guard lock(mutex_);
-    if (--open_ == 0)
-      for (const block_of_memory& b : blocks_) protect(b);
+    open_ = open;
+    for (const block_of_memory& b : blocks_) protect(b);
   }
 
   bool capturing() const noexcept { return capturing_; }
   void set_capturing(bool on) noexcept { capturing_ = on; }
-};
-
-/// Opens device memory for as long as it lives: around every emulated kernel and copy. Nests.
-class access_to_memory {
- public:
-  access_to_memory() noexcept { memory_map::instance().open(); }
-  ~access_to_memory() { memory_map::instance().close(); }
-  access_to_memory(const access_to_memory&) = delete;
-  access_to_memory& operator=(const access_to_memory&) = delete;
 };
 
 }  // namespace heddle::inline v0::device::emulated

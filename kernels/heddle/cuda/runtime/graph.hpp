@@ -12,21 +12,21 @@ namespace heddle::inline v0::device {
 
 /// A queue of its own. The default stream cannot be captured.
 class owned_stream {
-  stream s_{};
+  stream s_ = nullptr;
 
  public:
   owned_stream() {
 #if !HEDDLE_CUDA_EMULATED
     cudaStream_t made = nullptr;
     check(cudaStreamCreateWithFlags(&made, cudaStreamNonBlocking), "making a stream");
-    s_ = stream(made);
+    s_ = made;
 #endif
   }
   owned_stream(const owned_stream&) = delete;
   owned_stream& operator=(const owned_stream&) = delete;
   ~owned_stream() {
 #if !HEDDLE_CUDA_EMULATED
-    static_cast<void>(cudaStreamDestroy(s_.handle));
+    static_cast<void>(cudaStreamDestroy(s_));
 #endif
   }
   stream get() const noexcept { return s_; }
@@ -64,7 +64,7 @@ class graph {
 #if HEDDLE_CUDA_EMULATED
     if (run_ != nullptr) run_(work_);
 #else
-    check(cudaGraphLaunch(exec_, s.handle), "launching a graph");
+    check(cudaGraphLaunch(exec_, s), "launching a graph");
 #endif
   }
 
@@ -113,19 +113,19 @@ graph capture(stream s, F work) {
   made.run_ = [](const void* p) { (*static_cast<const F*>(p))(); };
   made.owner_ = shared_owner(holder(kept));
 #else
-  check(cudaStreamBeginCapture(s.handle, cudaStreamCaptureModeThreadLocal), "capturing a stream");
+  check(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal), "capturing a stream");
   struct ending {
     stream s;
     cudaGraph_t recorded = nullptr;
     bool ended = false;
     ~ending() {
-      if (!ended) static_cast<void>(cudaStreamEndCapture(s.handle, &recorded));
+      if (!ended) static_cast<void>(cudaStreamEndCapture(s, &recorded));
       if (recorded != nullptr) static_cast<void>(cudaGraphDestroy(recorded));
     }
   } end{s};
   work();
   end.ended = true;
-  check(cudaStreamEndCapture(s.handle, &end.recorded), "capturing a stream");
+  check(cudaStreamEndCapture(s, &end.recorded), "capturing a stream");
   check(cudaGraphInstantiate(&made.exec_, end.recorded, 0), "making a graph");
 #endif
   return made;

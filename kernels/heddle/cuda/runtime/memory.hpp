@@ -23,7 +23,7 @@ namespace detail {
 
 inline std::byte* take(std::size_t bytes, bool managed) {
 #if HEDDLE_CUDA_EMULATED
-  if (emulated::memory_map::instance().capturing()) require_not_capturing("device memory", {});
+  if (emulated::memory_map::instance().capturing()) require_not_capturing("device memory", nullptr);
   std::byte* const p = emulated::memory_map::instance().allocate(bytes, managed);
   if (p == nullptr) no_memory(bytes, managed ? "managed" : "device");
   return p;
@@ -86,7 +86,7 @@ inline memory allocate_managed(std::size_t bytes) { return memory(bytes, true); 
 
 /// Says that the device will mostly read a managed block, so that both sides may keep a copy, and moves it there.
 /// Only a hint: where the device cannot do that, nothing happens.
-inline void prefetch([[maybe_unused]] const memory& m, [[maybe_unused]] stream s = {}) {
+inline void prefetch([[maybe_unused]] const memory& m, [[maybe_unused]] stream s = nullptr) {
 #if !HEDDLE_CUDA_EMULATED
   if (m.size() == 0) return;
   const int device = current_device();
@@ -95,20 +95,20 @@ inline void prefetch([[maybe_unused]] const memory& m, [[maybe_unused]] stream s
   where.type = cudaMemLocationTypeDevice;
   where.id = device;
   static_cast<void>(cudaMemAdvise(m.data(), m.size(), cudaMemAdviseSetReadMostly, where));
-  static_cast<void>(cudaMemPrefetchAsync(m.data(), m.size(), where, 0, s.handle));
+  static_cast<void>(cudaMemPrefetchAsync(m.data(), m.size(), where, 0, s));
 #else
   static_cast<void>(cudaMemAdvise(m.data(), m.size(), cudaMemAdviseSetReadMostly, device));
-  static_cast<void>(cudaMemPrefetchAsync(m.data(), m.size(), device, s.handle));
+  static_cast<void>(cudaMemPrefetchAsync(m.data(), m.size(), device, s));
 #endif
   static_cast<void>(cudaGetLastError());
 #endif
 }
 
 /// Waits until all work of a stream is done; reports what failed in it. @throws device_error
-inline void wait(stream s = {}) {
+inline void wait(stream s = nullptr) {
   require_not_capturing("device::wait", s);
 #if !HEDDLE_CUDA_EMULATED
-  check(cudaStreamSynchronize(s.handle), "waiting for a stream");
+  check(cudaStreamSynchronize(s), "waiting for a stream");
 #endif
 }
 
@@ -132,10 +132,10 @@ inline void copy_bytes(stream s, void* to, const void* from, std::size_t bytes, 
   require_copy_place("the source", from, bytes, from_device);
   if (!(to_device && from_device)) require_not_capturing("device::copy", s);
 #if HEDDLE_CUDA_EMULATED
-  const emulated::access_to_memory open;
+  const emulation::open_memory open;
   std::memmove(to, from, bytes);
 #else
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, s.handle), "copying memory");
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, s), "copying memory");
 #endif
 }
 
@@ -172,10 +172,10 @@ void clear(stream s, T* p, std::size_t count) {
   detail::require_copy_place("the destination", p, count * sizeof(T), true);
 #if HEDDLE_CUDA_EMULATED
   static_cast<void>(s);
-  const emulated::access_to_memory open;
+  const emulation::open_memory open;
   std::memset(p, 0, count * sizeof(T));
 #else
-  check(cudaMemsetAsync(p, 0, count * sizeof(T), s.handle), "clearing memory");
+  check(cudaMemsetAsync(p, 0, count * sizeof(T), s), "clearing memory");
 #endif
 }
 

@@ -89,7 +89,7 @@ inline bool capturing([[maybe_unused]] stream s) {
   return emulated::memory_map::instance().capturing();
 #else
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  check(cudaStreamIsCapturing(s.handle, &status), "asking whether a stream is captured");
+  check(cudaStreamIsCapturing(s, &status), "asking whether a stream is captured");
   return status != cudaStreamCaptureStatusNone;
 #endif
 }

@@ -33,7 +33,7 @@ class device_tensor {
   device_tensor() : device_tensor(Extents{}) {}
   explicit device_tensor(const Extents& e) : memory_(device::allocate(e.size() * sizeof(T))), extents_(e) {}
   /// A copy of an array of the host. @throws device_error
-  explicit device_tensor(const const_view_type& from, device::stream s = {}) : device_tensor(from.extents()) { copy_from(from, s); }
+  explicit device_tensor(const const_view_type& from, device::stream s = nullptr) : device_tensor(from.extents()) { copy_from(from, s); }
 
   const Extents& extents() const noexcept { return extents_; }
   std::size_t extent(std::size_t r) const noexcept { return extents_.extent(r); }
@@ -44,19 +44,19 @@ class device_tensor {
   const_view_type view() const noexcept { return const_view_type(data(), extents_); }
 
   /// From a contiguous array of the host. @throws shape_error, device_error
-  void copy_from(const const_view_type& from, device::stream s = {}) {
+  void copy_from(const const_view_type& from, device::stream s = nullptr) {
     require_extent("device_tensor: from", "elements", size(), from.size());
     device::copy_to_device<T>(s, data(), from.data_handle(), size());
   }
 
   /// To a contiguous array of the host, when the work of `s` is done. @throws shape_error, device_error
-  void copy_to(const view_type& to, device::stream s = {}) const {
+  void copy_to(const view_type& to, device::stream s = nullptr) const {
     require_extent("device_tensor: to", "elements", size(), to.size());
     device::copy_to_host<T>(s, to.data_handle(), data(), size());
   }
 
   /// A tensor of the host with the same elements. Allocates. @throws device_error
-  tensor<T, Extents> to_host(device::stream s = {}) const {
+  tensor<T, Extents> to_host(device::stream s = nullptr) const {
     tensor<T, Extents> copy(extents_);
     copy_to(copy.view(), s);
     return copy;

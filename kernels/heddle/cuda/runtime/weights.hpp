@@ -18,7 +18,7 @@ namespace heddle::inline v0 {
 template <class Arch>
 struct kernel<op::weights, cuda_backend<Arch>> {
   /// Copies every bound parameter into one managed block, which they all keep alive, and binds them to it. @throws device_error
-  static void place(std::span<const parameter_entry> entries, device::stream s = {}) {
+  static void place(std::span<const parameter_entry> entries, device::stream s = nullptr) {
     std::size_t bytes = 0;
     for (const parameter_entry& e : entries) bytes += bytes_of(e);
     if (bytes == 0) return;

@@ -37,11 +37,11 @@ TEST_CASE("device memory comes back as it was sent", "[cuda]") {
   std::iota(sent.begin(), sent.end(), 1.0F);
   device_tensor<float, row> a{row(1000)}, b{row(1000)};
   a.copy_from(view<const float, row>(sent.data(), row(1000)));
-  device::copy_on_device<float>({}, b.data() + 10, a.data(), 990);
+  device::copy_on_device<float>(nullptr, b.data() + 10, a.data(), 990);
   const tensor<float, row> got = b.to_host();
   for (std::size_t i = 0; i < 10; ++i) CHECK(got(i) == 0.0F);   // zero at first
   for (std::size_t i = 10; i < 1000; ++i) REQUIRE(got(i) == sent[i - 10]);
-  device::clear({}, b.data(), 1000);
+  device::clear(nullptr, b.data(), 1000);
   CHECK(b.to_host()(999) == 0.0F);
 }
 
@@ -49,8 +49,8 @@ TEST_CASE("the host stops where it follows a device pointer", "[cuda]") {
   device_tensor<float, row> a{row(4)};
   CHECK(faults(a.data()));
   {
-    const device::emulated::access_to_memory outer;
-    const device::emulated::access_to_memory inner;
+    const device::emulation::open_memory outer;
+    const device::emulation::open_memory inner;
     CHECK(a.data()[3] == 0.0F);
     CHECK(faults(a.data() + sysconf(_SC_PAGESIZE) / 4));   // the guard behind the last page
   }
@@ -98,13 +98,13 @@ TEST_CASE("refusals are one clear sentence each", "[cuda]") {
   CHECK(refusal([&] { device::require_aligned("gemm", "x", on_device + 1, 16); }) == "gemm: x must be aligned to 16 bytes");
   CHECK(refusal([&] { device::require_shared_memory("attend", 300000, 101376); }) ==
         "attend: a block needs 300000 bytes of shared memory, this device has 101376");
-  CHECK(refusal([&] { device::copy_to_device<float>({}, host.data(), host.data(), 8); }) ==
+  CHECK(refusal([&] { device::copy_to_device<float>(nullptr, host.data(), host.data(), 8); }) ==
         "device::copy: the destination points to host memory, where device memory is due");
-  CHECK(refusal([&] { device::copy_to_host<float>({}, host.data(), host.data(), 8); }) ==
+  CHECK(refusal([&] { device::copy_to_host<float>(nullptr, host.data(), host.data(), 8); }) ==
         "device::copy: the source points to host memory, where device memory is due");
-  CHECK(refusal([&] { device::copy_to_host<float>({}, on_device, on_device, 8); }) ==
+  CHECK(refusal([&] { device::copy_to_host<float>(nullptr, on_device, on_device, 8); }) ==
         "device::copy: the destination points to device memory, where host memory is due");
-  CHECK(refusal([&] { device::copy_to_device<float>({}, on_device + 1, host.data(), 8); }) ==
+  CHECK(refusal([&] { device::copy_to_device<float>(nullptr, on_device + 1, host.data(), 8); }) ==
         "device::copy: the destination has less than the 32 bytes that are copied");
 }
 
