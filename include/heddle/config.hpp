@@ -21,7 +21,10 @@
 #endif
 
 /// Loop hints for micro-kernels: tile loops must be unrolled so that accumulators stay in registers, the loop over k must not be.
-#if defined(__clang__)
+#if defined(__CUDACC__)
+#define HEDDLE_UNROLL _Pragma("unroll")
+#define HEDDLE_NO_UNROLL _Pragma("unroll 1")
+#elif defined(__clang__)
 #define HEDDLE_UNROLL _Pragma("clang loop unroll(full)")
 #define HEDDLE_NO_UNROLL _Pragma("clang loop unroll(disable)")
 #elif defined(__GNUC__)

@@ -1,0 +1,107 @@
+/// @file
+/// What a warp's matrix instructions compute: fragments as the PTX documentation lays them out over the lanes.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#include <heddle/core/dtype.hpp>
+
+#include "block.hpp"
+
+namespace heddle::inline v0::device::emulation {
+
+/// Formats of matrix operands: 16 bits, or 32 of which the unit reads the upper 19.
+enum class operand_format : std::uint8_t { bf16, f16, tf32 };
+
+inline float operand_value(operand_format format, std::uint16_t bits) noexcept {
+  if (format == operand_format::bf16) return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  return ::heddle::detail::half_bits_to_float(bits);
+}
+inline float tf32_value(std::uint32_t bits) noexcept { return std::bit_cast<float>(bits & 0xffffe000u); }
+
+/// One lane's share of a product: accumulators [4], A [4], B [2].
+struct mma_operands {
+  float* c;
+  const std::uint32_t* a;
+  std::uint32_t b[2];
+};
+
+/// C[16][8] += A[16][K] B[K][8] with K = 16, or 8 for tf32. Lane l holds, with g = l / 4 and t = l % 4, of A in register r
+/// row g + 8 (r % 2) and columns 2 t + 8 (r / 2) and the next (tf32: column t + 4 (r / 2)), of B in register r rows
+/// 2 t + 8 r and the next (t + 4 r) of column g, of C in element r row g + 8 (r / 2), column 2 t + r % 2.
+inline void multiply_fragments(operand_format format, mma_operands* const* lanes) {
+  float a[16][16];
+  float b[16][8];
+  float c[16][8];
+  const unsigned depth = format == operand_format::tf32 ? 8 : 16;
+  for (unsigned l = 0; l < 32; ++l) {
+    const unsigned g = l / 4;
+    const unsigned t = l % 4;
+    const mma_operands& lane = *lanes[l];
+    for (unsigned r = 0; r < 4; ++r) {
+      c[g + 8 * (r / 2)][2 * t + r % 2] = lane.c[r];
+      const unsigned row = g + 8 * (r % 2);
+      if (format == operand_format::tf32) {
+        a[row][t + 4 * (r / 2)] = tf32_value(lane.a[r]);
+      } else {
+        a[row][2 * t + 8 * (r / 2)] = operand_value(format, static_cast<std::uint16_t>(lane.a[r]));
+        a[row][2 * t + 8 * (r / 2) + 1] = operand_value(format, static_cast<std::uint16_t>(lane.a[r] >> 16));
+      }
+    }
+    for (unsigned r = 0; r < 2; ++r) {
+      if (format == operand_format::tf32) {
+        b[t + 4 * r][g] = tf32_value(lane.b[r]);
+      } else {
+        b[2 * t + 8 * r][g] = operand_value(format, static_cast<std::uint16_t>(lane.b[r]));
+        b[2 * t + 8 * r + 1][g] = operand_value(format, static_cast<std::uint16_t>(lane.b[r] >> 16));
+      }
+    }
+  }
+  for (unsigned i = 0; i < 16; ++i) {
+    for (unsigned k = 0; k < depth; ++k) {
+      const float left = a[i][k];
+      for (unsigned j = 0; j < 8; ++j) c[i][j] += left * b[k][j];
+    }
+  }
+  for (unsigned l = 0; l < 32; ++l) {
+    for (unsigned r = 0; r < 4; ++r) lanes[l]->c[r] = c[l / 4 + 8 * (r / 2)][2 * (l % 4) + r % 2];
+  }
+  ++counters().products;
+}
+
+/// One lane's share of a load of 8x8 matrices of 16-bit elements: the address of a row, and where its elements go.
+struct matrix_rows {
+  std::uint32_t address;
+  std::uint32_t* registers;
+};
+
+/// Lane i gives the address of row i % 8 of matrix i / 8; register m of lane l receives elements [g][2 t] and [g][2 t + 1]
+/// of matrix m, transposed [2 t][g] and [2 t + 1][g].
+inline void load_matrices(block& b, const char* function, unsigned count, bool transposed, matrix_rows* const* lanes, source_line line) {
+  const unsigned first = b.lane().thread / 32 * 32;
+  for (unsigned m = 0; m < count; ++m) {
+    std::uint16_t rows[8][8];
+    unsigned uses[8] = {};
+    unsigned passes = 0;
+    for (unsigned i = 0; i < 8; ++i) {
+      const std::uint32_t address = lanes[8 * m + i]->address;
+      std::memcpy(rows[i], b.read(function, address, 16, first + 8 * m + i, line), 16);
+      bool again = false;   // the same row twice is one access
+      for (unsigned j = 0; j < i; ++j) again = again || lanes[8 * m + j]->address == address;
+      if (!again) passes = std::max(passes, ++uses[address / 16 % 8]);
+    }
+    ++counters().matrix_phases;
+    counters().matrix_passes += passes;
+    for (unsigned l = 0; l < 32; ++l) {
+      const unsigned g = l / 4;
+      const unsigned t = 2 * (l % 4);
+      const std::uint32_t low = transposed ? rows[t][g] : rows[g][t];
+      const std::uint32_t high = transposed ? rows[t + 1][g] : rows[g][t + 1];
+      lanes[l]->registers[m] = low | high << 16;
+    }
+  }
+}
+
+}  // namespace heddle::inline v0::device::emulation
