@@ -149,7 +149,7 @@ struct evad_action_branch {
   struct scaled {
     float factor;
     template <class T>
-    T operator()(T x) const noexcept {
+    HEDDLE_HOST_DEVICE T operator()(T x) const noexcept {
       return x * T(factor);
     }
   };

@@ -8,11 +8,13 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "heddle/io/key_map.hpp"
 #include "heddle/layer/encoder_block.hpp"
 #include "heddle/layer/mbconv.hpp"
 #include "heddle/layer/sequential.hpp"
+#include "heddle/primitive/each.hpp"
 #include "heddle/primitive/pad.hpp"
 #include "heddle/primitive/pixel_shuffle.hpp"
 
@@ -91,6 +93,7 @@ struct maxsr_features {
   pointwise_convolution<channels * C.stages, channels> fusion_gather;
   convolution<channels, channels> fusion_mix;
   std::array<float, 3> mean{0.4488f, 0.4371f, 0.4040f};                 ///< of the training pictures, taken from the input
+  made_weights kept_mean{};                                             ///< `mean` for a device; made by `prepare`
 
   static constexpr std::size_t parameter_count() {
     return parameters<decltype(stem_first)> + parameters<decltype(stem_second)> + parameters<stages_type> +
@@ -103,6 +106,11 @@ struct maxsr_features {
     f("stages", self.stages);
     f("HFFB.0", self.fusion_gather);
     f("HFFB.1", self.fusion_mix);
+  }
+
+  template <class Backend>
+  HEDDLE_COLD void prepare(const Backend& backend) {
+    if constexpr (moves_weights<Backend>) kept_mean = keep_weights(backend, std::vector<float>(mean.begin(), mean.end()));
   }
 
   /// Channels and sides of what `extract_features` gives.
@@ -130,7 +138,7 @@ struct maxsr_features {
     const map_extents image = padded(x.extents(), 3);
     const map_view<float> input(ctx.scratch.template take<float>(image.size()), image);
     pad(ctx, x, input, pad_sides{.bottom = image.extent(1) - x.extent(1), .right = image.extent(2) - x.extent(2)}, pad_mode::reflect{});
-    map(ctx, as_const(as_rows(input)), make_matrix(mean.data(), 1, 3), as_rows(input), difference{});
+    map(ctx, as_const(as_rows(input)), mean_row<Backend>(), as_rows(input), difference{});
 
     const auto new_map = [&] { return map_view<float>(ctx.scratch.template take<float>(e.size()), e); };
     const map_view<float> shallow = new_map();
@@ -149,6 +157,11 @@ struct maxsr_features {
   }
 
  protected:
+  /// `mean` where the backend reads it.
+  template <class Backend>
+  matrix_view<const float> mean_row() const noexcept {
+    return make_matrix<const float>(moves_weights<Backend> ? kept_mean.data : mean.data(), 1, 3);
+  }
   static constexpr std::size_t squared_root(std::size_t n) {
     const std::size_t root = integer_root_ceil(n);
     return root * root;
@@ -160,7 +173,7 @@ struct maxsr_features {
  private:
   struct difference {
     template <class T>
-    T operator()(T a, T b) const noexcept {
+    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
       return a - b;
     }
   };
@@ -260,6 +273,20 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
     return map_extents(e.extent(0), e.extent(1) * factor, e.extent(2) * factor, c);
   }
 
+  /// One number of the result.
+  struct shown_element {
+    map_view<const float> image;
+    map_view<float> y;
+    const float* mean;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      const std::size_t channel = i % 3;
+      const std::size_t column = i / 3 % y.extent(2);
+      const std::size_t row = i / 3 / y.extent(2) % y.extent(1);
+      const std::size_t picture = i / 3 / y.extent(2) / y.extent(1);
+      y(picture, row, column, channel) = image(picture, row, column, channel) + mean[channel];
+    }
+  };
+
   /// Upsampling, the last convolution, and the part of the result that belongs to the picture.
   template <class Backend>
   void reconstruct(context<Backend> ctx, map_view<float> features, map_view<float> y) const {
@@ -276,9 +303,13 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
       current = stages_out[i];
     }
     last.forward(ctx, current, image);
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, y.size(), shown_element{image, y, this->template mean_row<Backend>().data_handle()});
+      return;
+    }
     for (std::size_t b = 0; b < y.extent(0); ++b)
       for (std::size_t row = 0; row < y.extent(1); ++row)
-        map(ctx, make_matrix<const float>(&image(b, row, 0u, 0u), y.extent(2), 3), make_matrix(this->mean.data(), 1, 3),
+        map(ctx, make_matrix<const float>(&image(b, row, 0u, 0u), y.extent(2), 3), this->template mean_row<Backend>(),
             make_matrix(&y(b, row, 0u, 0u), y.extent(2), 3), heddle::detail::sum{});
   }
 

@@ -72,7 +72,7 @@ struct ngswin_bottleneck {
  private:
   struct with_leaky {
     template <class T>
-    T operator()(T a, T b) const noexcept {
+    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
       using math::max;
       return a + max(b, b * T(0.01F));
     }

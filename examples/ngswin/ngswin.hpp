@@ -182,19 +182,19 @@ struct ngswin {
  private:
   struct difference {
     template <class T>
-    T operator()(T a, T b) const noexcept {
+    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
       return a - b;
     }
   };
   struct quotient {
     template <class T>
-    T operator()(T a, T b) const noexcept {
+    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
       return a / b;
     }
   };
   struct product {
     template <class T>
-    T operator()(T a, T b) const noexcept {
+    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
       return a * b;
     }
   };

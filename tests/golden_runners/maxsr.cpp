@@ -14,17 +14,9 @@ namespace {
 
 using namespace heddle;
 using golden::map_tensor;
+using golden::output_of;
 using golden::session;
 using network = examples::maxsr<golden_config>;
-
-/// What a module makes of a map.
-template <class Backend, class Module>
-map_tensor output_of(const Module& m, const map_tensor& x) {
-  map_tensor y(output_extents<Module>(x.extents()));
-  const workspace scratch(workspace_bytes<Module, Backend>(x.extents()));
-  run<Backend>(m, x.view(), y.view(), scratch);
-  return y;
-}
 
 /// The picture as the first convolution sees it: padded, without the mean.
 map_tensor padded_input(const map_tensor& x) {
@@ -49,15 +41,16 @@ void check_mid(session& s, const network& net, const std::string& input, const m
   const map_tensor convolved = output_of<Backend>(block.template get<0>(), f0);
   const map_tensor windows = output_of<Backend>(block.template get<1>(), convolved);
   const map_tensor grids = output_of<Backend>(block.template get<2>(), windows);
-  map_tensor fused(f0.extents());
-  const workspace scratch(workspace_bytes<network, Backend>(x.extents()));
-  net.extract_features(context<Backend>{Backend{}, scratch.scratch()}, x.view(), fused.view());
+  const golden::placed_map<Backend> picture(x);
+  golden::placed_map<Backend> fused(f0.extents());
+  const golden::workspace_of<Backend> scratch(workspace_bytes<network, Backend>(x.extents()));
+  net.extract_features(context<Backend>{Backend{}, scratch.scratch()}, picture.view(), fused.view());
   s.check_map(prefix + "f_minus_1", f_minus_1.view());
   s.check_map(prefix + "f0", f0.view());
   s.check_map(prefix + "amtb0_mbconv", convolved.view());
   s.check_map(prefix + "amtb0_block", windows.view());
   s.check_map(prefix + "amtb0", grids.view());
-  s.check_map(prefix + "hffb", fused.view());
+  s.check_map(prefix + "hffb", fused.host().view());
 }
 
 template <class Backend>

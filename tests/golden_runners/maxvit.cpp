@@ -13,17 +13,9 @@ namespace {
 
 using namespace heddle;
 using golden::map_tensor;
+using golden::output_of;
 using golden::session;
 using network = examples::maxvit<golden_config>;
-
-/// What a module makes of a map.
-template <class Backend, class Module>
-map_tensor output_of(const Module& m, const map_tensor& x) {
-  map_tensor y(output_extents<Module>(x.extents()));
-  const workspace scratch(workspace_bytes<Module, Backend>(x.extents()));
-  run<Backend>(m, x.view(), y.view(), scratch);
-  return y;
-}
 
 /// Intermediate maps, one module at a time; only what the file has is compared.
 template <class Backend>
@@ -85,10 +77,11 @@ void run_all(session& s) {
   const std::size_t shape[] = {logits.extent(0), logits.extent(3)};
   s.check("output.logits", as_span(logits.view()), shape);
 
-  map_tensor features(network::feature_extents(image.extents()));
-  const workspace scratch(network::feature_scratch_bytes(Backend{}, image.extents()));
-  net.forward_features(context<Backend>{Backend{}, scratch.scratch()}, image.view(), features.view());
-  s.check_map("output.features", features.view());
+  const golden::placed_map<Backend> x(image);
+  golden::placed_map<Backend> features(network::feature_extents(image.extents()));
+  const golden::workspace_of<Backend> scratch(network::feature_scratch_bytes(Backend{}, image.extents()));
+  net.forward_features(context<Backend>{Backend{}, scratch.scratch()}, x.view(), features.view());
+  s.check_map("output.features", features.host().view());
 
   if (s.wants_mid()) middle<Backend>(s, net, image);
 }

@@ -12,7 +12,6 @@
 namespace {
 
 using namespace heddle;
-using golden::map_tensor;
 using golden::session;
 
 /// The operations are short sums: their outputs are closer than those of networks.
@@ -42,8 +41,10 @@ bool number_after(std::string_view text, std::string_view prefix, std::size_t& n
 
 template <class Backend>
 class runner {
+  using placed_map = golden::placed_map<Backend>;
+  using workspace = golden::workspace_of<Backend>;
   session& s_;
-  map_tensor map_;
+  placed_map map_;
 
  public:
   explicit runner(session& s) : s_(s), map_(s.map("input.map")) {}
@@ -61,7 +62,7 @@ class runner {
       } else if (parts[1] == "scale_half" || parts[1] == "scale_double") {
         const double f = parts[1] == "scale_half" ? 0.5 : 2.0;
         const resize_factors factors{f, f};
-        const std::array<std::size_t, 2> size{resize_axis::by(map_.extent(1), f).outputs, resize_axis::by(map_.extent(2), f).outputs};
+        const std::array<std::size_t, 2> size{resize_axis::by(map_.extents().extent(1), f).outputs, resize_axis::by(map_.extents().extent(2), f).outputs};
         by_rule(name, std::string_view(name).substr(8 + parts[1].size()), size, &factors);
       } else if (parts[1] == "roi_align" && parts.size() == 4) {
         by_roi_options(name, parts);
@@ -88,16 +89,17 @@ class runner {
 
   template <class Rule>
   void resized(const std::string& name, Rule rule, const std::array<std::size_t, 2>& size, const resize_factors* factors) {
-    map_tensor y(dynamic_extents<4>(map_.extent(0), size[0], size[1], map_.extent(3)));
+    placed_map y(dynamic_extents<4>(map_.extents().extent(0), size[0], size[1], map_.extents().extent(3)));
     const Backend backend{};
+    const map_view<const float> x = map_.view();
     if (factors == nullptr) {
-      const workspace scratch(resize_bytes(backend, map_.extents(), y.extents(), rule));
-      resize(context<Backend>{backend, scratch.scratch()}, map_.view(), y.view(), rule);
+      const workspace scratch(resize_bytes(backend, x.extents(), y.extents(), rule));
+      resize(context<Backend>{backend, scratch.scratch()}, x, y.view(), rule);
     } else {
-      const workspace scratch(resize_bytes(backend, map_.extents(), y.extents(), rule, *factors));
-      resize(context<Backend>{backend, scratch.scratch()}, map_.view(), y.view(), rule, *factors);
+      const workspace scratch(resize_bytes(backend, x.extents(), y.extents(), rule, *factors));
+      resize(context<Backend>{backend, scratch.scratch()}, x, y.view(), rule, *factors);
     }
-    s_.check_map(name, y.view(), tolerance);
+    s_.check_map(name, y.host().view(), tolerance);
   }
 
   // ---- grid_sample: parts are output, grid_sample, mode, padding, align<0|1> ----
@@ -119,12 +121,12 @@ class runner {
   }
   template <class Mode, class Padding, class Align>
   void sampled(const std::string& name, Mode mode, Padding padding, Align align) {
-    const std::vector<float> values = s_.file().floats("input.grid");
+    const golden::placed<Backend> values(s_.file().floats("input.grid"));
     const std::vector<std::size_t> shape = s_.shape("input.grid");
     const map_view<const float> grid(values.data(), dynamic_extents<4>(shape[0], shape[1], shape[2], shape[3]));
-    map_tensor y(dynamic_extents<4>(map_.extent(0), shape[1], shape[2], map_.extent(3)));
-    grid_sample(context<Backend>{}, map_.view(), grid, y.view(), mode, padding, align);
-    s_.check_map(name, y.view(), tolerance);
+    placed_map y(dynamic_extents<4>(map_.extents().extent(0), shape[1], shape[2], map_.extents().extent(3)));
+    grid_sample(context<Backend>{}, map_view<const float>(map_.view()), grid, y.view(), mode, padding, align);
+    s_.check_map(name, y.host().view(), tolerance);
   }
 
   // ---- roi_align: parts are output, roi_align, aligned<0|1>, ratio<n|auto> ----
@@ -137,13 +139,13 @@ class runner {
   }
   template <class Pool>
   void pool(const std::string& name, Pool f) {
-    const std::vector<float> rois = s_.file().floats("input.rois");
+    const golden::placed<Backend> rois(s_.file().floats("input.rois"));
     const std::size_t count = s_.shape("input.rois")[0];
-    map_tensor y(dynamic_extents<4>(count, golden::roi_output[0], golden::roi_output[1], map_.extent(3)));
+    placed_map y(dynamic_extents<4>(count, golden::roi_output[0], golden::roi_output[1], map_.extents().extent(3)));
     const Backend backend{};
     const workspace scratch(roi_bytes(backend, map_.extents(), y.extents()));
     f(context<Backend>{backend, scratch.scratch()}, map_view<const float>(map_.view()), make_matrix(rois.data(), count, 5), y.view());
-    s_.check_map(name, y.view(), tolerance);
+    s_.check_map(name, y.host().view(), tolerance);
   }
 
   // ---- images of bytes ----
@@ -156,16 +158,16 @@ class runner {
   void resized_bytes(const std::string& name, Rule rule, const std::array<std::size_t, 2>& size) {
     const std::vector<std::int64_t> values = s_.file().integers("input.image_u8");
     const std::vector<std::size_t> shape = s_.shape("input.image_u8");
-    const std::vector<std::uint8_t> bytes(values.begin(), values.end());
+    const golden::placed<Backend, std::uint8_t> bytes(std::vector<std::uint8_t>(values.begin(), values.end()));
     const dynamic_extents<3> from(shape[0], shape[1], shape[2]);
     const dynamic_extents<3> to(size[0], size[1], shape[2]);
-    std::vector<std::uint8_t> y(to.size());
+    golden::placed<Backend, std::uint8_t> y(to.size());
     const Backend backend{};
     const workspace scratch(resize_u8_bytes(backend, from, to));
     resize_u8(context<Backend>{backend, scratch.scratch()}, image_u8_view<const std::uint8_t>(bytes.data(), from),
               image_u8_view<std::uint8_t>(y.data(), to), rule);
     const std::size_t got_shape[] = {size[0], size[1], shape[2]};
-    s_.check_bytes(name, y, got_shape, byte_levels);
+    s_.check_bytes(name, y.host(), got_shape, byte_levels);
   }
 };
 

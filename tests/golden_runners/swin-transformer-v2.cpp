@@ -13,6 +13,7 @@ namespace {
 
 using namespace heddle;
 using golden::map_tensor;
+using golden::output_of;
 using golden::session;
 using network = examples::swin<golden_config>;
 
@@ -28,9 +29,7 @@ template <class Backend, class Block>
 void check_windows(session& s, const std::string& name, const Block& block, const map_tensor& x) {
   if (s.file().find(name) == nullptr) return;
   using attention_type = decltype(Block::attn);
-  map_tensor y(x.extents());
-  const workspace scratch(attention_type::scratch_bytes(Backend{}, x.extents()));
-  block.attn.forward(context<Backend>{Backend{}, scratch.scratch()}, x.view(), y.view());
+  const map_tensor y = output_of<Backend>(block.attn, x);
   const auto map = block.attn.composition.partition().map(attention_type::grid_of(x.extents()));
   const std::size_t channels = x.extent(3);
   const std::size_t tokens = x.extent(1) * x.extent(2);
@@ -58,12 +57,14 @@ void check_table(session& s, const std::string& name, const Attention& attention
 /// Blocks of the first stages one at a time.
 template <class Backend>
 void check_middle(session& s, const network& net, const map_tensor& image) {
-  map_tensor x(network::encoder_type::token_extents(image.extents()));
-  const workspace scratch(network::encoder_type::scratch_bytes(Backend{}, image.extents()));
+  const golden::placed_map<Backend> picture(image);
+  golden::placed_map<Backend> tokens(network::encoder_type::token_extents(image.extents()));
+  const golden::workspace_of<Backend> scratch(network::encoder_type::scratch_bytes(Backend{}, image.extents()));
   const context<Backend> ctx{Backend{}, scratch.scratch()};
-  net.encoder.embed(ctx, image.view(), x.view());
-  check_tokens(s, "mid.patch_embed", x.view());
-  net.encoder.add_positions(ctx, x.view());
+  net.encoder.embed(ctx, picture.view(), tokens.view());
+  check_tokens(s, "mid.patch_embed", tokens.host().view());
+  net.encoder.add_positions(ctx, tokens.view());
+  map_tensor x = tokens.host();
   std::size_t i = 0;
   const auto run_stage = [&](const auto& stage) {
     const std::string name = "mid.layer" + std::to_string(i++);
@@ -71,13 +72,9 @@ void check_middle(session& s, const network& net, const map_tensor& image) {
       const std::string block = name + ".block" + std::to_string(j);
       check_windows<Backend>(s, block + ".attn_windows", stage.blocks[j], x);
       check_table(s, block + ".bias_table", stage.blocks[j].attn);
-      stage.blocks[j].forward(ctx, x.view(), x.view());
+      x = output_of<Backend>(stage.blocks[j], x);
     }
-    map_tensor y(stage.output_extents(x.extents()));
-    if constexpr (!std::remove_cvref_t<decltype(stage)>::last) {
-      stage.downsample.forward(ctx, x.view(), y.view());
-      x = std::move(y);
-    }
+    if constexpr (!std::remove_cvref_t<decltype(stage)>::last) x = output_of<Backend>(stage.downsample, x);
     check_tokens(s, name, x.view());
   };
   std::apply([&](const auto&... stage) { (run_stage(stage), ...); }, net.encoder.stages);
@@ -88,17 +85,17 @@ void run_all(session& s) {
   network net;
   golden::load_weights<Backend>(net, s, network::key_map());
   const map_tensor image = s.map("input.image");
-  const workspace scratch(workspace_bytes<network, Backend>(image.extents()));
-
-  map_tensor logits(output_extents<network>(image.extents()));
-  run<Backend>(net, image.view(), logits.view(), scratch);
+  const map_tensor logits = output_of<Backend>(net, image);
   const std::size_t shape[] = {logits.extent(0), logits.extent(3)};
-  s.check("output.logits", as_span(std::as_const(logits).view()), shape);
+  s.check("output.logits", as_span(logits.view()), shape);
 
-  map_tensor features(map_extents(image.extent(0), 1, 1, network::channels));
-  net.forward_features(context<Backend>{Backend{}, scratch.scratch()}, image.view(), as_rows(features.view()));
+  const golden::placed_map<Backend> x(image);
+  golden::placed_map<Backend> features(map_extents(image.extent(0), 1, 1, network::channels));
+  const golden::workspace_of<Backend> scratch(workspace_bytes<network, Backend>(image.extents()));
+  net.forward_features(context<Backend>{Backend{}, scratch.scratch()}, x.view(), as_rows(features.view()));
   const std::size_t feature_shape[] = {image.extent(0), network::channels};
-  s.check("output.features", as_span(std::as_const(features).view()), feature_shape);
+  const map_tensor pooled = features.host();
+  s.check("output.features", as_span(pooled.view()), feature_shape);
 
   if (s.wants_mid()) check_middle<Backend>(s, net, image);
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "../primitive/each.hpp"
 #include "linear.hpp"
 
 namespace heddle::inline v0 {
@@ -69,11 +70,29 @@ struct patch_embedding {
   void embed(context<Backend> ctx, map_view<const float> x, matrix_view<float> rows, matrix_view<const float> added = {}) const {
     const std::size_t count = detail::row_count(output_extents(x.extents()));
     const auto patches = make_matrix(ctx.scratch.template take<float>(count * inputs), count, inputs);
-    gather_patches(x, patches.data_handle());
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, count * inputs, patch_element{x.data_handle(), patches.data_handle(), x.extent(2)});
+    } else {
+      gather_patches(x, patches.data_handle());
+    }
     gemm(ctx, as_const(patches), product.prepared, rows, identity{}, added);
   }
 
  private:
+  /// One number of the patches.
+  struct patch_element {
+    const float* x;
+    float* to;
+    std::size_t width;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      constexpr std::size_t run = Patch * In;
+      const std::size_t patch = i / inputs;
+      const std::size_t across = width / Patch;
+      const std::size_t row = patch / across * Patch + i % inputs / run;
+      to[i] = x[row * width * In + patch % across * run + i % run];
+    }
+  };
+
   static void gather_patches(map_view<const float> x, float* to) {
     constexpr std::size_t run = Patch * In;   // neighbours in memory
     const std::size_t pitch = x.extent(2) * In;

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "../primitive/each.hpp"
 #include "linear.hpp"
 #include "norm.hpp"
 
@@ -59,16 +60,36 @@ struct patch_merging {
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
     const std::size_t rows = detail::row_count(y.extents());
     const auto cells = make_matrix(ctx.scratch.template take<float>(rows * 4 * C), rows, 4 * C);
-    gather(x, cells.data_handle());
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, rows * 4 * C, cell_element{x, cells.data_handle()});
+    } else {
+      gather(x, cells.data_handle());
+    }
     if constexpr (norm_first) norm.forward_rows(ctx, as_const(cells), cells);
     reduction.forward_rows(ctx, as_const(cells), as_rows(y));
     if constexpr (!norm_first) norm.forward_rows(ctx, as_const(as_rows(y)), as_rows(y));
   }
 
  private:
+  static constexpr std::size_t second_row = Options.order == cell_order::column_major ? 1 : 2;
+  static constexpr std::size_t second_column = 3 - second_row;
+
+  /// One number of the cells.
+  struct cell_element {
+    map_view<const float> x;
+    float* cells;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      const std::size_t place = i / C % 4;
+      const std::size_t cell = i / (4 * C);
+      const std::size_t width = x.extent(2) / 2;
+      const std::size_t row = place / second_row % 2;
+      const std::size_t column = place / second_column % 2;
+      const std::size_t rows = x.extent(1) / 2;
+      cells[i] = x(cell / width / rows, cell / width % rows * 2 + row, cell % width * 2 + column, i % C);
+    }
+  };
+
   static void gather(map_view<const float> x, float* cells) {
-    constexpr std::size_t second_row = Options.order == cell_order::column_major ? 1 : 2;
-    constexpr std::size_t second_column = 3 - second_row;
     const std::size_t width = x.extent(2) / 2;
     for (std::size_t b = 0; b < x.extent(0); ++b)
       for (std::size_t i = 0; i < x.extent(1); ++i)

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "../primitive/each.hpp"
 #include "linear.hpp"
 
 namespace heddle::inline v0 {
@@ -63,12 +64,32 @@ struct tubelet_embedding {
     const auto rows = make_matrix(ctx.scratch.template take<float>(tubelets * inputs), tubelets, inputs);
     const std::size_t frames = Frames * x.extent(2) * x.extent(3) * In;   // floats of one point in time
     for (std::size_t t = 0; t < e.extent(0) * e.extent(1); ++t) {
-      copy_tubelets(ctx.backend, x.data_handle() + t * frames, x.extents(), rows);
+      if constexpr (prefers_whole_maps<Backend>) {
+        each(ctx, tubelets * inputs, tubelet_element{x.data_handle() + t * frames, rows.data_handle(), x.extent(2), x.extent(3)});
+      } else {
+        copy_tubelets(ctx.backend, x.data_handle() + t * frames, x.extents(), rows);
+      }
       gemm(ctx, as_const(rows), prepared, make_matrix(y.data_handle() + t * tubelets * C, tubelets, C));
     }
   }
 
  private:
+  /// One number of the tubelets of a point in time.
+  struct tubelet_element {
+    const float* frames;
+    float* to;
+    std::size_t height;
+    std::size_t width;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      constexpr std::size_t run = Patch * In;
+      const std::size_t tubelet = i / inputs;
+      const std::size_t across = width / Patch;
+      const std::size_t frame = i % inputs / (Patch * run);
+      const std::size_t row = tubelet / across * Patch + i % inputs / run % Patch;
+      to[i] = frames[((frame * height + row) * width + tubelet % across * Patch) * In + i % run];
+    }
+  };
+
   template <class Backend>
   static void copy_tubelets(const Backend& backend, const float* frames, const volume_extents& e, const matrix_view<float>& rows) {
     const std::size_t columns = e.extent(3) / Patch;

@@ -20,7 +20,7 @@ struct options {
 };
 
 inline constexpr const char* usage =
-    "usage: runner FOLDER [--mid] [--backend reference|simd] [--tolerance T]\n"
+    "usage: runner FOLDER [--mid] [--backend reference|simd|cuda] [--tolerance T]\n"
     "  FOLDER        holds config.json (the one this program was built from), weights.safetensors, io.safetensors\n"
     "  --mid         compare the intermediate tensors (mid.*) too\n"
     "  --backend B   run one backend instead of all that were built in\n"
@@ -41,7 +41,7 @@ inline std::optional<options> parse_options(int argc, char** argv) {
       result.mid = true;
     } else if (argument == "--backend") {
       result.backend = argv[++i];
-      if (result.backend != "reference" && result.backend != "simd") return refuse("no backend is called " + result.backend);
+      if (result.backend != "reference" && result.backend != "simd" && result.backend != "cuda") return refuse("no backend is called " + result.backend);
     } else if (argument == "--tolerance") {
       char* end = nullptr;
       result.tolerance = std::strtod(argv[++i], &end);

@@ -10,10 +10,11 @@
 #endif
 #include <heddle/io/bind.hpp>
 
+#include "place.hpp"
 #include "session.hpp"
 
 // Without the build's definitions (a runner compiled by hand) the plain loops run.
-#if !defined(HEDDLE_GOLDEN_BACKEND_SIMD) && !defined(HEDDLE_GOLDEN_BACKEND_REFERENCE)
+#if !defined(HEDDLE_GOLDEN_BACKEND_SIMD) && !defined(HEDDLE_GOLDEN_BACKEND_REFERENCE) && !defined(HEDDLE_GOLDEN_BACKEND_CUDA)
 #define HEDDLE_GOLDEN_BACKEND_REFERENCE
 #endif
 
@@ -40,6 +41,9 @@ int run_backends(const options& o, Run run) {
 #endif
 #if defined(HEDDLE_GOLDEN_BACKEND_SIMD)
   passed = run_backend<simd>(file, o, "simd", ran, run) && passed;
+#endif
+#if defined(HEDDLE_GOLDEN_BACKEND_CUDA)
+  passed = run_backend<cuda<>>(file, o, "cuda", ran, run) && passed;
 #endif
   if (ran == 0) {
     std::fprintf(stderr, "this program was built without the backend %s\n", o.backend.c_str());
