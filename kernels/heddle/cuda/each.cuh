@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <heddle/cuda/device/place.cuh>
 #include <heddle/cuda/launch.cuh>
 #include <heddle/primitive/each.hpp>
 
