@@ -1,0 +1,111 @@
+/// @file
+/// `attend` on a device. Policies travel by value in the parameters of a launch and are inlined into the kernels, as on the
+/// CPU; index maps are asked in place.
+///
+/// Which kernel runs is decided by the composition, the types and the sizes; rows one by one (`attend_rows.cuh`) for what no
+/// faster one takes. None adds floats in an order that depends on timing: results have the same bits every time.
+///
+/// Tables of policies are read through plain pointers by the device, some by the host too (`check`, `map`): managed memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <heddle/backend/tags.hpp>
+#include <heddle/cuda/attend_fill.cuh>
+#include <heddle/cuda/attend_parameters.cuh>
+#include <heddle/cuda/attend_rows.cuh>
+#include <heddle/cuda/launch.cuh>
+#include <heddle/cuda/runtime/runtime.hpp>
+
+namespace heddle::inline v0 {
+
+namespace detail {
+
+/// Launches the kernels of one call.
+template <class Arch, class Arguments>
+class attend_device {
+  using parameters = attend_parameters<Arguments>;
+  using composition_type = typename Arguments::composition_type;
+  using observer = observed<typename composition_type::observer_type>;
+
+  device::stream stream_;
+  arena scratch_;
+  const Arguments& a_;
+
+ public:
+  attend_device(const context<cuda_backend<Arch>>& ctx, const Arguments& a) : stream_(ctx.backend.stream), scratch_(ctx.scratch), a_(a) {}
+
+  void run(const parameters& p) {
+    if (p.problems() == 0 || p.queries == 0) return;
+    require_places();
+    fill_biases();
+    by_rows(p);
+  }
+
+ private:
+  void require_places() const {
+    device::require_device_pointer("attend", "q", a_.q.data_handle());
+    a_.k.each_view([](const auto& x) { device::require_device_pointer("attend", "k", x.data_handle()); });
+    a_.v.each_view([](const auto& x) { device::require_device_pointer("attend", "v", x.data_handle()); });
+    device::require_device_pointer("attend", "out", a_.out.data_handle());
+    if constexpr (observer::logsumexp) device::require_device_pointer("attend", "logsumexp", a_.outputs.logsumexp.data_handle());
+    if constexpr (observer::importance) {
+      device::require_device_pointer("attend", "importance", a_.outputs.importance.data_handle());
+      device::require_device_pointer("attend", "row_weights", a_.outputs.row_weights.data_handle());
+    }
+    if constexpr (observer::class_row) device::require_device_pointer("attend", "class_row", a_.outputs.class_row.data_handle());
+    if constexpr (observer::probabilities)
+      device::require_device_pointer("attend", "probabilities", a_.outputs.probabilities.data_handle());
+  }
+
+  void fill_biases() const {
+    if constexpr (bias_runs<composition_type>::count > 0) {
+      const auto& bias = a_.plan.bias();
+      if (bias.filled())
+        raise<shape_error>("attend: the plan: its biases lie in memory of the host; expected a plan made in device_workspace::scratch()");
+      using kernel_type = attend_fill_biases<composition_type>;
+      device::launch(stream_, blocks_for(bias.table_size(), kernel_type::threads), 0, kernel_type{a_.plan.composition(), bias});
+    }
+  }
+
+  void by_rows(const parameters& p) {
+    using kernel_type = attend_row_kernel<parameters>;
+    const attend_row_sizes sizes(shape_of(a_));
+    const kernel_type kernel{p, scratch_.template take<float>(sizes.blocks * sizes.floats()), sizes};
+    const std::size_t items = kernel.items();
+    device::launch(stream_, items < sizes.blocks ? items : sizes.blocks, 0, kernel);
+  }
+};
+
+}  // namespace detail
+
+template <class Arch>
+struct kernel<op::attend, cuda_backend<Arch>> {
+  using backend_type = cuda_backend<Arch>;
+
+  static constexpr std::size_t worker_bytes(const attend_shape& s) noexcept {
+    return scratch_bytes<std::byte>(detail::attend_row_sizes(s).bytes());
+  }
+
+  /// Zeros where observers do not write.
+  template <class Arguments>
+  static void clear(const context<backend_type>& ctx, const Arguments& a) {
+    using observer = detail::observed<typename Arguments::composition_type::observer_type>;
+    if constexpr (observer::class_row) detail::clear_view(ctx.backend.stream, a.outputs.class_row);
+    if constexpr (observer::probabilities) detail::clear_view(ctx.backend.stream, a.outputs.probabilities);
+  }
+
+  template <class Arguments>
+  static void run(const context<backend_type>& ctx, const Arguments& a) {
+    detail::attend_device<Arch, Arguments>(ctx, a).run(detail::parameters_of(a));
+  }
+
+  template <class Arguments>
+  static void run_group(const context<backend_type>& ctx, const Arguments& a, std::size_t batch, std::size_t group) {
+    detail::attend_device<Arch, Arguments>(ctx, a).run(detail::parameters_of_group(a, batch, group));
+  }
+};
+
+}  // namespace heddle::inline v0
