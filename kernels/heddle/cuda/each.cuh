@@ -20,7 +20,7 @@ struct each_number {
   F f;
 
   HEDDLE_DEVICE void operator()() const {
-    for (std::uint64_t i = std::uint64_t{block_x()} * threads + thread(); i < count; i += std::uint64_t{grid_x()} * threads)
+    for (std::uint64_t i = std::uint64_t{block_index()} * threads + thread(); i < count; i += std::uint64_t{grid_size()} * threads)
       f(static_cast<std::size_t>(i));
   }
 };
