@@ -35,7 +35,7 @@ inline void check(cudaError_t status, const char* doing) {
   if (status == cudaSuccess) return;
   // A failed launch leaves its error behind for the next question; it is answered here.
   static_cast<void>(cudaGetLastError());
-  detail::raise<device_error>(std::string(doing) + ": the device reports " + cudaGetErrorName(status) + " (" +
+  heddle::detail::raise<device_error>(std::string(doing) + ": the device reports " + cudaGetErrorName(status) + " (" +
                               cudaGetErrorString(status) + ')');
 }
 #endif
