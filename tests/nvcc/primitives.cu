@@ -1,0 +1,33 @@
+// The plain primitives compile for every target and keep what they compute with in registers.
+// BUDGET all spills=0
+// BUDGET all stack=0
+#include <heddle/cuda/map.cuh>
+#include <heddle/cuda/normalize.cuh>
+#include <heddle/cuda/pad.cuh>
+#include <heddle/cuda/pixel_shuffle.cuh>
+#include <heddle/cuda/depthwise.cuh>
+#include <heddle/primitive/activation.hpp>
+
+using namespace heddle;
+
+struct subtract {
+  template <class T>
+  HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
+    return a - b;
+  }
+};
+
+void rows(context<cuda<>> ctx, matrix_view<const float> x, matrix_view<float> y, std::span<float> means) {
+  map(ctx, x, y, gelu{});
+  map(ctx, x, x, y, subtract{});
+  mean_rows(ctx, x, means);
+  max_rows(ctx, x, means);
+  layer_normalize(ctx, x, means, means, 1e-5F, y);
+}
+
+void maps(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, const dense_weight& w, const convolution_window& window) {
+  pad(ctx, x, y, {1, 1, 1, 1}, pad_mode::reflect{});
+  pixel_shuffle<2>(ctx, x, y);
+  pixel_unshuffle<3>(ctx, x, y);
+  convolve_depthwise(ctx, x, w, window, y, gelu{});
+}
