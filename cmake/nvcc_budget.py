@@ -82,28 +82,24 @@ def compile_source(args, architectures, folder):
 
 def resources(output):
     """{architecture: {kernel: {name: number}}} of what ptxas says."""
-    found, current, properties = {}, None, False
+    found, current = {}, None
     for line in output.splitlines():
         entry = re.search(r"Compiling entry function '([^']+)' for '([^']+)'", line)
         if entry:
             current = found.setdefault(entry[2], {}).setdefault(entry[1], dict.fromkeys(NUMBERS, 0))
-            name = entry[1]
+        if current is None:
             continue
-        of = re.search(r"Function properties for (\S+)", line)
-        if of:
-            properties = current is not None and of[1] == name
-            continue
+        # The functions that an entry calls follow it: what they spill is the entry's.
         stack = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line)
-        if stack and properties:
-            current["stack"], current["spills"] = int(stack[1]), int(stack[2]) + int(stack[3])
-            continue
+        if stack:
+            current["stack"] += int(stack[1])
+            current["spills"] += int(stack[2]) + int(stack[3])
         used = re.search(r"Used (\d+) registers", line)
-        if used and current is not None:
+        if used:
             current["registers"] = int(used[1])
-            for name_, pattern in (("barriers", r"used (\d+) barriers"), ("shared", r"(\d+) bytes smem"), ("parameters", r"(\d+) bytes cmem\[0\]")):
+            for name, pattern in (("barriers", r"used (\d+) barriers"), ("shared", r"(\d+) bytes smem"), ("parameters", r"(\d+) bytes cmem\[0\]")):
                 part = re.search(pattern, line)
-                current[name_] = int(part[1]) if part else 0
-            current = None
+                current[name] = int(part[1]) if part else 0
     return found
 
 
@@ -164,6 +160,12 @@ def demangle(names):
     return subprocess.run([tool], input="\n".join(names), stdout=subprocess.PIPE, text=True).stdout.splitlines()
 
 
+def shorter(name):
+    for part in ("heddle::v0::", "device::detail::entry", "void "):
+        name = name.replace(part, "")
+    return name.rsplit("(", 1)[0][:240]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nvcc", required=True)
@@ -182,7 +184,7 @@ def main():
     for arch in architectures:
         kernels = used.get(arch, {})
         for kernel, shown in zip(kernels, demangle(list(kernels))):
-            print(f"{arch}: " + ", ".join(f"{name} {kernels[kernel][name]}" for name in ("registers", "spills", "stack", "shared")) + f": {shown[:400]}")
+            print(f"{arch}: " + ", ".join(f"{name} {kernels[kernel][name]}" for name in ("registers", "spills", "stack", "shared")) + f": {shorter(shown)}")
         for line in budgets:
             if line.arch in ("all", arch):
                 failures += check(line, arch, kernels, lambda kernel, name: kernels[kernel][name])

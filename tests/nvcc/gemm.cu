@@ -1,0 +1,31 @@
+// Products of floats on the matrix units: registers, shared memory and instructions of every tile.
+// Matrix instructions: parts of 16 rows x parts of 8 columns x steps of 8 inputs in 32 x three products.
+// BUDGET all spills=0 stack=0 registers<=255
+// BUDGET all registers<=168 kernel=product_tileILj64
+// BUDGET all registers<=128 kernel=product_tileILj32
+// SASS all HMMA=192 LDGSTS>=24 LDSM>=24 LDL=0 STL=0 kernel=product_tileILj128
+// SASS all HMMA=96 LDGSTS>=24 LDSM>=16 LDL=0 STL=0 kernel=product_tileILj64
+// SASS all HMMA=48 LDGSTS>=18 LDSM>=12 LDL=0 STL=0 kernel=product_tileILj32
+#include <heddle/cuda/convolve.cuh>
+#include <heddle/primitive/activation.hpp>
+
+using namespace heddle;
+
+void products(context<cuda<>> ctx, matrix_view<const float> x, const dense_weight& weight, matrix_view<float> y) {
+  gemm(ctx, x, weight, y);
+  gemm(ctx, x, weight, y, gelu{}, as_const(y));
+}
+
+void windows(context<cuda<>> ctx, map_view<const float> x, const dense_weight& weight, map_view<float> y) {
+  convolve(ctx, x, weight, convolution_window::square(3, 1, 1), y, relu{});
+}
+
+void weights(const dense_weight& weight, float* storage) {
+  prepare_dense_in(cuda<>{}, make_matrix<const float>(storage, 4, 4), storage);
+  scale_inputs(cuda<>{}, weight, std::span<const float>(storage, 4), storage);
+}
+
+// A block's buffers: one to a multiprocessor of sm_80 (163 KiB), three of the smaller ones.
+static_assert(device::ring<device::large_tile, device::tf32_products>::bytes == 96 * 1024);
+static_assert(device::ring<device::medium_tile, device::tf32_products>::bytes == 48 * 1024);
+static_assert(device::ring<device::small_tile, device::tf32_products>::bytes == 48 * 1024);
