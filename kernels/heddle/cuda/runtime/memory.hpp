@@ -32,9 +32,9 @@ inline std::byte* take(std::size_t bytes, bool managed) {
   const cudaError_t status = managed ? cudaMallocManaged(&p, bytes, cudaMemAttachGlobal) : cudaMalloc(&p, bytes);
   if (status == cudaErrorMemoryAllocation) no_memory(bytes, managed ? "managed" : "device");
   check(status, "allocating device memory");
-  // All zero, as every allocation of the library; on the stream that later work waits for.
+  // All zero, as every allocation of the library; waited for, because streams that do not block would overtake it.
   check(cudaMemset(p, 0, bytes), "clearing device memory");
-  if (managed) check(cudaDeviceSynchronize(), "clearing managed memory");
+  check(cudaDeviceSynchronize(), "clearing device memory");
   return static_cast<std::byte*>(p);
 #endif
 }
