@@ -42,6 +42,21 @@ HEDDLE_HOST_DEVICE constexpr bool is_nan(T x) noexcept {
   return x != x;
 }
 
+/// `a * b`, rounded by itself on a device too, where a product and the addition that follows are fused otherwise. For what
+/// decides something (an index, a rounding, a comparison), so that every backend decides alike.
+HEDDLE_HOST_DEVICE constexpr double product(double a, double b) noexcept {
+#if defined(__CUDA_ARCH__)
+  if (!__builtin_is_constant_evaluated()) return __dmul_rn(a, b);
+#endif
+  return a * b;
+}
+HEDDLE_HOST_DEVICE constexpr float product(float a, float b) noexcept {
+#if defined(__CUDA_ARCH__)
+  if (!__builtin_is_constant_evaluated()) return __fmul_rn(a, b);
+#endif
+  return a * b;
+}
+
 template <class T>
 HEDDLE_HOST_DEVICE constexpr T max(T a, T b) noexcept {
   return a < b ? b : a;

@@ -21,9 +21,9 @@ struct area_cover {
   double high = 0;
   double length = 0;       ///< of the interval inside the axis
 
-  HEDDLE_ALWAYS_INLINE area_cover(std::size_t k, std::size_t n, std::size_t o) noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE area_cover(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double step = static_cast<double>(n) / static_cast<double>(o);
-    low = static_cast<double>(k) * step;
+    low = math::product(static_cast<double>(k), step);
     high = low + step;
     length = std::min(step, static_cast<double>(n) - low);
     // A sliver of less than a thousandth of a pixel is left out.
@@ -31,18 +31,18 @@ struct area_cover {
     end = std::min(static_cast<std::size_t>(std::ceil(high - 1e-3)), n);
   }
 
-  HEDDLE_ALWAYS_INLINE float weight(std::size_t i) const noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE float weight(std::size_t i) const noexcept {
     const double begin = std::max(low, static_cast<double>(i));
     const double finish = std::min(high, static_cast<double>(i + 1));
     return static_cast<float>((finish - begin) / length);
   }
 };
 
-HEDDLE_ALWAYS_INLINE std::uint8_t to_byte(int value) noexcept { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t to_byte(int value) noexcept { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
 
 /// The vertical pass: what `taps` rows of horizontal sums become.
 template <int Taps>
-HEDDLE_ALWAYS_INLINE std::uint8_t combine_fixed(const int (&sums)[4], const int (&weights)[4]) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t combine_fixed(const int (&sums)[4], const int (&weights)[4]) noexcept {
   if constexpr (Taps == 2) {
     return to_byte((((weights[0] * (sums[0] >> 4)) >> 16) + ((weights[1] * (sums[1] >> 4)) >> 16) + 2) >> 2);
   } else {
@@ -54,12 +54,12 @@ HEDDLE_ALWAYS_INLINE std::uint8_t combine_fixed(const int (&sums)[4], const int 
 
 /// Whether `Rule` takes means of covered pixels rather than interpolating.
 template <class Rule>
-constexpr bool takes_means(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y) noexcept {
+HEDDLE_HOST_DEVICE constexpr bool takes_means(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y) noexcept {
   return std::is_same_v<Rule, u8_rule::area> && x.extent(0) >= y.extent(0) && x.extent(1) >= y.extent(1);
 }
 
 /// Mean of the inputs that output `(i, j, c)` covers.
-HEDDLE_ALWAYS_INLINE std::uint8_t covered_mean(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y,
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t covered_mean(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y,
                                                std::size_t i, std::size_t j, std::size_t c) noexcept {
   const area_cover rows(i, x.extent(0), y.extent(0));
   const area_cover columns(j, x.extent(1), y.extent(1));

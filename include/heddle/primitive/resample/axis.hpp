@@ -19,10 +19,10 @@ class tap_run {
  public:
   constexpr tap_run() noexcept = default;
   /// Writes to `weights`, which must hold the rule's `max_taps`.
-  constexpr explicit tap_run(Weight* weights) noexcept : weights_(weights) {}
+  HEDDLE_HOST_DEVICE constexpr explicit tap_run(Weight* weights) noexcept : weights_(weights) {}
 
   /// Adds a tap. No index may be smaller than the first one added.
-  HEDDLE_ALWAYS_INLINE constexpr void add(std::size_t index, double weight) noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr void add(std::size_t index, double weight) noexcept {
     if (count_ == 0) first_ = index;
     HEDDLE_ASSERT(index >= first_, "tap_run: taps must start with the smallest index");
     const std::size_t at = index - first_;
@@ -31,14 +31,14 @@ class tap_run {
   }
 
   /// Multiplies all weights by `factor`.
-  HEDDLE_ALWAYS_INLINE constexpr void scale(double factor) noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr void scale(double factor) noexcept {
     for (std::size_t i = 0; i < count_; ++i) weights_[i] = static_cast<Weight>(weights_[i] * factor);
   }
 
-  constexpr std::size_t first() const noexcept { return first_; }
-  constexpr std::size_t count() const noexcept { return count_; }
-  constexpr std::size_t end() const noexcept { return first_ + count_; }
-  constexpr Weight operator[](std::size_t i) const noexcept { return weights_[i]; }
+  HEDDLE_HOST_DEVICE constexpr std::size_t first() const noexcept { return first_; }
+  HEDDLE_HOST_DEVICE constexpr std::size_t count() const noexcept { return count_; }
+  HEDDLE_HOST_DEVICE constexpr std::size_t end() const noexcept { return first_ + count_; }
+  HEDDLE_HOST_DEVICE constexpr Weight operator[](std::size_t i) const noexcept { return weights_[i]; }
 };
 
 /// One axis of a resize: its two lengths, and how many inputs one output steps over.

@@ -27,6 +27,7 @@ namespace detail {
 /// The inputs that one coordinate of a grid reads, with weights; taps outside the map are left out.
 template <class W>
 struct point_taps {
+  using weight_type = W;
   std::array<std::size_t, 4> index{};
   std::array<W, 4> weight{};
   std::size_t count = 0;
@@ -39,7 +40,7 @@ struct point_taps {
 };
 
 /// `position` reflected at both ends of `[low, low + length]` until it lies inside.
-HEDDLE_ALWAYS_INLINE float reflect_position(float position, float low, float length) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE float reflect_position(float position, float low, float length) noexcept {
   if (length <= 0.0f) return 0.0f;
   const float distance = math::abs(position - low);
   const float rest = math::fmod(distance, length);
@@ -47,7 +48,7 @@ HEDDLE_ALWAYS_INLINE float reflect_position(float position, float low, float len
   return odd ? low + (length - rest) : low + rest;
 }
 
-HEDDLE_ALWAYS_INLINE float clamp_position(float position, std::size_t n) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE float clamp_position(float position, std::size_t n) noexcept {
   return math::fmin(math::fmax(position, 0.0f), static_cast<float>(n - 1));
 }
 
@@ -59,7 +60,7 @@ namespace grid_padding {
 /// Nothing: taps outside count as zero, and the weights are not renormalised.
 struct zeros {
   template <bool AlignCorners>
-  static HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
     // Far away and just outside are the same; a bounded number converts to an index safely.
     return math::fmin(math::fmax(position, -4.0f), static_cast<float>(n) + 4.0f);
   }
@@ -68,7 +69,7 @@ struct zeros {
 /// The nearest pixel of the map.
 struct border {
   template <bool AlignCorners>
-  static HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
     return detail::clamp_position(position, n);
   }
 };
@@ -76,7 +77,7 @@ struct border {
 /// The map mirrored at its ends: between pixel centres with aligned corners, else at the outer edges.
 struct reflection {
   template <bool AlignCorners>
-  static HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE float apply(float position, std::size_t n) noexcept {
     const float length = static_cast<float>(n);
     const float inside = AlignCorners ? detail::reflect_position(position, 0.0f, length - 1.0f)
                                       : detail::reflect_position(position, -0.5f, length);
@@ -91,16 +92,18 @@ namespace grid_mode {
 
 /// The nearest pixel; halves round to even.
 struct nearest {
-  template <class Padding, bool AlignCorners, class W>
-  static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
+  template <class Padding, bool AlignCorners, class Taps>
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, Taps& taps) noexcept {
+    using W = typename Taps::weight_type;
     taps.add(math::nearbyint(Padding::template apply<AlignCorners>(position, n)), n, W{1});
   }
 };
 
 /// Two neighbours, linearly.
 struct bilinear {
-  template <class Padding, bool AlignCorners, class W>
-  static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
+  template <class Padding, bool AlignCorners, class Taps>
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, Taps& taps) noexcept {
+    using W = typename Taps::weight_type;
     const float t = Padding::template apply<AlignCorners>(position, n);
     const float low = math::floor(t);
     const W fraction = static_cast<W>(t - low);
@@ -111,8 +114,9 @@ struct bilinear {
 
 /// Four neighbours by cubic convolution with `a = -0.75`; the padding applies to each neighbour's index.
 struct bicubic {
-  template <class Padding, bool AlignCorners, class W>
-  static HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, detail::point_taps<W>& taps) noexcept {
+  template <class Padding, bool AlignCorners, class Taps>
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(float position, std::size_t n, Taps& taps) noexcept {
+    using W = typename Taps::weight_type;
     const float low = math::floor(position);
     const double fraction = static_cast<double>(position - low);
     for (int i = -1; i <= 2; ++i)
@@ -128,11 +132,11 @@ namespace detail {
 /// The taps of grid coordinate `g` in [-1, 1] on an axis of `n` pixels. The position is computed in single precision as
 /// the formula is written, so that ties of `nearest` fall as in the implementations whose models are loaded. A coordinate
 /// that is not a number gives a weight that is none.
-template <class Mode, class Padding, bool AlignCorners, class W>
-HEDDLE_ALWAYS_INLINE point_taps<W> grid_taps(float g, std::size_t n) noexcept {
-  point_taps<W> taps;
+template <class Mode, class Padding, bool AlignCorners, class W, class Taps = point_taps<W>>
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE Taps grid_taps(float g, std::size_t n) noexcept {
+  Taps taps;
   const float size = static_cast<float>(n);
-  const float position = AlignCorners ? (g + 1.0f) / 2.0f * (size - 1.0f) : ((g + 1.0f) * size - 1.0f) / 2.0f;
+  const float position = AlignCorners ? (g + 1.0f) / 2.0f * (size - 1.0f) : (math::product(g + 1.0f, size) - 1.0f) / 2.0f;
   if (math::is_nan(position)) {
     taps.add(0.0f, n, static_cast<W>(position));
     return taps;

@@ -40,10 +40,10 @@ inline image_view image_of(const map_view<const float>& x, std::size_t b) {
 template <class Rule>
 struct resampled_axis {
   resize_axis axis;
-  std::size_t outputs() const noexcept { return axis.outputs; }
+  HEDDLE_HOST_DEVICE std::size_t outputs() const noexcept { return axis.outputs; }
   std::size_t max_taps() const noexcept { return Rule::max_taps(axis); }
   template <class W>
-  HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
     Rule::taps(axis, k, run);
   }
 };
@@ -55,9 +55,15 @@ void resize(context<Backend> ctx, const map_view<const float>& x, const map_view
   require_extent("resize: y", "channels", x.extent(3), y.extent(3));
   if (y.empty()) return;
   if (x.empty()) raise<shape_error>("resize: x has no pixels");
-  for (std::size_t b = 0; b < x.extent(0); ++b)
-    kernel<op::resample, Backend>::run(ctx, image_of(x, b), resampled_axis<Rule>{rows}, resampled_axis<Rule>{columns},
-                                       y.data_handle() + b * y.extent(1) * y.extent(2) * y.extent(3));
+  using implementation = kernel<op::resample, Backend>;
+  const resampled_axis<Rule> down{rows};
+  const resampled_axis<Rule> across{columns};
+  if constexpr (requires { implementation::images(ctx, x, down, across, y); }) {
+    implementation::images(ctx, x, down, across, y);   // all at once
+  } else {
+    for (std::size_t b = 0; b < x.extent(0); ++b)
+      implementation::run(ctx, image_of(x, b), down, across, y.data_handle() + b * y.extent(1) * y.extent(2) * y.extent(3));
+  }
 }
 
 }  // namespace detail

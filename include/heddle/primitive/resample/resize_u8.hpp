@@ -25,7 +25,7 @@ namespace detail {
 inline constexpr int fixed_one = 2048;
 
 /// To the nearest integer, ties to even.
-HEDDLE_ALWAYS_INLINE int rounded(float x) noexcept { return static_cast<int>(math::nearbyint(x)); }
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE int rounded(float x) noexcept { return static_cast<int>(math::nearbyint(x)); }
 
 /// The taps of one output on one axis: `count` indices (clamped to the axis) with weights in units of 1/2048.
 struct fixed_taps {
@@ -34,7 +34,7 @@ struct fixed_taps {
 };
 
 /// Linear taps at `low + fraction`; a position outside the axis reads the outermost pixel alone.
-HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed(std::ptrdiff_t low, float fraction, std::size_t n) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed(std::ptrdiff_t low, float fraction, std::size_t n) noexcept {
   const auto last = static_cast<std::ptrdiff_t>(n) - 1;
   if (low < 0 || low >= last) {
     const auto edge = static_cast<std::size_t>(low < 0 ? 0 : last);
@@ -52,9 +52,9 @@ namespace u8_rule {
 /// Linear interpolation, half-pixel centres; weights rounded to 1/2048.
 struct bilinear {
   static constexpr int taps = 2;
-  static HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double step = static_cast<double>(n) / static_cast<double>(o);
-    const auto position = static_cast<float>((static_cast<double>(k) + 0.5) * step - 0.5);
+    const auto position = static_cast<float>(math::product(static_cast<double>(k) + 0.5, step) - 0.5);
     const float low = math::floor(position);
     return detail::linear_fixed(static_cast<std::ptrdiff_t>(low), position - low, n);
   }
@@ -63,9 +63,9 @@ struct bilinear {
 /// Cubic convolution with `a = -0.75`; weights rounded to 1/2048, the result clamped to [0, 255].
 struct bicubic {
   static constexpr int taps = 4;
-  static HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double step = static_cast<double>(n) / static_cast<double>(o);
-    const auto position = static_cast<float>((static_cast<double>(k) + 0.5) * step - 0.5);
+    const auto position = static_cast<float>(math::product(static_cast<double>(k) + 0.5, step) - 0.5);
     const float low = math::floor(position);
     detail::fixed_taps result;
     float rest = 1.0f;
@@ -83,10 +83,10 @@ struct bicubic {
 /// each output pixel covering its share of the input (so whole factors repeat pixels).
 struct area {
   static constexpr int taps = 2;
-  static HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double inverse = static_cast<double>(o) / static_cast<double>(n);
     const auto low = static_cast<std::ptrdiff_t>(math::floor(static_cast<double>(k) * (1.0 / inverse)));
-    const auto covered = static_cast<float>(static_cast<double>(k + 1) - static_cast<double>(low + 1) * inverse);
+    const auto covered = static_cast<float>(static_cast<double>(k + 1) - math::product(static_cast<double>(low + 1), inverse));
     return detail::linear_fixed(low, covered <= 0.0f ? 0.0f : covered - math::floor(covered), n);
   }
 };

@@ -18,7 +18,7 @@ struct roi_align_options {
 namespace detail {
 
 /// The larger of `x` and 0, and not above `high`; not a number becomes 0.
-HEDDLE_ALWAYS_INLINE std::size_t bounded(double x, std::size_t high) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::size_t bounded(double x, std::size_t high) noexcept {
   if (!(x > 0)) return 0;
   return x >= static_cast<double>(high) ? high : static_cast<std::size_t>(x);
 }
@@ -33,11 +33,11 @@ class roi_align_axis {
   std::size_t samples_;
 
  public:
-  roi_align_axis(float low, float high, std::size_t bins, std::size_t inputs, const roi_align_options& options) noexcept
+  HEDDLE_HOST_DEVICE roi_align_axis(float low, float high, std::size_t bins, std::size_t inputs, const roi_align_options& options) noexcept
       : bins_(bins), inputs_(inputs) {
     const float offset = options.aligned ? 0.5f : 0.0f;
-    start_ = low * options.scale - offset;
-    float length = high * options.scale - offset - start_;
+    start_ = math::product(low, options.scale) - offset;
+    float length = math::product(high, options.scale) - offset - start_;
     if (!options.aligned) length = math::max(length, 1.0f);
     bin_ = length / static_cast<float>(bins);
     samples_ = options.samples != 0 ? options.samples : bounded(math::ceil(static_cast<double>(bin_)), max_samples);
@@ -47,11 +47,12 @@ class roi_align_axis {
   std::size_t max_taps() const noexcept { return inputs_; }
 
   template <class W>
-  HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
     const double share = 1.0 / static_cast<double>(math::max<std::size_t>(samples_, 1));
     for (std::size_t i = 0; i < samples_; ++i) {
       const std::size_t s = bin_ < 0 ? samples_ - 1 - i : i;   // from the lowest position on
-      sample(start_ + static_cast<float>(k) * bin_ + (static_cast<float>(s) + 0.5f) * bin_ / static_cast<float>(samples_), share, run);
+      const float in_bin = (static_cast<float>(s) + 0.5f) * bin_ / static_cast<float>(samples_);
+      sample(start_ + math::product(static_cast<float>(k), bin_) + in_bin, share, run);
     }
   }
 
@@ -60,7 +61,7 @@ class roi_align_axis {
   static constexpr std::size_t max_samples = std::size_t{1} << 20;
 
   template <class W>
-  HEDDLE_ALWAYS_INLINE void sample(float position, double share, tap_run<W>& run) const noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void sample(float position, double share, tap_run<W>& run) const noexcept {
     if (math::is_nan(position)) return run.add(0, static_cast<double>(position));
     if (position < -1.0f || position > static_cast<float>(inputs_)) return;
     const double t = math::max(static_cast<double>(position), 0.0);
@@ -81,7 +82,7 @@ class precise_roi_axis {
   std::size_t inputs_;
 
  public:
-  precise_roi_axis(float low, float high, std::size_t bins, std::size_t inputs, float scale) noexcept
+  HEDDLE_HOST_DEVICE precise_roi_axis(float low, float high, std::size_t bins, std::size_t inputs, float scale) noexcept
       : start_(static_cast<double>(low) * static_cast<double>(scale)),
         bin_(static_cast<double>(high - low) * static_cast<double>(scale) / static_cast<double>(bins)),
         bins_(bins),
@@ -91,7 +92,7 @@ class precise_roi_axis {
   std::size_t max_taps() const noexcept { return inputs_; }
 
   template <class W>
-  HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
     if (math::is_nan(start_) || math::is_nan(bin_)) return run.add(0, start_ + bin_);
     if (!(bin_ > 0)) return;
     const double a = start_ + static_cast<double>(k) * bin_;
@@ -104,7 +105,7 @@ class precise_roi_axis {
 
  private:
   /// Integral of the hat function from its left end to `u`.
-  static HEDDLE_ALWAYS_INLINE double integral(double u) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE double integral(double u) noexcept {
     if (u <= -1.0) return 0.0;
     if (u < 0.0) return 0.5 * (1.0 + u) * (1.0 + u);
     if (u < 1.0) return 1.0 - 0.5 * (1.0 - u) * (1.0 - u);
@@ -116,8 +117,10 @@ inline void check_rois(const map_view<const float>& x, const matrix_view<const f
   require_extent("roi: rois", "columns (image, x1, y1, x2, y2)", 5, rois.extent(1));
   require_extent("roi: y", "boxes", rois.extent(0), y.extent(0));
   require_extent("roi: y", "channels", x.extent(3), y.extent(3));
-  if (y.empty()) return;
-  if (x.empty()) raise<shape_error>("roi: x has no pixels");
+  if (!y.empty() && x.empty()) raise<shape_error>("roi: x has no pixels");
+}
+
+inline void check_roi_images(const map_view<const float>& x, const matrix_view<const float>& rois) {
   for (std::size_t r = 0; r < rois.extent(0); ++r) {
     const float image = rois(r, 0);
     if (!(image >= 0.0f) || image >= static_cast<float>(x.extent(0)))
@@ -127,11 +130,9 @@ inline void check_rois(const map_view<const float>& x, const matrix_view<const f
 }
 
 template <class Axis, class Backend, class Options>
-void pool_rois(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois, const map_view<float>& y,
-               const Options& options) {
+void pool_one_by_one(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois, const map_view<float>& y,
+                     const Options& options) {
   using single = typename Backend::serial_type;
-  check_rois(x, rois, y);
-  if (y.empty()) return;
   const Axis any_row(0.0f, 0.0f, y.extent(1), x.extent(1), options);
   const Axis any_column(0.0f, 0.0f, y.extent(2), x.extent(2), options);
   const std::size_t bytes =
@@ -144,12 +145,24 @@ void pool_rois(context<Backend> ctx, const map_view<const float>& x, const matri
   });
 }
 
+template <class Axis, class Backend, class Options>
+void pool_rois(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois, const map_view<float>& y,
+               const Options& options) {
+  check_rois(x, rois, y);
+  if (y.empty()) return;
+  if constexpr (requires { kernel<op::resample, Backend>::template boxes<Axis>(ctx, x, rois, y, options); }) {
+    return kernel<op::resample, Backend>::template boxes<Axis>(ctx, x, rois, y, options);
+  } else {
+    check_roi_images(x, rois);
+    pool_one_by_one<Axis>(ctx, x, rois, y, options);
+  }
+}
 }  // namespace detail
 
 /// RoI align (He et al. 2017): box `r` of `rois` `[boxes, 5]` = (image, x1, y1, x2, y2), resampled to the bins of
 /// `y` `[boxes, rows, columns, channels]`; every bin is the mean over its samples of the bilinear interpolation of `x`
 /// `[batch, height, width, channels]`. A sample more than one cell outside counts as zero. Scratch: `roi_bytes`.
-/// @throws shape_error (also for a box that names no image), workspace_error before any work
+/// @throws shape_error (also for a box that names no image; on a device such a box gives NaN), workspace_error before any work
 template <class Backend>
 void roi_align(context<Backend> ctx, map_view<const float> x, matrix_view<const float> rois, map_view<float> y,
                const roi_align_options& options = {}) {
@@ -169,6 +182,7 @@ void precise_roi_pool(context<Backend> ctx, map_view<const float> x, matrix_view
 template <class Backend>
 std::size_t roi_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>& y) {
   if (x.size() == 0 || y.size() == 0) return 0;
+  if constexpr (requires { kernel<op::resample, Backend>::boxes_bytes(x, y); }) return kernel<op::resample, Backend>::boxes_bytes(x, y);
   using single = typename Backend::serial_type;
   const detail::precise_roi_axis rows(0.0f, 0.0f, y.extent(1), x.extent(1), 1.0f);
   const detail::precise_roi_axis columns(0.0f, 0.0f, y.extent(2), x.extent(2), 1.0f);
