@@ -72,9 +72,8 @@ HEDDLE_DEVICE void copy_piece(const Source& x, shared_address to, const typename
     copy_async<16>(to, from, (left < size ? left : size) * static_cast<unsigned>(sizeof(element)));
     return;
   }
-  vector<element, size> values{};
   std::uint32_t until = p.left;   // inputs up to the end of the place; `left` is 0 where all of them are zeros
-  HEDDLE_DEVICE_UNROLL
+  HEDDLE_DEVICE_NO_UNROLL
   for (unsigned e = 0; e < size; ++e) {
     if (until == 0) {
       const typename Source::place next = x.at(k + e);
@@ -83,13 +82,13 @@ HEDDLE_DEVICE void copy_piece(const Source& x, shared_address to, const typename
     }
     if constexpr (sizeof(element) == 4) {
       copy_async<4>(to + 4 * e, from, left != 0 ? 4 : 0);
-    } else if (left != 0) {
-      values[e] = load_global(from);
+    } else {   // no copy of two bytes is asynchronous
+      shared_store(to + static_cast<unsigned>(sizeof(element)) * e, left != 0 ? load_global(from) : element{});
     }
     if (left != 0) ++from;
+    if (left != 0) --left;
     if (until != 0) --until;
   }
-  if constexpr (sizeof(element) != 4) shared_store(to, values);   // no copy of two bytes is asynchronous
 }
 
 /// A weight matrix `[outputs, inputs]`, inputs padded with zeros to whole steps of the products, rows aligned to 16 bytes.
