@@ -5,7 +5,9 @@
 #include <heddle/cuda/device/matrix.cuh>
 #include <heddle/cuda/device/shared.cuh>
 #include <heddle/cuda/device/sync.cuh>
+#include <heddle/cuda/device/tiles.cuh>
 #include <heddle/cuda/device/warp.cuh>
+#include <heddle/cuda/device/wgmma.cuh>
 #include <heddle/cuda/launch.cuh>
 
 namespace {
@@ -89,7 +91,101 @@ struct register_functions {
   }
 };
 
+#if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define HEDDLE_TEST_SM90A 1
+#else
+#define HEDDLE_TEST_SM90A 0
+#endif
+
+struct tile_functions {
+  static constexpr unsigned threads = 256;
+  device::tensor_map two;
+  device::tensor_map three;
+  device::tensor_map four;
+
+  HEDDLE_DEVICE void operator()() const {
+#if HEDDLE_TEST_SM90A
+    using namespace device;
+    const shared_address full = shared_base();
+    const shared_address tile = full + 1024;
+    if (thread() == 0) {
+      mbarrier_init(full, 2);
+      fence_mbarrier_init();
+      prefetch(two);
+    }
+    sync_block();
+    if (warpgroup() == 1) {
+      set_registers_down<24>();
+      if (warp() == 4 && elect_one()) {
+        mbarrier_expect(full, 8192);
+        tile_load(tile, two, full, {0, 64});
+        tile_load(tile + 8192, three, full, {0, 1, 2});
+        tile_load(tile + 16384, four, full, {0, 1, 2, 3});
+        mbarrier_arrive_expect(full, 16384);
+        mbarrier_arrive(full);
+      }
+      return;
+    }
+    set_registers_up<240>();
+    mbarrier_wait(full, 0);
+    fence_async_proxy();
+    barrier_sync(1, 128);
+    if (warp() == 0 && elect_one()) {
+      tile_store(two, {0, 0}, tile);
+      tile_store(three, {0, 0, 0}, tile + 8192);
+      tile_store(four, {0, 0, 0, 0}, tile + 16384);
+      tile_store_commit();
+      tile_store_wait<1>();
+      tile_store_wait<0>();
+    }
+#endif
+  }
+};
+
+template <class T, unsigned Columns>
+struct products {
+  static constexpr unsigned threads = 128;
+  float* out;
+
+  HEDDLE_DEVICE void operator()() const {
+#if HEDDLE_TEST_SM90A
+    using namespace device;
+    accumulator<Columns> c;
+    c.clear();
+    const auto a = matrix_descriptor(shared_base(), 16, 1024, swizzle::bytes_128);
+    const auto b = matrix_descriptor(shared_base() + 8192, 8192, 1024, swizzle::bytes_128);
+    std::uint32_t registers[4] = {thread(), 1, 2, 3};
+    pin(registers);
+    wgmma_fence();
+    wgmma_ss<T>(c, a, b, false);
+    wgmma_ss<T, Columns, false, true>(c, advanced(a, 32), advanced(b, 2048), true);
+    wgmma_ss<T, Columns, true, true>(c, a, b, true);
+    wgmma_rs<T>(c, registers, b, true);
+    wgmma_rs<T, Columns, true>(c, registers, b, true);
+    wgmma_commit();
+    wgmma_wait<1>();
+    wgmma_wait<0>(c);
+    float sum = 0;
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned i = 0; i < accumulator<Columns>::size; ++i) sum += c[i];
+    store_global(out + thread(), sum);
+#endif
+  }
+};
+
 }  // namespace
+
+void launch_tiles(device::stream stream, const device::bf16* base, float* out) {
+  const std::uint64_t strides[] = {256, 4096, 65536};
+  const auto two = device::make_tensor_map<device::bf16, 2>(base, {128, 64}, strides, {64, 64}, device::swizzle::bytes_128);
+  const auto three = device::make_tensor_map<device::bf16, 3>(base, {128, 16, 4}, strides, {64, 16, 4}, device::swizzle::bytes_128);
+  const auto four = device::make_tensor_map<device::bf16, 4>(base, {128, 16, 16, 2}, strides, {64, 8, 8, 1}, device::swizzle::bytes_128);
+  device::launch(stream, 1, 32 * 1024, tile_functions{two, three, four});
+  device::launch(stream, 1, 32 * 1024, products<device::bf16, 8>{out});
+  device::launch(stream, 1, 32 * 1024, products<device::f16, 48>{out});
+  device::launch(stream, 1, 32 * 1024, products<device::bf16, 80>{out});
+  device::launch(stream, 1, 32 * 1024, products<device::bf16, 256>{out});
+}
 
 void launch_layer(device::stream stream, const float* in, float* out) {
   device::launch(stream, 4, 64 * 1024, memory_functions{in, nullptr, nullptr, out, nullptr});

@@ -32,6 +32,7 @@ class block {
 
   lane_state& lane() noexcept { return schedule_.current(); }
   bool at_random() const noexcept { return schedule_.at_random(); }
+  std::uint64_t random() noexcept { return schedule_.next_random(); }
   void yield(const char* function, source_line line) { schedule_.yield(function, line); }
   lane_clocks& clocks() noexcept { return clocks_; }
   shadow_memory& shadow() noexcept { return shadow_; }
@@ -138,14 +139,19 @@ class block {
   }
   const unsigned char* read(const char* function, std::uint32_t address, std::uint32_t bytes, unsigned by, source_line line) {
     const unsigned char* data = locate(function, address, bytes, bytes, line);
+    if (!reserved_.empty()) check_not_reserved(function, address, bytes, line);
     if (checked_) shadow_.read({by, address - shared_begin, bytes, function, line});
     return data;
   }
   unsigned char* write(const char* function, std::uint32_t address, std::uint32_t bytes, source_line line) {
     unsigned char* data = locate(function, address, bytes, bytes, line);
+    if (!reserved_.empty()) check_not_reserved(function, address, bytes, line);
     if (checked_) shadow_.write({lane().thread, address - shared_begin, bytes, function, line});
     return data;
   }
+
+  /// Eight bytes that hold an mbarrier from now on: no plain access.
+  void reserve(std::uint32_t address) { reserved_.push_back(address); }
 
   /// Checks an access to global memory.
   void global(const char* function, const void* data, std::size_t bytes, std::size_t alignment, bool writes, source_line line) {
@@ -181,14 +187,19 @@ class block {
     warps_.assign(threads / 32, {});
     groups_.assign(threads / 128, {});
     for (auto& b : barriers_) b = {};
+    reserved_.clear();
     clocks_.start(threads);
     shadow_.start(shared_bytes, threads / 32, clocks_, reports);
     ++counters().blocks;
     schedule_.run(lanes_, body, idle, argument, seed);
     if (!schedule_.stopped()) report_deadlock();
   }
-  std::vector<lane_state>& lanes() noexcept { return lanes_; }
-  bool stopped() const noexcept { return schedule_.stopped(); }
+  bool all_ended() const noexcept {
+    for (const auto& l : lanes_) {
+      if (!l.ended) return false;
+    }
+    return true;
+  }
 
  private:
   template <unsigned Count>
@@ -264,6 +275,13 @@ class block {
     b.arrived = 0;
   }
 
+  void check_not_reserved(const char* function, std::uint32_t address, std::uint32_t bytes, source_line line) {
+    for (const std::uint32_t r : reserved_) {
+      if (address + bytes <= r || r + 8 <= address) continue;
+      report(problem::barrier_misuse, line, {}, [&] { return here(function, line) + " touches an mbarrier as plain memory"; });
+    }
+  }
+
   static std::string describe_outside(const void* data, std::size_t bytes) {
     const auto address = reinterpret_cast<std::uintptr_t>(data);
     for (const auto& b : detail::memory().buffers) {
@@ -305,7 +323,7 @@ class block {
       }
       return text + std::to_string(ended) + " have ended";
     });
-    }
+  }
 
   schedule schedule_;
   std::vector<lane_state> lanes_;
@@ -313,6 +331,7 @@ class block {
   std::vector<meeting<128>> groups_;
   named_barrier barriers_[16];
   released_clock warp_clock_;
+  std::vector<std::uint32_t> reserved_;
   lane_clocks clocks_;
   shadow_memory shadow_;
   detail::report_list* reports_ = nullptr;

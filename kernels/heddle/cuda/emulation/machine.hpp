@@ -10,12 +10,18 @@
 
 #include "block.hpp"
 #include "copies.hpp"
+#include "mbarrier.hpp"
+#include "tiles.hpp"
+#include "wgmma.hpp"
 
 namespace heddle::inline v0::device::emulation {
 
 class machine : public block {
  public:
   lane_copies copies;
+  mbarriers barriers;
+  tile_engine tiles;
+  warpgroup_unit products;
 
   /// The machine of this thread. Kernels find it here, as they find their registers on a device.
   static machine& current() noexcept {
@@ -37,6 +43,9 @@ class machine : public block {
     const std::uint64_t seed = options().seed;
     for (index = 0; index < blocks; ++index) {
       copies.start(block_threads);
+      barriers.start();
+      tiles.start(block_threads);
+      products.start(block_threads);
       run_lanes(&machine::run_lane, &machine::idle, this, reports, seed == 0 ? 0 : (seed + index) * 0x9e3779b97f4a7c15u);
     }
   }
@@ -46,8 +55,17 @@ class machine : public block {
     auto& m = *static_cast<machine*>(self);
     m.body_(m.functor_);
     m.copies.end(m);
+    m.tiles.end(m);
+    m.products.end(m);
   }
-  static bool idle(void*) { return false; }
+  static bool idle(void* self) {
+    auto& m = *static_cast<machine*>(self);
+    if (m.all_ended()) {
+      m.tiles.report_loads_left(m);
+      return false;
+    }
+    return m.tiles.run_one(m, m.barriers, m.at_random() ? m.random() : 0);
+  }
 
   void (*body_)(const void*) = nullptr;
   const void* functor_ = nullptr;

@@ -4,6 +4,7 @@
 /// to run, so a schedule in which a race does no harm reports it as well.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -46,6 +47,8 @@ class shadow_memory {
       readers_.resize(cells * warps, stamp{});
       reader_lines_.resize(cells * warps, 0);
     }
+    if (asynchronous_readers_ != 0) std::fill(reading_.begin(), reading_.end(), std::uint16_t{0});   // of a block that was stopped
+    asynchronous_readers_ = 0;
   }
 
   void read(const access& a) {
@@ -65,8 +68,23 @@ class shadow_memory {
     set_writer(a, now);
   }
 
+  /// An asynchronous unit reads these bytes from now on (+1) or no longer (-1): until then nobody may write them.
+  void asynchronous_read(const access& a, int change) {
+    if (reading_.size() < writers_.size()) {
+      reading_.resize(writers_.size(), 0);
+      reading_lines_.resize(writers_.size(), 0);
+    }
+    const std::uint16_t line = number_of(a.line);
+    for (std::size_t cell = a.address / 2; cell < (a.address + a.bytes + 1) / 2; ++cell) {
+      reading_[cell] = static_cast<std::uint16_t>(reading_[cell] + change);
+      if (change > 0) reading_lines_[cell] = line;
+      asynchronous_readers_ += static_cast<std::size_t>(change);
+    }
+  }
+
   /// What must hold for a write of these bytes now.
   void check_write(const access& a) {
+    if (asynchronous_readers_ != 0) check_not_being_read(a);
     for (std::size_t cell = a.address / 2; cell < (a.address + a.bytes + 1) / 2; ++cell) {
       check_written_before(a, cell, false);
       for (unsigned w = 0; w < warps_; ++w) {
@@ -98,6 +116,14 @@ class shadow_memory {
   }
 
  private:
+  void check_not_being_read(const access& a) {
+    for (std::size_t cell = a.address / 2; cell < (a.address + a.bytes + 1) / 2; ++cell) {
+      if (reading_[cell] == 0) continue;
+      const source_line other = lines_[reading_lines_[cell]];
+      add(problem::in_flight, a, other, [&] { return ": what was started at " + to_string(other) + " still reads there"; });
+    }
+  }
+
   void check_written_before(const access& a, std::size_t cell, bool must_be_written) {
     const stamp writer = writers_[cell];
     if (writer.kind == stamp::none || writer.epoch < clocks_->first_epoch()) {
@@ -147,6 +173,9 @@ class shadow_memory {
   std::vector<std::uint16_t> writer_lines_;
   std::vector<stamp> readers_;
   std::vector<std::uint16_t> reader_lines_;
+  std::vector<std::uint16_t> reading_;   // asynchronous readers of each cell
+  std::vector<std::uint16_t> reading_lines_;
+  std::size_t asynchronous_readers_ = 0;
   std::vector<source_line> lines_{source_line{"unknown", 0}};
   std::uint16_t cache_[slots] = {};
 };
