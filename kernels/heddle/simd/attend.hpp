@@ -16,6 +16,7 @@
 #include <heddle/simd/attend_bf16.hpp>
 #include <heddle/simd/attend_outer.hpp>
 #include <heddle/simd/attend_short.hpp>
+#include <heddle/simd/attend_short_tiles.hpp>
 
 namespace heddle::inline v0 {
 
@@ -26,7 +27,7 @@ template <class Isa, class Products, class Arguments>
 class attend_driver {
   using composition_type = typename Arguments::composition_type;
   using state_type = attend_state<Isa, Products, Arguments>;
-  using short_type = attend_short<Isa, Products, Arguments>;
+  using short_type = typename short_way<Isa, Products, Arguments>::type;
   using observer = observed<typename composition_type::observer_type>;
   static constexpr bool adds_up = observer::importance;
 

@@ -60,6 +60,7 @@ template <class Isa, class Tiles, class Session>
 struct attend_products_tiles : attend_bf16_format<Isa, tile_words> {
   using format = attend_bf16_format<Isa, tile_words>;
   using typename format::v;
+  using tiles = Tiles;
   using session = Session;
   static constexpr std::size_t tile_rows = detail::tile_rows;
   static constexpr std::size_t block_rows = 64;   // 32: 5 to 15 % slower

@@ -212,4 +212,10 @@ class attend_short {
   }
 };
 
+/// The way of short groups by what multiplies; `possible` says whether a composition can take it.
+template <class Isa, class Products, class Arguments>
+struct short_way {
+  using type = attend_short<Isa, Products, Arguments>;
+};
+
 }  // namespace heddle::inline v0::detail

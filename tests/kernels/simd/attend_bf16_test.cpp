@@ -145,6 +145,23 @@ TEST_CASE("bf16: masks and biases", "[attend]") {
   check<32>(attention{window<7>{.shift_y = 3, .shift_x = 3}, same_region{}, bias}, bf16_case(2, 2, 32, token_grid{1, 14, 21}, 10));
 }
 
+TEST_CASE("bf16: short groups, with and without a key behind whole tiles", "[attend]") {
+  for (const std::size_t n : {9U, 15U, 16U, 17U, 30U, 32U, 33U, 40U, 48U, 49U, 50U, 64U, 65U}) {
+    check<12>(attention<logsumexp>{}, bf16_case(1, 2, 12, sequence_grid(n), n));
+    check<32>(attention<causal<>, logsumexp>{}, bf16_case(2, 1, 32, sequence_grid(n), n));
+  }
+}
+
+TEST_CASE("bf16: a query of a short group that sees nothing gives zeros", "[attend]") {
+  bf16_case x(1, 1, 16, sequence_grid(49), 14);
+  std::vector<float> lse;
+  const auto later = visible_if{[](auto query, auto key) { return key > query; }};
+  const auto out = x.run<float, simd, 16>(attention{later, logsumexp{}}, lse);
+  for (std::size_t d = 0; d < 16; ++d) CHECK(out[48 * 16 + d] == 0.0F);
+  CHECK(lse[48] == -std::numeric_limits<float>::infinity());
+  for (std::size_t d = 0; d < 16; ++d) CHECK(std::abs(out[47 * 16 + d] - static_cast<float>(x.at(2, 0, 48, 0, d))) < 1e-3F);
+}
+
 TEST_CASE("bf16: a value that is not finite stays behind its mask", "[attend]") {
   for (const float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
     bf16_case x(1, 1, 16, sequence_grid(90), 12);
@@ -153,5 +170,11 @@ TEST_CASE("bf16: a value that is not finite stays behind its mask", "[attend]") 
     const auto out = x.run<float, simd, dyn>(attention<causal<>, logsumexp>{}, lse);
     for (std::size_t t = 0; t < 90; ++t)
       for (std::size_t d = 0; d < 16; ++d) CHECK(std::isfinite(out[t * 16 + d]) == !(t >= 70 && d == 3));
+    bf16_case small(1, 1, 32, sequence_grid(49), 15);
+    small.at(2, 0, 40, 0, 3) = bfloat16(bad);
+    small.at(1, 0, 40, 0, 5) = bfloat16(bad);
+    const auto few = small.run<float, simd, 32>(attention<causal<>, logsumexp>{}, lse);
+    for (std::size_t t = 0; t < 40; ++t)
+      for (std::size_t d = 0; d < 32; ++d) CHECK(std::isfinite(few[t * 32 + d]));
   }
 }
