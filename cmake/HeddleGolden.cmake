@@ -7,11 +7,17 @@
 #
 # A runner is built once per instruction set. HEDDLE_GOLDEN_BACKEND_SIMD is defined where heddle::simd is linked,
 # HEDDLE_GOLDEN_BACKEND_REFERENCE in the baseline program, which runs both. Its argument is the golden's folder.
+#
+# The systems of heddle_golden_cuda_systems are also built with HEDDLE_GOLDEN_BACKEND_CUDA alone: the device's kernels,
+# emulated (golden/<name>.cuda).
 
 set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
   "Goldens: folders that hold a golden, or that hold folders of goldens")
 
 set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose names match it are built; all if empty")
+
+# Systems whose runners put their inputs where a device reads them.
+set(heddle_golden_cuda_systems maxsr maxvit maxvit-rmlp mixformerv2 swin-transformer-v2)
 
 # Every folder with a config.json: an entry itself, or the folders inside it.
 function(heddle_find_goldens out)
@@ -61,6 +67,18 @@ function(heddle_add_golden_program name isa folder system generated)
   endif()
 endfunction()
 
+# The runner of one golden on the emulated device. It needs no vectors of the processor, but one optimisation level.
+function(heddle_add_golden_cuda_program name folder system generated)
+  if(NOT "cuda" IN_LIST HEDDLE_TEST_KINDS OR NOT system IN_LIST heddle_golden_cuda_systems OR WIN32 OR CMAKE_CROSSCOMPILING)
+    return()
+  endif()
+  set(target "golden.${name}.cuda")
+  heddle_test_executable("${target}" baseline CUDA PRECOMPILED
+    SOURCES "${PROJECT_SOURCE_DIR}/tests/golden_runners/${system}.cpp" DEFINITIONS HEDDLE_GOLDEN_BACKEND_CUDA)
+  target_include_directories("${target}" PRIVATE "${generated}" "${PROJECT_SOURCE_DIR}/tests/golden_runners")
+  heddle_add_ctest("golden/${name}.cuda" LABELS golden cuda COMMAND "${target}" "${folder}")
+endfunction()
+
 # Reads one folder; sets `unknown` to a line when there is no runner for it.
 function(heddle_add_golden name folder out_unknown)
   set(${out_unknown} "" PARENT_SCOPE)
@@ -96,6 +114,7 @@ function(heddle_add_golden name folder out_unknown)
   foreach(isa IN LISTS isas)
     heddle_add_golden_program("${name}" ${isa} "${folder}" "${system}" "${generated}")
   endforeach()
+  heddle_add_golden_cuda_program("${name}" "${folder}" "${system}" "${generated}")
 endfunction()
 
 function(heddle_add_goldens)

@@ -30,6 +30,16 @@ struct evad_scene {
   matrix_view<const float> sizes{};   ///< `[batch, 2]` = (width, height) of each clip without padding, in pixels
 };
 
+namespace detail {
+struct evad_scaled {
+  float factor;
+  template <class T>
+  HEDDLE_HOST_DEVICE T operator()(T x) const noexcept {
+    return x * T(factor);
+  }
+};
+}  // namespace detail
+
 template <evad_config C>
 struct evad_action_branch {
   static constexpr std::size_t D = C.decoder_channels;
@@ -143,16 +153,8 @@ struct evad_action_branch {
         }
       }
     }
-    map(ctx, as_const(y), y, scaled{1.0F / static_cast<float>(C.times())});
+    map(ctx, as_const(y), y, detail::evad_scaled{1.0F / static_cast<float>(C.times())});
   }
-
-  struct scaled {
-    float factor;
-    template <class T>
-    HEDDLE_HOST_DEVICE T operator()(T x) const noexcept {
-      return x * T(factor);
-    }
-  };
 
   /// Each side moved out by its share of (size + 1), then cut at the image.
   static void extend_boxes(matrix_view<const float> boxes, float width, float height, matrix_view<float> rois) {

@@ -80,6 +80,29 @@ struct maxsr_stages<C, std::index_sequence<I...>> {
 };
 }  // namespace detail
 
+namespace detail {
+struct maxsr_difference {
+  template <class T>
+  HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
+    return a - b;
+  }
+};
+
+/// One number of the result: the part of a map that belongs to the picture, and the mean.
+struct maxsr_shown {
+  map_view<const float> image;
+  map_view<float> y;
+  const float* mean;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t channel = i % 3;
+    const std::size_t column = i / 3 % y.extent(2);
+    const std::size_t row = i / 3 / y.extent(2) % y.extent(1);
+    const std::size_t picture = i / 3 / y.extent(2) / y.extent(1);
+    y(picture, row, column, channel) = image(picture, row, column, channel) + mean[channel];
+  }
+};
+}  // namespace detail
+
 /// Everything before the upsampling: one type, and one copy of the code, for all scales.
 template <maxsr_config C>
 struct maxsr_features {
@@ -138,7 +161,7 @@ struct maxsr_features {
     const map_extents image = padded(x.extents(), 3);
     const map_view<float> input(ctx.scratch.template take<float>(image.size()), image);
     pad(ctx, x, input, pad_sides{.bottom = image.extent(1) - x.extent(1), .right = image.extent(2) - x.extent(2)}, pad_mode::reflect{});
-    map(ctx, as_const(as_rows(input)), mean_row<Backend>(), as_rows(input), difference{});
+    map(ctx, as_const(as_rows(input)), mean_row<Backend>(), as_rows(input), detail::maxsr_difference{});
 
     const auto new_map = [&] { return map_view<float>(ctx.scratch.template take<float>(e.size()), e); };
     const map_view<float> shallow = new_map();
@@ -171,13 +194,6 @@ struct maxsr_features {
   }
 
  private:
-  struct difference {
-    template <class T>
-    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
-      return a - b;
-    }
-  };
-
   template <class Backend, std::size_t... I>
   void run_stages(context<Backend> ctx, const std::array<map_view<float>, C.stages>& outputs, std::index_sequence<I...>) const {
     (heddle::forward(ctx, stages.template get<I>(), outputs[I == 0 ? 0 : I - 1], outputs[I]), ...);
@@ -273,20 +289,6 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
     return map_extents(e.extent(0), e.extent(1) * factor, e.extent(2) * factor, c);
   }
 
-  /// One number of the result.
-  struct shown_element {
-    map_view<const float> image;
-    map_view<float> y;
-    const float* mean;
-    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
-      const std::size_t channel = i % 3;
-      const std::size_t column = i / 3 % y.extent(2);
-      const std::size_t row = i / 3 / y.extent(2) % y.extent(1);
-      const std::size_t picture = i / 3 / y.extent(2) / y.extent(1);
-      y(picture, row, column, channel) = image(picture, row, column, channel) + mean[channel];
-    }
-  };
-
   /// Upsampling, the last convolution, and the part of the result that belongs to the picture.
   template <class Backend>
   void reconstruct(context<Backend> ctx, map_view<float> features, map_view<float> y) const {
@@ -304,13 +306,13 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
     }
     last.forward(ctx, current, image);
     if constexpr (prefers_whole_maps<Backend>) {
-      each(ctx, y.size(), shown_element{image, y, this->template mean_row<Backend>().data_handle()});
-      return;
+      each(ctx, y.size(), detail::maxsr_shown{image, y, this->template mean_row<Backend>().data_handle()});
+    } else {
+      for (std::size_t b = 0; b < y.extent(0); ++b)
+        for (std::size_t row = 0; row < y.extent(1); ++row)
+          map(ctx, make_matrix<const float>(&image(b, row, 0u, 0u), y.extent(2), 3), this->template mean_row<Backend>(),
+              make_matrix(&y(b, row, 0u, 0u), y.extent(2), 3), heddle::detail::sum{});
     }
-    for (std::size_t b = 0; b < y.extent(0); ++b)
-      for (std::size_t row = 0; row < y.extent(1); ++row)
-        map(ctx, make_matrix<const float>(&image(b, row, 0u, 0u), y.extent(2), 3), this->template mean_row<Backend>(),
-            make_matrix(&y(b, row, 0u, 0u), y.extent(2), 3), heddle::detail::sum{});
   }
 
   template <class Backend>

@@ -141,7 +141,7 @@ struct mixformerv2 {
     embed(ctx, images, x);
     run_blocks(ctx, x, [](std::size_t, map_view<const float>) {});
     const auto rows = make_matrix(ctx.scratch.template take<float>(batch * prediction_tokens * channels), batch * prediction_tokens, channels);
-    copy_prediction_tokens(x, rows);
+    copy_prediction_tokens(ctx, x, rows);
     predict(ctx, as_const(rows), out);
   }
 
@@ -187,21 +187,16 @@ struct mixformerv2 {
     if (logits.data_handle() == nullptr)
       logits = make_matrix(ctx.scratch.template take<float>(rows.extent(0) * C.bins), rows.extent(0), C.bins);
     box_head.forward_rows(ctx, rows, logits);
-    for (std::size_t r = 0; r < rows.extent(0) && out.probabilities.data_handle() != nullptr; ++r)
-      edge_probabilities({logits.data_handle() + r * logits.stride(0), C.bins},
-                         {out.probabilities.data_handle() + r * out.probabilities.stride(0), C.bins});
-    for (std::size_t b = 0; b < out.boxes.extent(0); ++b) {
-      const edge_box box = expected_box(row_range(as_const(logits), 4 * b, 4));
-      const float numbers[4] = {box.centre_x(), box.centre_y(), box.width(), box.height()};
-      for (std::size_t c = 0; c < 4; ++c) out.boxes(b, c) = numbers[c];
-    }
+    if (out.probabilities.data_handle() != nullptr) edge_probabilities(ctx, as_const(logits), out.probabilities);
+    if (out.boxes.data_handle() != nullptr) expected_boxes(ctx, as_const(logits), out.boxes);
   }
 
   /// The prediction tokens of every item as rows.
-  static void copy_prediction_tokens(map_view<const float> x, matrix_view<float> rows) {
+  template <class Backend>
+  static void copy_prediction_tokens(context<Backend> ctx, map_view<const float> x, matrix_view<float> rows) {
     for (std::size_t b = 0; b < x.extent(0); ++b)
-      std::memcpy(rows.data_handle() + b * prediction_tokens * channels, x.data_handle() + ((b + 1) * tokens - prediction_tokens) * channels,
-                  prediction_tokens * channels * sizeof(float));
+      map(ctx, row_range(as_rows(x), (b + 1) * tokens - prediction_tokens, prediction_tokens),
+          row_range(rows, b * prediction_tokens, prediction_tokens), identity{});
   }
 
   /// Checks what a step is asked to write. @throws shape_error

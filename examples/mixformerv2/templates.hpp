@@ -5,13 +5,15 @@
 
 #include <cstddef>
 
-#include "heddle/core/tensor.hpp"
+#include "heddle/backend/tags.hpp"
+#include "heddle/model/memory_of.hpp"
 #include "mixformerv2.hpp"
 
 namespace heddle::examples {
 
-/// Keys and values of the templates for every block: the first template and any number of online ones.
-template <mixformerv2_config C>
+/// Keys and values of the templates for every block: the first template and any number of online ones, in the memory of
+/// `Backend` (the host's for all but devices).
+template <mixformerv2_config C, class Backend = reference>
 class mixformerv2_templates {
  public:
   using network = mixformerv2<C>;
@@ -19,7 +21,7 @@ class mixformerv2_templates {
 
  private:
   static constexpr std::size_t columns = 2 * C.channels;
-  tensor<element, dynamic_extents<3>> kept_;   ///< `[depth, tokens, 2 channels]`
+  typename memory_of<Backend>::template tensor_type<element, dynamic_extents<3>> kept_;   ///< `[depth, tokens, 2 channels]`
   std::size_t images_ = 0;
 
   matrix_view<element> kept(std::size_t i) noexcept { return make_matrix(kept_.data() + i * kept_.extent(1) * columns, tokens(), columns); }
@@ -39,8 +41,8 @@ class mixformerv2_templates {
   }
 
   /// Scratch bytes of `set`.
-  template <class Backend>
-  static constexpr std::size_t set_bytes(const Backend& backend, std::size_t images) {
+  template <class Any>
+  static constexpr std::size_t set_bytes(const Any& backend, std::size_t images) {
     const std::size_t rows = images * network::template_tokens;
     const std::size_t blocks = prefix_bytes<typename network::block_type>(backend, rows, 0);
     const std::size_t patches = network::patch_type::scratch_bytes(backend, network::template_extents());
@@ -50,8 +52,8 @@ class mixformerv2_templates {
   /// Runs the templates `[images, side, side, 3]`, normalised, the first one first, through the trunk; of the last
   /// block only their keys and values are computed.
   /// @throws shape_error, workspace_error before any work
-  template <class Backend>
-  void set(context<Backend> ctx, const network& net, map_view<const float> pictures) {
+  template <class Any>
+  void set(context<Any> ctx, const network& net, map_view<const float> pictures) {
     const std::size_t count = pictures.extent(0);
     network::require_image("mixformerv2: templates", pictures, network::template_extents(count));
     if (count == 0 || count > capacity()) heddle::detail::raise_shape("mixformerv2: templates", "images at most, and one at least", capacity(), count);
@@ -66,8 +68,8 @@ class mixformerv2_templates {
   }
 
   /// Scratch bytes of `forward` after up to `images` templates.
-  template <class Backend>
-  static constexpr std::size_t forward_bytes(const Backend& backend, std::size_t images) {
+  template <class Any>
+  static constexpr std::size_t forward_bytes(const Any& backend, std::size_t images) {
     const std::size_t rows = network::frame_tokens;
     const std::size_t blocks = prefix_bytes<typename network::block_type>(backend, rows, images * network::template_tokens);
     const std::size_t patches = network::patch_type::scratch_bytes(backend, network::search_extents());
@@ -79,8 +81,8 @@ class mixformerv2_templates {
   /// Box and score in one search region `[1, side, side, 3]`, normalised. Of the last block only the prediction tokens are
   /// computed: nothing else is read. They are written to `prediction`, `[4, channels]`, if it is not left out.
   /// @throws shape_error, workspace_error before any work
-  template <class Backend>
-  void forward(context<Backend> ctx, const network& net, map_view<const float> search, const mixformerv2_outputs& out,
+  template <class Any>
+  void forward(context<Any> ctx, const network& net, map_view<const float> search, const mixformerv2_outputs& out,
                matrix_view<float> prediction = {}) const {
     network::require_image("mixformerv2: search", search, network::search_extents());
     network::require_outputs(out, 1);

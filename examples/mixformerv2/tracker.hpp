@@ -32,18 +32,22 @@ template <mixformerv2_config C, class Backend>
 class mixformerv2_tracker {
   using network = mixformerv2<C>;
   using bytes_tensor = tensor<std::uint8_t, dynamic_extents<3>>;
+  using memory = memory_of<Backend>;
   static constexpr std::size_t template_floats = C.template_size * C.template_size * 3;
+  static constexpr std::size_t input_floats = std::max(network::search_extents().size(), 2 * template_floats);
 
   const network* net_;
   mixformerv2_tracking options_;
   [[no_unique_address]] Backend backend_;
-  mixformerv2_templates<C> templates_;
+  mixformerv2_templates<C, Backend> templates_;
   bytes_tensor first_;        ///< template of the first frame
   bytes_tensor online_;       ///< the one in use besides it
   bytes_tensor candidate_;    ///< the best one since the last renewal
   bytes_tensor search_;
   tensor<float, dynamic_extents<1>> input_;
-  workspace scratch_;
+  typename memory::template tensor_type<float, dynamic_extents<1>> placed_;   ///< of a device: the input, then box and score
+  workspace crop_scratch_;
+  typename memory::workspace_type scratch_;
   pixel_normaliser normalise_;
 
   box box_;
@@ -55,9 +59,9 @@ class mixformerv2_tracker {
   explicit mixformerv2_tracker(const network& net, const mixformerv2_tracking& options = {}, Backend backend = {})
       : net_(&net), options_(options), backend_(backend), templates_(2), first_(image_extents(C.template_size)),
         online_(image_extents(C.template_size)), candidate_(image_extents(C.template_size)), search_(image_extents(C.search_size)),
-        input_(dynamic_extents<1>(std::max(network::search_extents().size(), 2 * template_floats))),
-        scratch_(std::max({mixformerv2_templates<C>::set_bytes(backend, 2), mixformerv2_templates<C>::forward_bytes(backend, 2),
-                           sample_target_bytes(C.search_size), sample_target_bytes(C.template_size)})) {
+        input_(dynamic_extents<1>(input_floats)), placed_(dynamic_extents<1>(moves_weights<Backend> ? input_floats + 5 : 0)),
+        crop_scratch_(std::max(sample_target_bytes(C.search_size), sample_target_bytes(C.template_size))),
+        scratch_(std::max(mixformerv2_templates<C>::set_bytes(backend, 2), mixformerv2_templates<C>::forward_bytes(backend, 2))) {
     if (!(options.search_factor > 0) || !(options.template_factor > 0) || options.update_interval == 0)
       heddle::detail::raise<shape_error>("mixformerv2: the search factor, the template factor and the update interval must be above 0");
   }
@@ -89,12 +93,13 @@ class mixformerv2_tracker {
     normalise_(std::as_const(search_).view(), input);
     result.times.crop = clock.lap();
 
-    std::array<float, 4> predicted{};
-    std::array<float, 1> logit{};
+    std::array<float, 5> predicted{};   // the box, then the score
+    float* const wanted = moves_weights<Backend> ? placed_.data() + input_floats : predicted.data();
     mixformerv2_outputs out;
-    out.boxes = make_matrix(predicted.data(), 1, 4);
-    if constexpr (C.score_head) out.scores = logit;
-    templates_.forward(context<Backend>{backend_, scratch_.scratch()}, *net_, input, out);
+    out.boxes = make_matrix(wanted, 1, 4);
+    if constexpr (C.score_head) out.scores = {wanted + 4, 1};
+    templates_.forward(context<Backend>{backend_, scratch_.scratch()}, *net_, placed(input), out);
+    if constexpr (moves_weights<Backend>) memory::take(backend_, wanted, predicted.data(), 5);
     result.times.network = clock.lap();
 
     const auto number = [&](std::size_t i) { return static_cast<double>(predicted[i]); };
@@ -102,7 +107,7 @@ class mixformerv2_tracker {
     const bool usable = std::isfinite(found.x) && std::isfinite(found.y) && std::isfinite(found.w) && std::isfinite(found.h);
     if (usable) box_ = clipped(found, static_cast<double>(frame.width), static_cast<double>(frame.height), options_.margin);
     result.box = box_;
-    result.score = C.score_head && usable ? 1.0 / (1.0 + std::exp(-static_cast<double>(logit[0]))) : (usable ? 1.0 : 0.0);
+    result.score = C.score_head && usable ? 1.0 / (1.0 + std::exp(-static_cast<double>(predicted[4]))) : (usable ? 1.0 : 0.0);
     if constexpr (C.score_head) renew(frame, result.score);
     result.times.decode = clock.lap();
     return result;
@@ -116,13 +121,22 @@ class mixformerv2_tracker {
   static void copy(const bytes_tensor& from, bytes_tensor& to) { std::memcpy(to.data(), from.data(), from.size()); }
 
   void cut(const frame_view& frame, const crop_square& region, bytes_tensor& to) {
-    sample_target(frame, region, to.view(), scratch_.scratch());
+    sample_target(frame, region, to.view(), crop_scratch_.scratch());
+  }
+  /// A map in `input_` where the network reads it.
+  map_view<const float> placed(map_view<const float> x) {
+    if constexpr (moves_weights<Backend>) {
+      memory::put(backend_, x.data_handle(), placed_.data(), x.size());
+      return {placed_.data(), x.extents()};
+    } else {
+      return x;
+    }
   }
 
   void set_templates() {
     for (std::size_t i = 0; i < 2; ++i)
       normalise_(std::as_const(i == 0 ? first_ : online_).view(), map_view<float>(input_.data() + i * template_floats, network::template_extents()));
-    templates_.set(context<Backend>{backend_, scratch_.scratch()}, *net_, map_view<const float>(input_.data(), network::template_extents(2)));
+    templates_.set(context<Backend>{backend_, scratch_.scratch()}, *net_, placed({input_.data(), network::template_extents(2)}));
   }
 
   /// A confident frame becomes the candidate; at the end of an interval the candidate becomes the online template, and the

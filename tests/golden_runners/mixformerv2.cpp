@@ -38,14 +38,6 @@ struct step {
 
   explicit step(std::size_t items)
       : batch(items), boxes(4 * items), scores(items), logits(4 * items * bins), probabilities(4 * items * bins), prediction(4 * items * channels) {}
-  mixformerv2_outputs outputs() {
-    mixformerv2_outputs out;
-    out.boxes = make_matrix(boxes.data(), batch, 4);
-    if (golden_config.score_head) out.scores = scores;
-    out.logits = make_matrix(logits.data(), 4 * batch, bins);
-    out.probabilities = make_matrix(probabilities.data(), 4 * batch, bins);
-    return out;
-  }
   matrix_view<const float> layer(std::size_t i) const { return make_matrix(layers[i].data(), layers[i].size() / channels, channels); }
   matrix_view<const float> box_rows() const { return make_matrix(boxes.data(), batch, 4); }
   matrix_view<const float> logit_rows() const { return make_matrix(logits.data(), 4 * batch, bins); }
@@ -80,22 +72,52 @@ class runner {
     if (s_.file().find(name) != nullptr) s_.check(name, values, std::span<const std::size_t>(shape.begin(), shape.size()), tolerance);
   }
 
+  /// What a pass writes, where the backend writes it.
+  struct placed_step {
+    golden::placed<Backend> boxes;
+    golden::placed<Backend> scores;
+    golden::placed<Backend> logits;
+    golden::placed<Backend> probabilities;
+    golden::placed<Backend> prediction;
+
+    explicit placed_step(std::size_t items)
+        : boxes(4 * items), scores(items), logits(4 * items * bins), probabilities(4 * items * bins), prediction(4 * items * channels) {}
+    mixformerv2_outputs outputs() {
+      const std::size_t items = scores.size();
+      mixformerv2_outputs out;
+      out.boxes = make_matrix(boxes.data(), items, 4);
+      if (golden_config.score_head) out.scores = scores.span();
+      out.logits = make_matrix(logits.data(), 4 * items, bins);
+      out.probabilities = make_matrix(probabilities.data(), 4 * items, bins);
+      return out;
+    }
+    void copy_to(step& to) const {
+      to.boxes = boxes.host();
+      to.scores = scores.host();
+      to.logits = logits.host();
+      to.probabilities = probabilities.host();
+      to.prediction = prediction.host();
+    }
+  };
+
   /// The parts of the joint forward pass, observed on the way, and the pass itself, which must agree with them.
   step observed(const network& net) {
-    const map_tensor first = s_.map("input.template");
-    const map_tensor online = s_.map("input.online_template");
-    const map_tensor search = s_.map("input.search");
-    const std::size_t batch = search.extent(0);
+    const golden::placed_map<Backend> first(s_.map("input.template"));
+    const golden::placed_map<Backend> online(s_.map("input.online_template"));
+    const golden::placed_map<Backend> search(s_.map("input.search"));
+    const std::size_t batch = search.extents().extent(0);
     step result(batch);
-    const workspace scratch(network::scratch_bytes(Backend{}, batch));
+    placed_step written(batch);
+    const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}, batch));
     const context<Backend> ctx{Backend{}, scratch.scratch()};
-    map_tensor x(network::token_extents(batch));
+    golden::placed_map<Backend> x(network::token_extents(batch));
     net.embed(ctx, {first.view(), online.view(), search.view()}, x.view());
     net.run_blocks(ctx, x.view(), [&](std::size_t, map_view<const float> tokens) {
-      result.layers.emplace_back(tokens.data_handle(), tokens.data_handle() + tokens.size());
+      result.layers.push_back(golden::on_host<Backend>(tokens.data_handle(), tokens.size()));
     });
-    network::copy_prediction_tokens(x.view(), make_matrix(result.prediction.data(), 4 * batch, channels));
-    net.forward(ctx, {first.view(), online.view(), search.view()}, result.outputs());
+    network::copy_prediction_tokens(ctx, x.view(), make_matrix(written.prediction.data(), 4 * batch, channels));
+    net.forward(ctx, {first.view(), online.view(), search.view()}, written.outputs());
+    written.copy_to(result);
     return result;
   }
 
@@ -131,18 +153,21 @@ class runner {
   void cached() {
     const map_tensor first = s_.map("input.cached.template");
     const map_tensor online = s_.map("input.cached.online_templates");
-    const map_tensor search = s_.map("input.cached.search");
+    const golden::placed_map<Backend> search(s_.map("input.cached.search"));
     const std::size_t images = 1 + online.extent(0);
     map_tensor pictures(network::template_extents(images));
     std::copy_n(first.data(), first.size(), pictures.data());
     std::copy_n(online.data(), online.size(), pictures.data() + first.size());
-    using templates_type = examples::mixformerv2_templates<golden_config>;
+    const golden::placed_map<Backend> placed_pictures(pictures);
+    using templates_type = examples::mixformerv2_templates<golden_config, Backend>;
     templates_type templates(images);
-    const workspace scratch(std::max(templates_type::set_bytes(Backend{}, images), templates_type::forward_bytes(Backend{}, images)));
+    const golden::workspace_of<Backend> scratch(std::max(templates_type::set_bytes(Backend{}, images), templates_type::forward_bytes(Backend{}, images)));
     const context<Backend> ctx{Backend{}, scratch.scratch()};
-    templates.set(ctx, net_, std::as_const(pictures).view());
+    templates.set(ctx, net_, placed_pictures.view());
     step r(1);
-    templates.forward(ctx, net_, search.view(), r.outputs(), make_matrix(r.prediction.data(), 4, channels));
+    placed_step written(1);
+    templates.forward(ctx, net_, search.view(), written.outputs(), make_matrix(written.prediction.data(), 4, channels));
+    written.copy_to(r);
     check("output.cached.pred_boxes", r.boxes, {1, 1, 4});
     if (golden_config.score_head) check("output.cached.pred_scores", r.scores, {1});
     check("output.cached.reg_tokens", r.prediction, {1, 4, channels});

@@ -3,6 +3,17 @@
 /// a device; compiled by a host compiler they run emulated, slowly, with every access checked.
 #pragma once
 
+#include <heddle/cuda/attend.cuh>
+#include <heddle/cuda/convolve.cuh>
+#include <heddle/cuda/depthwise.cuh>
+#include <heddle/cuda/each.cuh>
+#include <heddle/cuda/gemm.cuh>
+#include <heddle/cuda/gemm_bf16.cuh>
+#include <heddle/cuda/map.cuh>
+#include <heddle/cuda/normalize.cuh>
+#include <heddle/cuda/pad.cuh>
+#include <heddle/cuda/pixel_shuffle.cuh>
+#include <heddle/cuda/resample.cuh>
 #include <heddle/cuda/runtime/runtime.hpp>
 
 #include "tags.hpp"

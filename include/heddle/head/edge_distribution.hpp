@@ -2,7 +2,6 @@
 /// A box from prediction tokens: each of four tokens becomes the distribution of one edge.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -10,6 +9,7 @@
 
 #include "../layer/norm.hpp"
 #include "../layer/linear.hpp"
+#include "../primitive/each.hpp"
 #include "../primitive/map.hpp"
 
 namespace heddle::inline v0 {
@@ -30,32 +30,75 @@ struct edge_box {
   float height() const noexcept { return bottom - top; }
 };
 
-/// The softmax of logits; `probabilities` may be `logits`.
-inline void edge_probabilities(std::span<const float> logits, std::span<float> probabilities) {
-  require_extent("edge_probabilities: probabilities", "bins", logits.size(), probabilities.size());
-  if (logits.empty()) return;
-  const float largest = *std::max_element(logits.begin(), logits.end());
+namespace detail {
+
+HEDDLE_HOST_DEVICE inline float largest_logit(const float* logits, std::size_t bins) noexcept {
+  float largest = logits[0];
+  for (std::size_t i = 1; i < bins; ++i) largest = largest < logits[i] ? logits[i] : largest;
+  return largest;
+}
+HEDDLE_HOST_DEVICE inline void edge_softmax(const float* logits, std::size_t bins, float* probabilities) noexcept {
+  const float largest = largest_logit(logits, bins);
   double sum = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
+  for (std::size_t i = 0; i < bins; ++i) {
     probabilities[i] = std::exp(logits[i] - largest);
     sum += static_cast<double>(probabilities[i]);
   }
-  for (float& p : probabilities) p = static_cast<float>(static_cast<double>(p) / sum);
+  for (std::size_t i = 0; i < bins; ++i) probabilities[i] = static_cast<float>(static_cast<double>(probabilities[i]) / sum);
+}
+HEDDLE_HOST_DEVICE inline float edge_mean(const float* logits, std::size_t bins) noexcept {
+  const float largest = largest_logit(logits, bins);
+  double sum = 0;
+  double weighted = 0;
+  for (std::size_t i = 0; i < bins; ++i) {
+    const double p = std::exp(static_cast<double>(logits[i] - largest));
+    sum += p;
+    weighted += p * static_cast<double>(i);
+  }
+  return static_cast<float>(weighted / (sum * static_cast<double>(bins)));
+}
+
+struct softmax_of_row {
+  matrix_view<const float> logits;
+  matrix_view<float> probabilities;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t r) const {
+    edge_softmax(logits.data_handle() + r * logits.stride(0), logits.extent(1), probabilities.data_handle() + r * probabilities.stride(0));
+  }
+};
+struct box_of_rows {
+  matrix_view<const float> logits;
+  matrix_view<float> boxes;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t item) const {
+    float edge[4];
+    for (std::size_t e = 0; e < 4; ++e) edge[e] = edge_mean(logits.data_handle() + (4 * item + e) * logits.stride(0), logits.extent(1));
+    float* const y = boxes.data_handle() + item * boxes.stride(0);
+    y[0] = 0.5F * (edge[0] + edge[1]);
+    y[1] = 0.5F * (edge[2] + edge[3]);
+    y[2] = edge[1] - edge[0];
+    y[3] = edge[3] - edge[2];
+  }
+};
+
+}  // namespace detail
+
+/// The softmax of logits; `probabilities` may be `logits`.
+inline void edge_probabilities(std::span<const float> logits, std::span<float> probabilities) {
+  require_extent("edge_probabilities: probabilities", "bins", logits.size(), probabilities.size());
+  if (!logits.empty()) detail::edge_softmax(logits.data(), logits.size(), probabilities.data());
+}
+/// The same for every row of a matrix, where the backend has it. @throws shape_error
+template <class Backend>
+void edge_probabilities(context<Backend> ctx, matrix_view<const float> logits, matrix_view<float> probabilities) {
+  require_extent("edge_probabilities: probabilities", "rows", logits.extent(0), probabilities.extent(0));
+  require_extent("edge_probabilities: probabilities", "bins", logits.extent(1), probabilities.extent(1));
+  if (logits.extent(1) != 0) each(ctx, logits.extent(0), detail::softmax_of_row{logits, probabilities});
 }
 
 /// The expected position of an edge, `sum_i p_i i / K` with `p = softmax(logits)` over `K` bins, in `[0, (K - 1) / K]`: a bin
 /// stands for its left end (Cui et al., MixFormerV2, arXiv 2305.15896, equation 3).
 inline float expected_edge(std::span<const float> logits) {
   if (logits.empty()) detail::raise<shape_error>("expected_edge: expected at least 1 bin, got 0");
-  const float largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  double weighted = 0;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const double p = std::exp(static_cast<double>(logits[i] - largest));
-    sum += p;
-    weighted += p * static_cast<double>(i);
-  }
-  return static_cast<float>(weighted / (sum * static_cast<double>(logits.size())));
+  return detail::edge_mean(logits.data(), logits.size());
 }
 
 /// The box of four rows of logits `[4, K]` in the order of `box_edge`.
@@ -64,6 +107,16 @@ inline edge_box expected_box(matrix_view<const float> logits) {
   std::array<float, 4> edge{};
   for (std::size_t e = 0; e < 4; ++e) edge[e] = expected_edge({logits.data_handle() + e * logits.stride(0), logits.extent(1)});
   return {edge[0], edge[1], edge[2], edge[3]};
+}
+
+/// The boxes of rows of logits, four for every item: `[4 items, K]` to `[items, 4]` = (cx, cy, w, h), where the backend has
+/// them. @throws shape_error
+template <class Backend>
+void expected_boxes(context<Backend> ctx, matrix_view<const float> logits, matrix_view<float> boxes) {
+  require_extent("expected_boxes: logits", "rows, four for every item,", 4 * boxes.extent(0), logits.extent(0));
+  require_extent("expected_boxes: boxes", "numbers", 4, boxes.extent(1));
+  if (logits.extent(1) == 0) detail::raise<shape_error>("expected_boxes: expected at least 1 bin, got 0");
+  each(ctx, boxes.extent(0), detail::box_of_rows{logits, boxes});
 }
 
 /// The head of MixFormerV2 (section 3.2): `LN(W2 relu(LN(W1 t + b1)) + b2)` of every prediction token, `[tokens, C]` to logits

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "../layer/linear.hpp"
+#include "../primitive/each.hpp"
 
 namespace heddle::inline v0 {
 
@@ -33,12 +34,20 @@ struct token_score_head {
     const auto logits = make_matrix(ctx.scratch.template take<float>(rows), rows, 1);
     fc1.forward_rows(ctx, tokens, hidden, relu{});
     fc2.forward_rows(ctx, as_const(hidden), logits);
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      double sum = 0;
-      for (std::size_t t = 0; t < each; ++t) sum += static_cast<double>(logits(i * each + t, 0));
-      scores[i] = static_cast<float>(sum / static_cast<double>(each));
-    }
+    heddle::each(ctx, scores.size(), item_mean{logits.data_handle(), scores.data(), each});
   }
+
+  /// One mean.
+  struct item_mean {
+    const float* logits;
+    float* scores;
+    std::size_t tokens;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      double sum = 0;
+      for (std::size_t t = 0; t < tokens; ++t) sum += static_cast<double>(logits[i * tokens + t]);
+      scores[i] = static_cast<float>(sum / static_cast<double>(tokens));
+    }
+  };
 };
 
 }  // namespace heddle::inline v0

@@ -40,7 +40,7 @@ struct gated_mlp {
     down.accumulate_rows(ctx, h, y);
   }
 
- private:
+  /// Public, as device code names it.
   struct product {
     template <class T>
     HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE T operator()(T a, T b) const noexcept {
@@ -48,6 +48,7 @@ struct gated_mlp {
     }
   };
 
+ private:
   template <class Backend>
   matrix_view<const float> hidden(context<Backend>& ctx, matrix_view<const float> x) const {
     const auto a = make_matrix(ctx.scratch.template take<float>(x.extent(0) * Hidden), x.extent(0), Hidden);

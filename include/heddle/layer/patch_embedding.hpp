@@ -78,7 +78,6 @@ struct patch_embedding {
     gemm(ctx, as_const(patches), product.prepared, rows, identity{}, added);
   }
 
- private:
   /// One number of the patches.
   struct patch_element {
     const float* x;
@@ -93,6 +92,7 @@ struct patch_embedding {
     }
   };
 
+ private:
   static void gather_patches(map_view<const float> x, float* to) {
     constexpr std::size_t run = Patch * In;   // neighbours in memory
     const std::size_t pitch = x.extent(2) * In;

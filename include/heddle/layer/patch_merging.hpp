@@ -70,7 +70,6 @@ struct patch_merging {
     if constexpr (!norm_first) norm.forward_rows(ctx, as_const(as_rows(y)), as_rows(y));
   }
 
- private:
   static constexpr std::size_t second_row = Options.order == cell_order::column_major ? 1 : 2;
   static constexpr std::size_t second_column = 3 - second_row;
 
@@ -89,6 +88,7 @@ struct patch_merging {
     }
   };
 
+ private:
   static void gather(map_view<const float> x, float* cells) {
     const std::size_t width = x.extent(2) / 2;
     for (std::size_t b = 0; b < x.extent(0); ++b)

@@ -13,7 +13,10 @@ namespace heddle::inline v0 {
 
 /// Gives a child of `sequential` its name: `named<"mbconv", mbconv<...>>`. An unnamed child is called by its position.
 template <fixed_string Name, class M>
-struct named {};
+struct named {
+  using named_type = M;
+  static constexpr std::string_view name = Name.view();
+};
 
 namespace detail {
 
@@ -22,10 +25,12 @@ struct child_of {
   using type = T;
   static constexpr std::string_view name{};
 };
-template <fixed_string Name, class M>
-struct child_of<named<Name, M>> {
-  using type = M;
-  static constexpr std::string_view name = Name.view();
+// Not a specialisation for named<Name, M>: nvcc does not deduce a string.
+template <class T>
+  requires requires { typename T::named_type; }
+struct child_of<T> {
+  using type = typename T::named_type;
+  static constexpr std::string_view name = T::name;
 };
 
 /// Calls `f` with the decimal digits of `i`.

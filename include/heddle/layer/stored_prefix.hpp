@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "../attention/source/joined_heads.hpp"
+#include "../primitive/each.hpp"
 #include "encoder_block.hpp"
 
 namespace heddle::inline v0 {
@@ -92,8 +93,12 @@ struct prefix_step {
   template <class Backend>
   static void attend_own(context<Backend> ctx, const Block& block, matrix_view<float> x, prefix_rows<attention_type> kept) {
     const matrix_view<element> projection = project(ctx, block, x);
-    for (std::size_t r = 0; r < x.extent(0); ++r)
-      std::memcpy(kept.data_handle() + r * kept.stride(0), projection.data_handle() + r * 3 * C + C, 2 * C * sizeof(element));
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, x.extent(0) * 2 * C, kept_element{projection.data_handle() + C, kept.data_handle(), kept.stride(0)});
+    } else {
+      for (std::size_t r = 0; r < x.extent(0); ++r)
+        std::memcpy(kept.data_handle() + r * kept.stride(0), projection.data_handle() + r * 3 * C + C, 2 * C * sizeof(element));
+    }
     attend_projected(ctx, block, projection, row_range(as_const(kept), 0, 0), x);   // the same kernel, with nothing in front
   }
 
@@ -125,6 +130,14 @@ struct prefix_step {
   static void feed_forward(context<Backend> ctx, const Block& block, matrix_view<float> x) {
     forward_pre_norm(ctx, block.norm2, block.mlp, as_const(x), x);
   }
+
+  /// One number of the kept keys and values.
+  struct kept_element {
+    const element* from;
+    element* to;
+    std::size_t pitch;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { to[i / (2 * C) * pitch + i % (2 * C)] = from[i / (2 * C) * 3 * C + i % (2 * C)]; }
+  };
 
  private:
   /// `x += W_o attend(...)` for projected rows after kept ones.

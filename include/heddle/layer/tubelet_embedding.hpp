@@ -73,7 +73,6 @@ struct tubelet_embedding {
     }
   }
 
- private:
   /// One number of the tubelets of a point in time.
   struct tubelet_element {
     const float* frames;
@@ -90,6 +89,7 @@ struct tubelet_embedding {
     }
   };
 
+ private:
   template <class Backend>
   static void copy_tubelets(const Backend& backend, const float* frames, const volume_extents& e, const matrix_view<float>& rows) {
     const std::size_t columns = e.extent(3) / Patch;

@@ -85,7 +85,7 @@ struct token_segment {
     }
   }
 
- private:
+  /// Public, as device code names it.
   struct mixture {
     float alpha;
     template <class T>
@@ -94,6 +94,7 @@ struct token_segment {
     }
   };
 
+ private:
   /// Tokens of a sequence that holds the segment.
   template <class View>
   std::size_t sequence(const char* name, std::size_t batch, const View& y) const {

@@ -2,11 +2,11 @@
 // outputs back, and so run on every backend.
 #pragma once
 
-#include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include <heddle/model/memory_of.hpp>
 #include <heddle/model/module.hpp>
 
 #include "layout.hpp"
@@ -16,51 +16,6 @@
 #endif
 
 namespace heddle::golden {
-
-/// The host's memory.
-template <class Backend>
-struct memory_of {
-  using workspace_type = workspace;
-  template <class T, class Extents>
-  using tensor_type = tensor<T, Extents>;
-
-  template <class T, class Extents>
-  static void put(const T* from, tensor<T, Extents>& to) {
-    if (to.size() != 0) std::memcpy(to.data(), from, to.size() * sizeof(T));
-  }
-  template <class T, class Extents>
-  static void take(const tensor<T, Extents>& from, T* to) {
-    if (from.size() != 0) std::memcpy(to, from.data(), from.size() * sizeof(T));
-  }
-  template <class T>
-  static std::vector<T> read(const T* from, std::size_t count) {
-    return std::vector<T>(from, from + count);
-  }
-};
-
-#if defined(HEDDLE_GOLDEN_BACKEND_CUDA)
-template <class Arch>
-struct memory_of<cuda_backend<Arch>> {
-  using workspace_type = device_workspace;
-  template <class T, class Extents>
-  using tensor_type = device_tensor<T, Extents>;
-
-  template <class T, class Extents>
-  static void put(const T* from, device_tensor<T, Extents>& to) {
-    device::copy_to_device<T>(nullptr, to.data(), from, to.size());
-  }
-  template <class T, class Extents>
-  static void take(const device_tensor<T, Extents>& from, T* to) {
-    device::copy_to_host<T>(nullptr, to, from.data(), from.size());
-  }
-  template <class T>
-  static std::vector<T> read(const T* from, std::size_t count) {
-    std::vector<T> values(count);
-    device::copy_to_host<T>(nullptr, values.data(), from, count);
-    return values;
-  }
-};
-#endif
 
 template <class Backend>
 using workspace_of = typename memory_of<Backend>::workspace_type;
@@ -72,7 +27,7 @@ class placed_map {
 
  public:
   explicit placed_map(const map_extents& e) : memory_(e) {}
-  explicit placed_map(const map_tensor& from) : memory_(from.extents()) { memory_of<Backend>::put(from.data(), memory_); }
+  explicit placed_map(const map_tensor& from) : memory_(from.extents()) { memory_of<Backend>::put(Backend{}, from.data(), memory_.data(), memory_.size()); }
 
   const map_extents& extents() const noexcept { return memory_.extents(); }
   map_view<float> view() noexcept { return memory_.view(); }
@@ -80,7 +35,7 @@ class placed_map {
   /// A copy for the host.
   map_tensor host() const {
     map_tensor copy(memory_.extents());
-    memory_of<Backend>::take(memory_, copy.data());
+    memory_of<Backend>::take(Backend{}, memory_.data(), copy.data(), copy.size());
     return copy;
   }
 };
@@ -92,20 +47,26 @@ class placed {
 
  public:
   explicit placed(std::size_t count) : memory_(dynamic_extents<1>(count)) {}
-  explicit placed(std::span<const T> from) : memory_(dynamic_extents<1>(from.size())) { memory_of<Backend>::put(from.data(), memory_); }
+  explicit placed(std::span<const T> from) : memory_(dynamic_extents<1>(from.size())) { memory_of<Backend>::put(Backend{}, from.data(), memory_.data(), memory_.size()); }
   explicit placed(const std::vector<T>& from) : placed(std::span<const T>(from)) {}
 
   std::size_t size() const noexcept { return memory_.size(); }
   T* data() noexcept { return memory_.data(); }
   const T* data() const noexcept { return memory_.data(); }
   std::span<T> span() noexcept { return {data(), size()}; }
-  std::vector<T> host() const { return memory_of<Backend>::read(data(), size()); }
+  std::vector<T> host() const {
+    std::vector<T> copy(size());
+    memory_of<Backend>::take(Backend{}, data(), copy.data(), size());
+    return copy;
+  }
 };
 
 /// Elements of a view where the backend wrote them, for the host.
 template <class Backend, class T>
-std::vector<std::remove_const_t<T>> on_host(const T* from, std::size_t count) {
-  return memory_of<Backend>::template read<std::remove_const_t<T>>(from, count);
+std::vector<T> on_host(const T* from, std::size_t count) {
+  std::vector<T> copy(count);
+  memory_of<Backend>::take(Backend{}, from, copy.data(), count);
+  return copy;
 }
 
 /// What a module makes of a map.

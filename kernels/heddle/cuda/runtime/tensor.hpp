@@ -7,6 +7,7 @@
 
 #include <heddle/core/tensor.hpp>
 #include <heddle/core/workspace.hpp>
+#include <heddle/model/memory_of.hpp>
 
 #include "memory.hpp"
 
@@ -72,6 +73,23 @@ class device_workspace {
   explicit device_workspace(std::size_t bytes) : memory_(device::allocate(bytes)) {}
   std::size_t size() const noexcept { return memory_.size(); }
   arena scratch() const { return arena::of_device(std::span<std::byte>(memory_.data(), memory_.size())); }
+};
+
+/// The memory of a device.
+template <class Arch>
+struct memory_of<cuda_backend<Arch>> {
+  using workspace_type = device_workspace;
+  template <class T, class Extents>
+  using tensor_type = device_tensor<T, Extents>;
+
+  template <class T>
+  static void put(const cuda_backend<Arch>& backend, const T* from, T* to, std::size_t count) {
+    device::copy_to_device<T>(backend.stream, to, from, count);
+  }
+  template <class T>
+  static void take(const cuda_backend<Arch>& backend, const T* from, T* to, std::size_t count) {
+    device::copy_to_host<T>(backend.stream, to, from, count);
+  }
 };
 
 }  // namespace heddle::inline v0
