@@ -1,0 +1,23 @@
+// Small problems on the device: budgets of registers for the windows of the papers.
+// BUDGET all spills=0
+// BUDGET all registers<=144
+#include <heddle/cuda/attend_short.cuh>
+
+using namespace heddle;
+
+/// What attend would launch.
+template <class Composition, std::size_t D, class T>
+void enqueue(const detail::attend_parameters<attend_arguments<typename Composition::kernel_type, D, T, T>>& a) {
+  detail::attend_short_way<arch::sm_80, attend_arguments<typename Composition::kernel_type, D, T, T>>::run({}, a);
+}
+
+using swin = attention<shifted_window<7>, same_region, relative_position_bias<7>>;
+using swin_v2 = attention<shifted_window<16>, cosine, relative_position_bias<16>, region_penalty>;
+using maxsr = attention<block<8>, relative_position_bias<8>, logsumexp>;
+
+template <class Composition, std::size_t D, class T>
+using parameters = detail::attend_parameters<attend_arguments<typename Composition::kernel_type, D, T, T>>;
+
+template void enqueue<swin, 32, bfloat16>(const parameters<swin, 32, bfloat16>&);
+template void enqueue<swin_v2, 32, bfloat16>(const parameters<swin_v2, 32, bfloat16>&);
+template void enqueue<maxsr, 12, float>(const parameters<maxsr, 12, float>&);
