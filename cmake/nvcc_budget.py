@@ -196,7 +196,7 @@ def main():
         lines = [line for line in sass if line.arch in ("all", arch)]
         if not lines:
             continue
-        cubins = sorted(folder.glob(f"*{arch.removeprefix('sm_')}.cubin"))
+        cubins = sorted(folder.glob(f"*{arch.removeprefix('sm_')}.cubin")) or sorted(folder.glob("*.cubin"))
         if not cubins:
             sys.exit(f"nvcc kept no cubin for {arch}")
         code = instructions(disassembler, cubins[0])

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gemm.cuh"
+#include "gemm_warpgroup.cuh"
 
 namespace heddle::inline v0 {
 
@@ -48,8 +49,12 @@ struct kernel<op::gemm_bf16, cuda_backend<Arch>> {
   static void run(context<backend_type> ctx, matrix_view<const X> x, const bf16_weight& weight, matrix_view<Y> y, Activation activation,
                   matrix_view<const Y> residual) {
     using products = std::conditional_t<std::is_same_v<X, bfloat16>, device::bf16_products, device::rounded_products>;
-    device::enqueue_product<products>(ctx.backend.stream, device::source_of<X>(x), device::weights_of(weight),
-                                      device::epilogue_of("gemm", y, weight.bias, activation, residual));
+    const device::row_source<X> rows = device::source_of<X>(x);
+    const auto end = device::epilogue_of("gemm", y, weight.bias, activation, residual);
+    if constexpr (std::is_base_of_v<arch::sm_90a, Arch> && std::is_same_v<X, bfloat16>) {
+      if (device::enqueue_warpgroups(ctx.backend.stream, rows, static_cast<std::uint32_t>(weight.inputs), device::weights_of(weight), end)) return;
+    }
+    device::enqueue_product<products>(ctx.backend.stream, rows, device::weights_of(weight), end);
   }
 };
 
