@@ -1,5 +1,6 @@
 /// @file
-/// `gather_rows`, `scatter_rows`, `scatter_add_rows`, `scatter_max_rows`: rows moved by a list of positions.
+/// `gather_rows`, `scatter_rows`, `scatter_add_rows`, `scatter_max_rows`: rows moved by a list of positions. On a device the
+/// positions lie where the host cannot check them: one beyond the rows is left out like a negative one.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +29,13 @@ void require_positions(const char* what, std::span<const std::int32_t> positions
                          std::to_string(p));
 }
 
+/// The same where the host can look: positions on a device are left to its kernels.
+template <class Backend>
+void require_positions_of([[maybe_unused]] const char* what, [[maybe_unused]] std::span<const std::int32_t> positions,
+                          [[maybe_unused]] std::size_t rows) {
+  if constexpr (!prefers_whole_maps<Backend>) require_positions(what, positions, rows);
+}
+
 }  // namespace detail
 
 /// `y[i] = x[positions[i]]`; a row of zeros where the position is negative.
@@ -41,7 +49,7 @@ void gather_rows(context<Backend> ctx, matrix_view<const float> x, std::span<con
                  matrix_view<float> y) {
   require_extent("gather_rows: y", "rows", positions.size(), y.extent(0));
   require_extent("gather_rows: y", "columns", x.extent(1), y.extent(1));
-  detail::require_positions("gather_rows: positions", positions, x.extent(0));
+  detail::require_positions_of<Backend>("gather_rows: positions", positions, x.extent(0));
   kernel<op::gather, Backend>::gather(ctx, x, positions, y);
 }
 
@@ -57,7 +65,7 @@ void scatter_rows(context<Backend> ctx, matrix_view<const float> x, std::span<co
                   matrix_view<float> y) {
   require_extent("scatter_rows: x", "rows", positions.size(), x.extent(0));
   require_extent("scatter_rows: y", "columns", x.extent(1), y.extent(1));
-  detail::require_positions("scatter_rows: positions", positions, y.extent(0));
+  detail::require_positions_of<Backend>("scatter_rows: positions", positions, y.extent(0));
   kernel<op::gather, Backend>::scatter(ctx, x, positions, y);
 }
 
@@ -75,7 +83,7 @@ void scatter_add_rows(context<Backend> ctx, matrix_view<const float> x, std::spa
   require_extent("scatter_add_rows: x", "rows", positions.size(), x.extent(0));
   require_extent("scatter_add_rows: y", "columns", x.extent(1), y.extent(1));
   if (!weights.empty()) require_extent("scatter_add_rows: weights", "rows", x.extent(0), weights.size());
-  detail::require_positions("scatter_add_rows: positions", positions, y.extent(0));
+  detail::require_positions_of<Backend>("scatter_add_rows: positions", positions, y.extent(0));
   kernel<op::gather, Backend>::scatter_add(ctx, x, positions, y, weights);
 }
 
@@ -87,7 +95,7 @@ void scatter_max_rows(context<Backend> ctx, matrix_view<const float> x, std::spa
                       matrix_view<float> y) {
   require_extent("scatter_max_rows: x", "rows", positions.size(), x.extent(0));
   require_extent("scatter_max_rows: y", "columns", x.extent(1), y.extent(1));
-  detail::require_positions("scatter_max_rows: positions", positions, y.extent(0));
+  detail::require_positions_of<Backend>("scatter_max_rows: positions", positions, y.extent(0));
   kernel<op::gather, Backend>::scatter_max(ctx, x, positions, y);
 }
 

@@ -58,8 +58,8 @@ void match_bipartite(context<Backend> ctx, const metric_rows& metric, std::span<
   require_extent("match_bipartite: similarity", "sources", sources.size(), similarity.size());
   if (sources.empty()) return;
   if (destinations.empty()) detail::raise<shape_error>("match_bipartite: destinations: expected at least one");
-  detail::require_positions("match_bipartite: sources", sources, metric.rows.extent(0));
-  detail::require_positions("match_bipartite: destinations", destinations, metric.rows.extent(0));
+  detail::require_positions_of<Backend>("match_bipartite: sources", sources, metric.rows.extent(0));
+  detail::require_positions_of<Backend>("match_bipartite: destinations", destinations, metric.rows.extent(0));
   const std::size_t needed = match_bytes(ctx.backend, sources.size(), destinations.size(), metric.rows.extent(1));
   if (needed > ctx.scratch.remaining()) arena::too_small(needed, ctx.scratch.remaining());
   kernel<op::match_bipartite, Backend>::run(ctx, metric, sources, destinations, best, similarity);

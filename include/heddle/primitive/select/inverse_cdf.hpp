@@ -8,6 +8,7 @@
 #include <span>
 
 #include "../../core/context.hpp"
+#include "../../core/math.hpp"
 
 namespace heddle::inline v0 {
 
@@ -32,15 +33,25 @@ struct inverse_cdf_trace {
 namespace detail {
 
 /// A score that takes part in the distribution: what is negative, infinite or not a number counts as zero.
-HEDDLE_ALWAYS_INLINE constexpr float sampled_score(float score) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr float sampled_score(float score) noexcept {
   return score > 0.0F && score <= 3.402823466e+38F ? score : 0.0F;
 }
 
 /// Point `k` of `points`: equally spaced from `first` to 1.
-HEDDLE_ALWAYS_INLINE constexpr float sample_point(float first, std::size_t k, std::size_t points) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr float sample_point(float first, std::size_t k, std::size_t points) noexcept {
   if (points == 1) return first;
   const auto step = static_cast<float>(k);
-  return first + (step - first * step) / static_cast<float>(points - 1);
+  return first + (step - math::product(first, step)) / static_cast<float>(points - 1);
+}
+
+template <class Backend>
+void show_inverse_cdf(const std::int32_t* order, const float* distribution, std::size_t n, const inverse_cdf_trace& trace) {
+  if (!trace.order.empty()) std::copy(order, order + n, trace.order.begin());
+  if (!trace.distribution.empty()) std::copy(distribution, distribution + n, trace.distribution.begin());
+  if (trace.points.empty()) return;
+  const float* const first = std::find_if(distribution, distribution + n, [](float f) { return f > 0.0F; });
+  const std::size_t points = trace.points.size();
+  for (std::size_t k = 0; k < points; ++k) trace.points[k] = sample_point(first == distribution + n ? 1.0F : *first, k, points);
 }
 
 }  // namespace detail
@@ -64,7 +75,7 @@ constexpr std::size_t inverse_cdf_bytes(const Backend&, std::size_t scores) noex
 /// tell nothing apart (all zero, or only one), the last in order is picked.
 /// @param scores  `[n]`, not negative; their sum is of no importance
 /// @param picked  at least `inverse_cdf_limit` long; receives the positions in ascending order of their scores
-/// @returns how many were picked
+/// @returns how many were picked; on a device the rest of `inverse_cdf_limit` places is -1, and the call waits for the count
 /// @throws shape_error, workspace_error before any work
 template <class Backend>
 std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, const inverse_cdf_options& options,
@@ -81,14 +92,14 @@ std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, con
   if (n == 0 || points == 0) return 0;
   auto* const order = ctx.scratch.template take<std::int32_t>(n);
   auto* const distribution = ctx.scratch.template take<float>(n);
-  const std::size_t count = kernel<op::inverse_cdf, Backend>::run(ctx.scratch, scores, options, order, distribution, picked.data());
-  if (!trace.order.empty()) std::copy(order, order + n, trace.order.begin());
-  if (!trace.distribution.empty()) std::copy(distribution, distribution + n, trace.distribution.begin());
-  if (!trace.points.empty()) {
-    const float* first = std::find_if(distribution, distribution + n, [](float f) { return f > 0.0F; });
-    for (std::size_t k = 0; k < points; ++k) trace.points[k] = detail::sample_point(first == distribution + n ? 1.0F : *first, k, points);
+  using implementation = kernel<op::inverse_cdf, Backend>;
+  if constexpr (requires { implementation::run(ctx, scores, options, order, distribution, picked, trace); }) {
+    return implementation::run(ctx, scores, options, order, distribution, picked, trace);   // where the memory is
+  } else {
+    const std::size_t count = implementation::run(ctx.scratch, scores, options, order, distribution, picked.data());
+    detail::show_inverse_cdf<Backend>(order, distribution, n, trace);
+    return count;
   }
-  return count;
 }
 
 }  // namespace heddle::inline v0

@@ -43,10 +43,15 @@ void select_top_k(context<Backend> ctx, matrix_view<const float> values, matrix_
   const std::size_t needed = top_k_bytes(ctx.backend, values.extent(1));
   if (needed > ctx.scratch.remaining()) arena::too_small(needed, ctx.scratch.remaining());
   if (positions.empty()) return;
-  ctx.for_each(values.extent(0), kernel<op::top_k, Backend>::worker_bytes(values.extent(1)), [&](auto worker, std::size_t r) {
-    kernel<op::top_k, Backend>::row(worker.scratch, values.data_handle() + r * values.stride(0), values.extent(1),
-                                    positions.data_handle() + r * positions.stride(0), positions.extent(1), order);
-  });
+  using implementation = kernel<op::top_k, Backend>;
+  if constexpr (requires { implementation::all(ctx, values, positions, order); }) {
+    implementation::all(ctx, values, positions, order);   // all rows at once
+  } else {
+    ctx.for_each(values.extent(0), implementation::worker_bytes(values.extent(1)), [&](auto worker, std::size_t r) {
+      implementation::row(worker.scratch, values.data_handle() + r * values.stride(0), values.extent(1),
+                          positions.data_handle() + r * positions.stride(0), positions.extent(1), order);
+    });
+  }
 }
 
 }  // namespace heddle::inline v0
