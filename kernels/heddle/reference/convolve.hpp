@@ -56,29 +56,30 @@ struct kernel<op::depthwise, reference> {
     return kernel<op::gemm, reference>::prepare(weight, bias);
   }
 
-  template <class Activation>
-  static void run(context<reference>, const volume_view<const float>& x, const dense_weight& weight, const volume_window& window,
-                  const volume_view<float>& y, Activation activation, matrix_view<const float> residual) {
+  template <class T, class Activation>
+  static void run(context<reference>, const volume_view<const T>& x, const dense_weight& weight, const volume_window& window,
+                  const volume_view<T>& y, Activation activation, matrix_view<const T> residual) {
     std::size_t position = 0;
     for (std::size_t b = 0; b < y.extent(0); ++b)
       for (std::size_t t = 0; t < y.extent(1); ++t)
         for (std::size_t i = 0; i < y.extent(2); ++i)
           for (std::size_t j = 0; j < y.extent(3); ++j, ++position)
             for (std::size_t c = 0; c < y.extent(4); ++c) {
-              const double base = residual.data_handle() == nullptr ? 0.0 : static_cast<double>(residual(position, c));
-              y(b, t, i, j, c) = static_cast<float>(base + activation(one_sum(x, weight, window, b, t, i, j, c)));
+              const double base = residual.data_handle() == nullptr ? 0.0 : static_cast<double>(static_cast<float>(residual(position, c)));
+              y(b, t, i, j, c) = T(static_cast<float>(base + activation(one_sum(x, weight, window, b, t, i, j, c))));
             }
   }
 
  private:
-  static double one_sum(const volume_view<const float>& x, const dense_weight& weight, const volume_window& window, std::size_t b, std::size_t t,
+  template <class T>
+  static double one_sum(const volume_view<const T>& x, const dense_weight& weight, const volume_window& window, std::size_t b, std::size_t t,
                         std::size_t i, std::size_t j, std::size_t c) {
     double sum = weight.bias == nullptr ? 0.0 : static_cast<double>(weight.bias[c]);
     detail::for_each_tap(window.frames, x.extent(1), t, [&](std::size_t kt, std::size_t frame) {
       detail::for_each_tap(window.rows, x.extent(2), i, [&](std::size_t ky, std::size_t row) {
         detail::for_each_tap(window.columns, x.extent(3), j, [&](std::size_t kx, std::size_t column) {
           const std::size_t tap = (kt * window.rows.size + ky) * window.columns.size + kx;
-          sum += static_cast<double>(x(b, frame, row, column, c)) * static_cast<double>(weight.data[c * weight.inputs + tap]);
+          sum += static_cast<double>(static_cast<float>(x(b, frame, row, column, c))) * static_cast<double>(weight.data[c * weight.inputs + tap]);
         });
       });
     });

@@ -1,5 +1,5 @@
 /// @file
-/// Depthwise convolution on vectors of channels. Where the stride is 1 and the window 3 or 5 columns wide, tiles of two rows
+/// Depthwise convolution on vectors of channels, stored as floats or bfloat16 and summed in floats. Where the stride is 1 and the window 3 or 5 columns wide, tiles of two rows
 /// keep their sums and the weights of a row in registers, and every input that is loaded serves all taps that it meets; the
 /// rest goes by strips of columns.
 #pragma once
@@ -73,12 +73,12 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     return {channels, taps, data, start, format, std::move(memory)};
   }
 
-  template <class Activation>
-  static void run(context<backend_type> ctx, const volume_view<const float>& x, const dense_weight& weight, const volume_window& window,
-                  const volume_view<float>& y, Activation activation, matrix_view<const float> residual) {
+  template <class T, class Activation>
+  static void run(context<backend_type> ctx, const volume_view<const T>& x, const dense_weight& weight, const volume_window& window,
+                  const volume_view<T>& y, Activation activation, matrix_view<const T> residual) {
     if (y.empty()) return;
     const detail::depthwise_shape shape(x.extents(), y.extents(), window);
-    const problem p{shape.x, shape.y, shape.window, x.data_handle(), y.data_handle(), &weight, residual.data_handle(),
+    const problem<T> p{shape.x, shape.y, shape.window, x.data_handle(), y.data_handle(), &weight, residual.data_handle(),
                     residual.data_handle() == nullptr ? 0 : residual.stride(0)};
     const std::size_t height = p.tiled() ? std::min(detail::depthwise_rows<Isa>, p.y.extent(2)) : 1;
     const std::size_t frames = p.y.extent(1);
@@ -98,14 +98,15 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     return channels < v::size ? 0 : std::min(q * v::size, channels - v::size);
   }
 
+  template <class T>
   struct problem {
     dynamic_extents<5> x;
     dynamic_extents<5> y;
     volume_window window;
-    const float* input;
-    float* output;
+    const T* input;
+    T* output;
     const dense_weight* weight;
-    const float* residual;
+    const T* residual;
     std::size_t residual_stride;
 
     bool tiled() const noexcept {
@@ -115,14 +116,14 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     /// True where outputs are the sums themselves.
     template <class Activation>
     bool is_plain() const noexcept {
-      return std::is_same_v<Activation, identity> && residual == nullptr && x.extent(4) >= v::size;
+      return std::is_same_v<T, float> && std::is_same_v<Activation, identity> && residual == nullptr && x.extent(4) >= v::size;
     }
     std::size_t channels() const noexcept { return x.extent(4); }
     /// Number of an output in row-major order.
     std::size_t position(std::size_t image, std::size_t frame, std::size_t row, std::size_t column) const noexcept {
       return ((image * y.extent(1) + frame) * y.extent(2) + row) * y.extent(3) + column;
     }
-    const float* frame(std::size_t image, std::size_t number) const noexcept {
+    const T* frame(std::size_t image, std::size_t number) const noexcept {
       return input + (image * x.extent(1) + number) * x.extent(2) * x.extent(3) * x.extent(4);
     }
   };
@@ -134,7 +135,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     std::size_t count;
     const float* weight;
     const float* start;
-    channel_range(const problem& p, std::size_t q)
+    template <class T>
+    channel_range(const problem<T>& p, std::size_t q)
         : first(first_channel(p.channels(), q)), skip(q * v::size - first), count(std::min(v::size, p.channels()) - skip),
           weight(p.weight->data + q * p.window.size() * v::size), start(p.weight->bias + q * v::size) {}
   };
@@ -145,27 +147,27 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
   };
 
   /// `y = residual + activation(raw)` for the new outputs of a buffer.
-  template <class Activation>
-  static void finish(const problem& p, const new_outputs& n, const channel_range& c, const float* raw, std::size_t raw_row_pitch, Activation activation) {
+  template <class T, class Activation>
+  static void finish(const problem<T>& p, const new_outputs& n, const channel_range& c, const float* raw, std::size_t raw_row_pitch, Activation activation) {
     for (std::size_t r = 0; r < n.rows; ++r) {
       const std::size_t position = p.position(n.image, n.frame, n.row + r, n.column);
       const float* from = raw + r * raw_row_pitch + c.skip;
-      float* to = p.output + position * p.channels() + c.first + c.skip;
-      const float* base = p.residual == nullptr ? nullptr : p.residual + position * p.residual_stride + c.first + c.skip;
+      T* to = p.output + position * p.channels() + c.first + c.skip;
+      const T* base = p.residual == nullptr ? nullptr : p.residual + position * p.residual_stride + c.first + c.skip;
       HEDDLE_NO_UNROLL
       for (std::size_t j = 0; j < n.columns; ++j, from += v::size, to += p.channels()) {
         v sum = activation(detail::load_lanes<Isa>(from, c.count));
         if (base != nullptr) {
-          sum = detail::load_lanes<Isa>(base, c.count) + sum;
+          sum = detail::load_elements<Isa>(base, c.count) + sum;
           base += p.residual_stride;
         }
-        detail::store_lanes<Isa>(sum, to, c.count);
+        detail::store_elements<Isa>(sum, to, c.count);
       }
     }
   }
 
-  template <class Activation>
-  static void rows_of_frame(const problem& p, std::size_t image, std::size_t frame, std::size_t row, std::size_t height, Activation activation) {
+  template <class T, class Activation>
+  static void rows_of_frame(const problem<T>& p, std::size_t image, std::size_t frame, std::size_t row, std::size_t height, Activation activation) {
     if (!p.tiled()) return strips(p, {image, frame, row, 1, 0, 0}, activation);
     const std::size_t rows = std::min(height, p.y.extent(2) - row);
     const std::size_t columns = p.y.extent(3);
@@ -185,8 +187,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
   }
 
   /// A tile of `height` x `wide` outputs for all channels. Where fewer are new it begins earlier and drops the others.
-  template <class Activation>
-  static void one_tile(const problem& p, const new_outputs& n, std::size_t height, std::size_t wide, Activation activation) {
+  template <class T, class Activation>
+  static void one_tile(const problem<T>& p, const new_outputs& n, std::size_t height, std::size_t wide, Activation activation) {
     const std::size_t row = n.row + n.rows - height;
     const std::size_t column = n.column + n.columns - wide;
     const window_axis& across = p.window.columns;
@@ -194,7 +196,7 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     const std::size_t channels = p.channels();
     const auto pitch = static_cast<std::ptrdiff_t>(channels);
     const auto width = static_cast<std::ptrdiff_t>(p.x.extent(3));
-    detail::depthwise_tile t{};
+    detail::depthwise_tile<T> t{};
     t.frames = frames.size();
     t.pitch = pitch;
     t.row_pitch = width * pitch;
@@ -207,10 +209,10 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
       const std::ptrdiff_t at = t.column + static_cast<std::ptrdiff_t>(i);
       if (at >= 0 && at < width) t.inside |= 1u << i;
     }
-    const float* const input =
+    const T* const input =
         frames.size() == 0 ? p.input : p.frame(n.image, n.frame * p.window.frames.stride + frames.begin - p.window.frames.before);
     const std::size_t first_tap = frames.begin * p.window.rows.size * across.size;
-    const detail::depthwise_tile_function run_tile = detail::choose_depthwise_tile<Isa>(across.size, height, wide);
+    const detail::depthwise_tile_function<T> run_tile = detail::choose_depthwise_tile<Isa, T>(across.size, height, wide);
     const bool direct = p.template is_plain<Activation>() && n.rows == height;   // what is done again gets the same bits
     alignas(memory_alignment) float buffer[buffer_floats];
     for (std::size_t q = 0; q < vector_count(channels); ++q) {
@@ -218,7 +220,10 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
       t.input = input + c.first;
       t.weight = c.weight + first_tap * v::size;
       t.start = c.start;
-      t.out = direct ? p.output + p.position(n.image, n.frame, row, column) * channels + c.first : buffer;
+      t.out = buffer;
+      if constexpr (std::is_same_v<T, float>) {
+        if (direct) t.out = p.output + p.position(n.image, n.frame, row, column) * channels + c.first;
+      }
       t.out_pitch = direct ? channels : v::size;
       t.out_row_pitch = t.out_pitch * (direct ? p.y.extent(3) : wide);
       run_tile(t);
@@ -227,8 +232,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
   }
 
   /// A row of outputs column by column, four at once where all their taps are inside.
-  template <class Activation>
-  static void strips(const problem& p, new_outputs n, Activation activation) {
+  template <class T, class Activation>
+  static void strips(const problem<T>& p, new_outputs n, Activation activation) {
     const window_axis& across = p.window.columns;
     const std::size_t columns = p.y.extent(3);
     const std::size_t reach = p.x.extent(3) + across.before;
@@ -240,13 +245,13 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     }
   }
 
-  template <class Activation>
-  static void one_strip(const problem& p, const new_outputs& n, Activation activation) {
+  template <class T, class Activation>
+  static void one_strip(const problem<T>& p, const new_outputs& n, Activation activation) {
     const std::size_t channels = p.channels();
     const detail::tap_range frames(p.window.frames, p.x.extent(1), n.frame);
     const detail::tap_range rows(p.window.rows, p.x.extent(2), n.row);
     const detail::tap_range columns(p.window.columns, p.x.extent(3), n.column);
-    detail::depthwise_strip t{};
+    detail::depthwise_strip<T> t{};
     t.frames = frames.size();
     t.rows = rows.size();
     t.columns = columns.size();
@@ -259,7 +264,7 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     t.lanes = std::min(v::size, channels);
     const bool empty = t.frames * t.rows * t.columns == 0;
     if (empty) t.frames = 0;
-    const float* const input = empty ? p.input
+    const T* const input = empty ? p.input
                                      : p.frame(n.image, n.frame * p.window.frames.stride + frames.begin - p.window.frames.before) +
                                            (n.row * p.window.rows.stride + rows.begin - p.window.rows.before) * t.row_pitch +
                                            (n.column * p.window.columns.stride + columns.begin - p.window.columns.before) * channels;
@@ -271,7 +276,10 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
       t.input = input + c.first;
       t.weight = c.weight + first_tap * v::size;
       t.start = c.start;
-      t.out = direct ? p.output + p.position(n.image, n.frame, n.row, n.column) * channels + c.first : buffer;
+      t.out = buffer;
+      if constexpr (std::is_same_v<T, float>) {
+        if (direct) t.out = p.output + p.position(n.image, n.frame, n.row, n.column) * channels + c.first;
+      }
       t.out_pitch = direct ? channels : v::size;
       if (n.columns == narrowest_tile) {
         detail::run_depthwise_strip<Isa, narrowest_tile>(t);

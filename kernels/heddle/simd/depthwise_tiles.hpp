@@ -6,13 +6,26 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "convert.hpp"
 #include "map.hpp"
 
 namespace heddle::inline v0::detail {
 
-/// What one tile of neighbouring rows and columns computes, with stride 1 along both. Offsets are in floats.
+/// The first `n` of the elements of a vector as floats.
+template <class Isa, class T>
+HEDDLE_ALWAYS_INLINE vec<Isa> load_elements(const T* p, std::size_t n) noexcept {
+  return n == vec<Isa>::size ? load_as_float<Isa>(p) : load_as_float_partial<Isa>(p, n);
+}
+template <class Isa, class T>
+HEDDLE_ALWAYS_INLINE void store_elements(vec<Isa> x, T* p, std::size_t n) noexcept {
+  n == vec<Isa>::size ? store_float(x, p) : store_float_partial(x, p, n);
+}
+
+/// What one tile of neighbouring rows and columns computes, with stride 1 along both, from stored `T`. Offsets are in
+/// elements.
+template <class T>
 struct depthwise_tile {
-  const float* input;        ///< row 0, column 0 of the first frame that the window meets, first channel of the vector
+  const T* input;            ///< row 0, column 0 of the first frame that the window meets, first channel of the vector
   const float* weight;       ///< `[frames][height][width][lanes]`, from that frame on
   const float* start;        ///< `[lanes]`: the bias
   std::size_t frames;        ///< of the window that lie inside the volume
@@ -28,7 +41,8 @@ struct depthwise_tile {
   std::size_t out_row_pitch;
   std::size_t out_pitch;
 };
-using depthwise_tile_function = void (*)(const depthwise_tile&);
+template <class T>
+using depthwise_tile_function = void (*)(const depthwise_tile<T>&);
 
 /// Output rows that share their input. Two rows read a third less of the second-level cache than one, but need registers for
 /// the weights of both.
@@ -42,8 +56,8 @@ inline constexpr std::size_t depthwise_rows = isa::includes<Isa, isa::avx512> ? 
 
 /// One input row for output rows [First, Last): every input is loaded once for all outputs that it reaches. `weight` is the
 /// window's row that output row 0 meets here; output row r is r rows behind.
-template <class Isa, std::size_t Width, std::size_t First, std::size_t Last, std::size_t Rows, std::size_t Columns>
-HEDDLE_ALWAYS_INLINE void add_depthwise_row(vec<Isa> (&sum)[Rows][Columns], const float* row, const float* weight, const depthwise_tile& t) noexcept {
+template <class Isa, std::size_t Width, std::size_t First, std::size_t Last, class T, std::size_t Rows, std::size_t Columns>
+HEDDLE_ALWAYS_INLINE void add_depthwise_row(vec<Isa> (&sum)[Rows][Columns], const T* row, const float* weight, const depthwise_tile<T>& t) noexcept {
   using v = vec<Isa>;
   v factor[Rows][Width];
   HEDDLE_UNROLL
@@ -55,7 +69,7 @@ HEDDLE_ALWAYS_INLINE void add_depthwise_row(vec<Isa> (&sum)[Rows][Columns], cons
   HEDDLE_UNROLL
   for (std::size_t i = 0; i < Columns + Width - 1; ++i, at += t.pitch) {
     if ((t.inside >> i & 1u) == 0) continue;
-    const v x = v::load(row + at);
+    const v x = load_as_float<Isa>(row + at);
     HEDDLE_UNROLL
     for (std::size_t k = 0; k < Width; ++k) {
       if (i < k || i - k >= Columns) continue;
@@ -66,8 +80,8 @@ HEDDLE_ALWAYS_INLINE void add_depthwise_row(vec<Isa> (&sum)[Rows][Columns], cons
 }
 
 /// `out[r, c] = start + sum over the window of x * weight`, taps in row-major order, one chain of multiply-adds each.
-template <class Isa, std::size_t Width, std::size_t Rows, std::size_t Columns>
-HEDDLE_NOINLINE void run_depthwise_tile(const depthwise_tile& t) {
+template <class Isa, class T, std::size_t Width, std::size_t Rows, std::size_t Columns>
+HEDDLE_NOINLINE void run_depthwise_tile(const depthwise_tile<T>& t) {
   using v = vec<Isa>;
   static_assert(Rows <= 2);
   constexpr std::ptrdiff_t weight_row = Width * v::size;
@@ -78,7 +92,7 @@ HEDDLE_NOINLINE void run_depthwise_tile(const depthwise_tile& t) {
     HEDDLE_UNROLL
     for (std::size_t c = 0; c < Columns; ++c) sum[r][c] = start;
   }
-  const float* frame = t.input;
+  const T* frame = t.input;
   const float* weight = t.weight;
   const std::ptrdiff_t below = t.rows - t.row;
   const std::ptrdiff_t reach = t.height + static_cast<std::ptrdiff_t>(Rows) - 1;
@@ -87,7 +101,7 @@ HEDDLE_NOINLINE void run_depthwise_tile(const depthwise_tile& t) {
   for (std::size_t f = 0; f < t.frames; ++f, frame += t.frame_pitch, weight += t.height * weight_row) {
     HEDDLE_NO_UNROLL
     for (std::ptrdiff_t k = begin; k < end; ++k) {
-      const float* const row = frame + (t.row + k) * t.row_pitch;
+      const T* const row = frame + (t.row + k) * t.row_pitch;
       const float* const w = weight + k * weight_row;
       if constexpr (Rows == 1) {
         add_depthwise_row<Isa, Width, 0, 1>(sum, row, w, t);
@@ -108,23 +122,24 @@ HEDDLE_NOINLINE void run_depthwise_tile(const depthwise_tile& t) {
 }
 
 /// The tile of the widths in use: 8, 7 (the maps of 224-pixel pictures have multiples of 7) or 4 columns.
-template <class Isa, std::size_t Width, std::size_t Rows>
-depthwise_tile_function choose_depthwise_tile(std::size_t columns) {
-  if (columns == 8) return run_depthwise_tile<Isa, Width, Rows, 8>;
-  if (columns == 7) return run_depthwise_tile<Isa, Width, Rows, 7>;
-  return run_depthwise_tile<Isa, Width, Rows, 4>;
+template <class Isa, class T, std::size_t Width, std::size_t Rows>
+depthwise_tile_function<T> choose_depthwise_tile(std::size_t columns) {
+  if (columns == 8) return run_depthwise_tile<Isa, T, Width, Rows, 8>;
+  if (columns == 7) return run_depthwise_tile<Isa, T, Width, Rows, 7>;
+  return run_depthwise_tile<Isa, T, Width, Rows, 4>;
 }
-template <class Isa>
-depthwise_tile_function choose_depthwise_tile(std::size_t width, std::size_t rows, std::size_t columns) {
+template <class Isa, class T>
+depthwise_tile_function<T> choose_depthwise_tile(std::size_t width, std::size_t rows, std::size_t columns) {
   if constexpr (depthwise_rows<Isa> == 2)
-    if (rows == 2) return width == 3 ? choose_depthwise_tile<Isa, 3, 2>(columns) : choose_depthwise_tile<Isa, 5, 2>(columns);
-  return width == 3 ? choose_depthwise_tile<Isa, 3, 1>(columns) : choose_depthwise_tile<Isa, 5, 1>(columns);
+    if (rows == 2) return width == 3 ? choose_depthwise_tile<Isa, T, 3, 2>(columns) : choose_depthwise_tile<Isa, T, 5, 2>(columns);
+  return width == 3 ? choose_depthwise_tile<Isa, T, 3, 1>(columns) : choose_depthwise_tile<Isa, T, 5, 1>(columns);
 }
 
 /// Neighbouring outputs of any window and stride, or of fewer channels than a vector has. All rows and all columns
 /// [tap_begin, tap_end) of the window lie inside the map.
+template <class T>
 struct depthwise_strip {
-  const float* input;        ///< the first tap of the first output
+  const T* input;            ///< the first tap of the first output
   const float* weight;       ///< of that tap, `[frames][height][width][lanes]`
   const float* start;
   std::size_t frames;
@@ -141,8 +156,8 @@ struct depthwise_strip {
   std::size_t out_pitch;
 };
 
-template <class Isa, std::size_t Columns, bool WholeVector>
-HEDDLE_NOINLINE void run_depthwise_strip(const depthwise_strip& t) {
+template <class Isa, std::size_t Columns, bool WholeVector, class T>
+HEDDLE_NOINLINE void run_depthwise_strip(const depthwise_strip<T>& t) {
   using v = vec<Isa>;
   const std::size_t lanes = WholeVector ? v::size : t.lanes;
   const std::size_t step = t.step;
@@ -151,20 +166,20 @@ HEDDLE_NOINLINE void run_depthwise_strip(const depthwise_strip& t) {
   for (std::size_t c = 0; c < Columns; ++c) sum[c] = v::load(t.start);
   for (std::size_t f = 0; f < t.frames; ++f)
     for (std::size_t r = 0; r < t.rows; ++r) {
-      const float* p = t.input + f * t.frame_pitch + r * t.row_pitch;
+      const T* p = t.input + f * t.frame_pitch + r * t.row_pitch;
       const float* w = t.weight + f * t.weight_frame_pitch + r * t.weight_row_pitch;
       HEDDLE_NO_UNROLL
       for (std::size_t k = 0; k < t.columns; ++k, p += t.pitch, w += v::size) {
         const v factor = v::load(w);
         HEDDLE_UNROLL
-        for (std::size_t c = 0; c < Columns; ++c) sum[c] = fma(load_lanes<Isa>(p + c * step, lanes), factor, sum[c]);
+        for (std::size_t c = 0; c < Columns; ++c) sum[c] = fma(load_elements<Isa>(p + c * step, lanes), factor, sum[c]);
       }
     }
   HEDDLE_UNROLL
   for (std::size_t c = 0; c < Columns; ++c) sum[c].store(t.out + c * t.out_pitch);
 }
-template <class Isa, std::size_t Columns>
-void run_depthwise_strip(const depthwise_strip& t) {
+template <class Isa, std::size_t Columns, class T>
+void run_depthwise_strip(const depthwise_strip<T>& t) {
   if (t.lanes == vec<Isa>::size) return run_depthwise_strip<Isa, Columns, true>(t);
   run_depthwise_strip<Isa, Columns, false>(t);
 }

@@ -5,6 +5,8 @@
 #include "tests/support/compare.hpp"
 #include "tests/support/random.hpp"
 
+#include <cmath>
+
 namespace {
 
 using namespace heddle;
@@ -37,6 +39,33 @@ std::vector<float> convolved(const problem& p, int mode, Activation activation) 
   convolve_depthwise(context<Backend>{}, volume_view<const float>(p.x.data(), p.shape), weight, p.window, volume_view<float>(y.data(), out),
                      activation, residual);
   return y;
+}
+
+/// The same with stored bfloat16; what comes out as floats.
+template <class Backend, class Activation>
+std::vector<float> convolved_rounded(const problem& p, int mode, Activation activation) {
+  const extents5 out = p.window.output_extents(p.shape);
+  const std::size_t channels = p.shape.extent(4);
+  const std::vector<float> start = test::normal_vector(out.size(), 77);
+  const std::vector<bfloat16> x(p.x.begin(), p.x.end());
+  std::vector<bfloat16> y(start.begin(), start.end());
+  const auto weight = prepare_depthwise(Backend{}, make_matrix(p.weight.data(), channels, p.window.size()),
+                                        mode != 1 ? std::span<const float>(p.bias) : std::span<const float>());
+  matrix_view<const bfloat16> residual;
+  if (mode >= 2) residual = make_matrix(static_cast<const bfloat16*>(y.data()), out.size() / channels, channels);
+  convolve_depthwise(context<Backend>{}, volume_view<const bfloat16>(x.data(), p.shape), weight, p.window, volume_view<bfloat16>(y.data(), out),
+                     activation, residual);
+  return std::vector<float>(y.begin(), y.end());
+}
+
+/// Sums of floats that are rounded once: half a unit of bfloat16 more than the sums of the definition differ.
+void check_rounded(const problem& p, int mode) {
+  const auto expected = convolved_rounded<reference>(p, mode, silu{});
+  const auto actual = convolved_rounded<simd>(p, mode, silu{});
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    INFO(i << ": " << expected[i] << ' ' << actual[i]);
+    CHECK(std::abs(expected[i] - actual[i]) <= std::abs(expected[i]) / 128.0F + 1e-4F);
+  }
 }
 
 void check(const problem& p, std::size_t round) {
@@ -76,6 +105,15 @@ TEST_CASE("depthwise windows of 3 and 5 columns with stride 1", "[depthwise]") {
       check(problem(extents5(1, 1, rows, columns, channels), volume_window{{}, {1, 1, 0, 0}, {size, 1, 7, 0}}, round), round);
       ++round;
     }
+}
+
+TEST_CASE("depthwise convolution of bfloat16", "[depthwise]") {
+  for (std::size_t round = 0; round < 24; ++round) {
+    const std::size_t size = 3 + round % 2 * 2;
+    check_rounded(problem(extents5(1, round % 3 + 1, round % 5 + 1, round + 1, 9 + round % 4 * 13), volume_window::centred(size, size, size), round),
+                  static_cast<int>(round % 4));
+    check_rounded(problem(extents5(2, 1, 5, round % 7 + 4, 20), volume_window::of(convolution_window::square(3, 2, 1)), round), static_cast<int>(round % 4));
+  }
 }
 
 TEST_CASE("depthwise windows along frames only", "[depthwise]") {
