@@ -114,7 +114,7 @@ inline constexpr std::size_t slot_count = (std::size_t{policy_of<Ps, Tag> ? 1U :
 template <class Tag, class... Ps>
 constexpr std::size_t slot_index(std::size_t n) noexcept {
   const std::array<bool, sizeof...(Ps) + 1> matches{policy_of<Ps, Tag>..., false};
-  for (std::size_t i = 0; i < sizeof...(Ps); ++i)
+  for (std::size_t i = 0; i != sizeof...(Ps); ++i)
     if (matches[i] && n-- == 0) return i;
   return no_slot;
 }

@@ -31,6 +31,7 @@ struct attend_shape {
   bool copied_rows = false;        ///< a position or score policy changes every query and key
   bool own_keys = false;           ///< the keys of a group are not its queries
   bool added_pairs = false;        ///< functions add to biases (`bias_runs::starts`)
+  bool elementwise = false;        ///< a weight is a function of its own score
 };
 
 /// Everything a kernel is given. Views are checked: extents, strides, alignment, overlap; those of observers that the
@@ -119,7 +120,8 @@ constexpr attend_shape make_shape(std::size_t queries, std::size_t keys, std::si
           observed<typename Composition::observer_type>::weights,
           copies_rows<Composition>,
           !Composition::source_type::same_tokens || keyed_index_map<typename Composition::map_type>,
-          bias_runs<Composition>::starts && !bias_runs<Composition>::only};
+          bias_runs<Composition>::starts && !bias_runs<Composition>::only,
+          normalizer::kind == normalizer_kind::elementwise};
 }
 
 template <class T, class Composition>

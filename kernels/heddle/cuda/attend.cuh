@@ -2,8 +2,9 @@
 /// `attend` on a device. Policies travel by value in the parameters of a launch and are inlined into the kernels, as on the
 /// CPU; index maps are asked in place.
 ///
-/// Which kernel runs is decided by the composition, the types and the sizes; rows one by one (`attend_rows.cuh`) for what no
-/// faster one takes. None adds floats in an order that depends on timing: results have the same bits every time.
+/// Which kernel runs is decided by the composition, the types and the sizes: tiles of keys that stream past tiles of queries
+/// (`attend_stream.cuh`), and rows one by one (`attend_rows.cuh`) for what no faster one takes. None adds floats in an order
+/// that depends on timing: results have the same bits every time.
 ///
 /// Tables of policies are read through plain pointers by the device, some by the host too (`check`, `map`): managed memory.
 #pragma once
@@ -16,12 +17,19 @@
 #include <heddle/cuda/attend_fill.cuh>
 #include <heddle/cuda/attend_parameters.cuh>
 #include <heddle/cuda/attend_rows.cuh>
+#include <heddle/cuda/attend_stream.cuh>
 #include <heddle/cuda/launch.cuh>
 #include <heddle/cuda/runtime/runtime.hpp>
 
 namespace heddle::inline v0 {
 
 namespace detail {
+
+/// Whether sizes and policies leave a call, or may leave it, to the row kernel, which needs scratch memory.
+constexpr bool needs_rows(const attend_shape& s) noexcept {
+  return s.parts != 1 || s.whole_rows || s.weights || s.head_dim > longest_streamed_head(s.element_bytes) ||
+         (s.elementwise && s.element_bytes == 2);
+}
 
 /// Launches the kernels of one call.
 template <class Arch, class Arguments>
@@ -41,7 +49,15 @@ class attend_device {
     if (p.problems() == 0 || p.queries == 0) return;
     require_places();
     fill_biases();
-    by_rows(p);
+    using stream_way = attend_stream_way<Arguments>;
+    if constexpr (stream_way::always) {
+      stream_way::run(stream_, p);
+    } else {
+      if constexpr (stream_way::supports) {
+        if (stream_way::ready(p)) return stream_way::run(stream_, p);
+      }
+      by_rows(p);
+    }
   }
 
  private:
@@ -86,7 +102,7 @@ struct kernel<op::attend, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
 
   static constexpr std::size_t worker_bytes(const attend_shape& s) noexcept {
-    return scratch_bytes<std::byte>(detail::attend_row_sizes(s).bytes());
+    return detail::needs_rows(s) ? scratch_bytes<std::byte>(detail::attend_row_sizes(s).bytes()) : 0;
   }
 
   /// Zeros where observers do not write.

@@ -1,0 +1,31 @@
+// What only the row kernel of attend computes on a device, emulated, against the definition: weights that are observed,
+// normalizers of whole rows and of parts, positions, long heads.
+#include "tests/kernels/cuda/attend_on_device.hpp"
+
+using namespace heddle;
+using namespace heddle::test;
+
+namespace {
+
+using everything = observe<logsumexp, key_importance, class_row, probabilities>;
+
+}  // namespace
+
+TEST_CASE("attend cuda rows: observers of weights") {
+  for (const std::size_t n : {1U, 17U, 40U}) require_like_definition(attention{everything{}}, self_call(sequence_grid(n), 12), n);
+  require_like_definition(attention{everything{}, window<>{4, 4, 1, 2}, same_region{}, softmax_one{}}, self_call({1, 9, 7}, 8), 3);
+}
+
+TEST_CASE("attend cuda rows: importance weighs rows") {
+  const attend_sizes_of_call s = self_call(sequence_grid(33), 8, 2, 2);
+  attend_inputs<float> x(s, 4);
+  x.weights = normal_vector(s.batch * s.heads * s.grid.size(), 5);
+  const attention c{everything{}};
+  const auto expected = run_definition<dyn>(c, s, x);
+  in_both_orders([&] { require_same_results(expected, run_on_device<dyn, float>(c, s, x), 1e-5); });
+}
+
+TEST_CASE("attend cuda rows: heads that are longer than tiles") {
+  for (const std::size_t dim : {129U, 257U, 512U}) require_like_definition(attention<causal<>, logsumexp>{}, self_call(sequence_grid(20), dim, 1), dim);
+  require_like_definition<dyn, bfloat16, float>(attention<logsumexp>{}, self_call(sequence_grid(20), 300, 1), 7);
+}
