@@ -1,6 +1,10 @@
 // Small problems on the device: budgets of registers for the windows of the papers.
 // BUDGET all spills=0
-// BUDGET all registers<=144
+// BUDGET all registers<=128
+// SASS all STL=0 LDL=0 LDSM>=10 LDGSTS>=4
+// SASS all HMMA=30 kernel=same_region
+// SASS all HMMA=32 kernel=cosine
+// SASS all HMMA=96 kernel=logsumexp
 #include <heddle/cuda/attend_short.cuh>
 
 using namespace heddle;

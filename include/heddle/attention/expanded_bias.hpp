@@ -54,7 +54,7 @@ struct bias_runs {
   /// Nothing but biases: what they set to -inf stays.
   static constexpr bool only = [] {
     bool all = leading;
-    for (std::size_t i = 0; i < modifiers; ++i) all = all && biases[i];
+    for (std::size_t i = 0; i != modifiers; ++i) all = all && biases[i];
     return all;
   }();
   /// A function `f(c, score, q, k) = score + g(c, q, k)` that says so (`adds_to_pairs`) and when `g` is 0 (`silent(c)`).

@@ -44,8 +44,8 @@ class attend_short_way {
         static_cast<unsigned>(a.groups),
         static_cast<unsigned>(a.heads),
         static_cast<unsigned>(a.heads_per_key_head),
-        whole<layout::copy_bytes>(a.q) && whole<layout::copy_bytes>(a.k) && whole<layout::copy_bytes>(a.v),
-        whole<layout::out_copy_bytes>(a.out)};
+        rows_begin_at<layout::copy_bytes>(a.q) && rows_begin_at<layout::copy_bytes>(a.k) && rows_begin_at<layout::copy_bytes>(a.v),
+        rows_begin_at<layout::out_copy_bytes>(a.out)};
     device::launch(s, (problems + blocks.slots - 1) / blocks.slots, blocks.bytes, kernel);
   }
 
@@ -57,15 +57,6 @@ class attend_short_way {
     const unsigned entries = runs::count > 0 ? static_cast<unsigned>(a.bias.table_size()) : 0;
     return choose_blocks<layout>(static_cast<unsigned>(a.queries), static_cast<unsigned>(a.heads), runs::count, entries,
                                  effective_mask<composition_type>::masked, short_shared_bytes<Arch>);
-  }
-
-  /// Every row begins at a multiple of `Bytes`.
-  template <unsigned Bytes, class View>
-  static bool whole(const View& v) {
-    constexpr std::size_t elements = Bytes / sizeof(typename View::value_type);
-    bool ok = reinterpret_cast<std::uintptr_t>(v.data_handle()) % Bytes == 0;
-    for (std::size_t axis = 0; axis < 3; ++axis) ok = ok && (v.extent(axis) <= 1 || v.stride(axis) % elements == 0);
-    return ok;
   }
 };
 

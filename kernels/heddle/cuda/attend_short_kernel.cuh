@@ -43,6 +43,7 @@ struct attend_short_kernel {
   using scores_type = short_scores<composition_type>;
   using mask_type = effective_mask<composition_type>;
   static constexpr unsigned threads = layout::threads;
+  static constexpr unsigned min_blocks = layout::dim <= 32 ? 4 : 1;   ///< registers for the accumulators of 64 keys, and no more
   static constexpr bool changes_rows = copies_rows<composition_type>;
   static constexpr bool exponential = scores_type::exponential;
 

@@ -19,6 +19,15 @@ struct row_source {
   HEDDLE_DEVICE T* row(std::int32_t token) const { return data + static_cast<std::size_t>(token) * step; }
 };
 
+/// Every row of a view begins at a multiple of `Bytes`.
+template <unsigned Bytes, class View>
+bool rows_begin_at(const View& v) noexcept {
+  constexpr std::size_t elements = Bytes / sizeof(typename View::value_type);
+  bool ok = reinterpret_cast<std::uintptr_t>(v.data_handle()) % Bytes == 0;
+  for (std::size_t axis = 0; axis < 3; ++axis) ok = ok && (v.extent(axis) <= 1 || v.stride(axis) % elements == 0);
+  return ok;
+}
+
 /// Copies between rows in memory and rows in shared memory.
 template <class Layout>
 struct short_stage {
