@@ -31,6 +31,43 @@ struct evad_scene {
 };
 
 namespace detail {
+/// Where a token lies in the volume: the key frame's in order, the others by how many of them have smaller numbers, which
+/// sorts them.
+struct evad_place {
+  const std::int32_t* numbers;
+  std::int32_t* places;
+  std::size_t keyframe;
+  std::size_t count;
+  std::size_t key;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    if (i < keyframe) {
+      places[i] = static_cast<std::int32_t>(key + i);
+      return;
+    }
+    const std::int32_t own = numbers[i - keyframe];
+    std::size_t smaller = 0;
+    for (std::size_t k = 0; k < count; ++k) smaller += numbers[k] < own ? 1U : 0U;
+    places[keyframe + smaller] = static_cast<std::size_t>(own) >= key ? own + static_cast<std::int32_t>(keyframe) : own;
+  }
+};
+/// The largest of a person's bins, added to what earlier times gave.
+struct evad_add_largest {
+  const float* pooled;
+  matrix_view<float> y;
+  std::size_t bins;
+  bool first;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t channels = y.extent(1);
+    const float* const from = pooled + i / channels * bins * channels + i % channels;
+    float largest = from[0];
+    for (std::size_t b = 1; b < bins; ++b) {
+      const float x = from[b * channels];
+      largest = x > largest || x != x ? x : largest;
+    }
+    float& to = y(i / channels, i % channels);
+    to = first ? largest : to + largest;
+  }
+};
 struct evad_scaled {
   float factor;
   template <class T>
@@ -60,8 +97,8 @@ struct evad_action_branch {
     for (std::size_t i = 0; i < C.decoder_depth; ++i) f("decoder.blocks." + std::to_string(i), self.blocks[i]);
   }
   template <class Backend>
-  HEDDLE_COLD void prepare(const Backend&) {
-    positions = evad_positions(C.times(), C.table_side, D);
+  HEDDLE_COLD void prepare(const Backend& backend) {
+    positions = evad_positions(backend, C.times(), C.table_side, D);
   }
   static constexpr std::uint64_t multiply_adds(std::size_t tokens) noexcept {
     return std::uint64_t{tokens} * C.channels * D + C.decoder_depth * block_type::block_type::multiply_adds(tokens + Q, tokens + Q) +
@@ -98,6 +135,25 @@ struct evad_action_branch {
     classify(ctx, x, as_const(in), logits);
   }
 
+  /// Each side moved out by its share of (size + 1), then cut at the image. `size`: its width and height.
+  struct extend_box {
+    matrix_view<const float> boxes;
+    const float* size;
+    matrix_view<float> rois;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t r) const {
+      constexpr auto x_share = static_cast<float>(C.extend_x.value() / 2);
+      constexpr auto y_share = static_cast<float>(C.extend_y.value() / 2);
+      const float x = x_share * (boxes(r, 2) - boxes(r, 0) + 1.0F);
+      const float y = y_share * (boxes(r, 3) - boxes(r, 1) + 1.0F);
+      rois(r, 0) = 0.0F;
+      rois(r, 1) = clamped(boxes(r, 0) - x, size[0] - 1.0F);
+      rois(r, 2) = clamped(boxes(r, 1) - y, size[1] - 1.0F);
+      rois(r, 3) = clamped(boxes(r, 2) + x, size[0] - 1.0F);
+      rois(r, 4) = clamped(boxes(r, 3) + y, size[1] - 1.0F);
+    }
+    HEDDLE_HOST_DEVICE static float clamped(float x, float most) noexcept { return x < 0.0F ? 0.0F : most < x ? most : x; }
+  };
+
  private:
   template <class Backend>
   void make_input(context<Backend> ctx, const evad_tokens& x, const evad_scene& scene, matrix_view<const float> boxes, matrix_view<float> in) const {
@@ -110,7 +166,7 @@ struct evad_action_branch {
     for (std::size_t b = 0; b < x.batch; ++b) {
       const auto own = as_const(row_range(z, b * x.tokens, x.tokens));
       const auto tokens = row_range(in, b * (x.tokens + Q), x.tokens);
-      set_places(x, b, places);
+      set_places(ctx, x, b, places);
       put_back_rows(ctx, places, own, mask_token.span(), volume);
       map(ctx, as_const(volume), table, volume, heddle::detail::sum{});
       gather_rows(ctx, table, places, tokens);
@@ -121,8 +177,13 @@ struct evad_action_branch {
 
   /// Where the tokens of clip b lie in the volume, in order of time. The released code, and so its weights, put the tokens that
   /// are left, as they are stored, on the places that are left in ascending order: one stands where another one was.
-  static void set_places(const evad_tokens& x, std::size_t b, std::span<std::int32_t> places) {
+  template <class Backend>
+  static void set_places(context<Backend> ctx, const evad_tokens& x, std::size_t b, std::span<std::int32_t> places) {
     const std::size_t key = C.times() / 2 * x.keyframe;
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, places.size(), detail::evad_place{x.numbers_of(b).data(), places.data(), x.keyframe, places.size() - x.keyframe, key});
+      return;
+    }
     for (std::size_t i = 0; i < x.keyframe; ++i) places[i] = static_cast<std::int32_t>(key + i);
     const std::span<const std::int32_t> numbers = x.numbers_of(b);
     std::copy(numbers.begin(), numbers.end(), places.begin() + static_cast<std::ptrdiff_t>(x.keyframe));
@@ -136,13 +197,17 @@ struct evad_action_branch {
   void pool_persons(context<Backend> ctx, matrix_view<const float> volume, const evad_scene& scene, std::size_t b, matrix_view<const float> boxes,
                     matrix_view<float> y) const {
     const auto rois = make_matrix(ctx.scratch.template take<float>(Q * 5), Q, 5);
-    extend_boxes(boxes, scene.sizes(b, 0), scene.sizes(b, 1), rois);
+    each(ctx, Q, extend_box{boxes, scene.sizes.data_handle() + b * scene.sizes.stride(0), rois});
     const map_extents slice(1, scene.height, scene.width, D);
     const map_view<float> pooled(ctx.scratch.template take<float>(Q * bins * D), map_extents(Q, C.action_bins, C.action_bins, D));
     const auto largest = make_matrix(ctx.scratch.template take<float>(D), 1, D);
     for (std::size_t t = 0; t < C.times(); ++t) {
       const map_view<const float> frame(volume.data_handle() + t * slice.size(), slice);
       roi_align(ctx, frame, as_const(rois), pooled, {.scale = 1.0F / static_cast<float>(C.patch), .samples = 2, .aligned = true});
+      if constexpr (prefers_whole_maps<Backend>) {
+        each(ctx, Q * D, detail::evad_add_largest{pooled.data_handle(), y, bins, t == 0});
+        continue;
+      }
       for (std::size_t q = 0; q < Q; ++q) {
         max_rows(ctx, as_const(row_range(as_rows(pooled), q * bins, bins)), std::span<float>(largest.data_handle(), D));
         const auto to = row_range(y, q, 1);
@@ -154,21 +219,6 @@ struct evad_action_branch {
       }
     }
     map(ctx, as_const(y), y, detail::evad_scaled{1.0F / static_cast<float>(C.times())});
-  }
-
-  /// Each side moved out by its share of (size + 1), then cut at the image.
-  static void extend_boxes(matrix_view<const float> boxes, float width, float height, matrix_view<float> rois) {
-    constexpr auto x_share = static_cast<float>(C.extend_x.value() / 2);
-    constexpr auto y_share = static_cast<float>(C.extend_y.value() / 2);
-    for (std::size_t r = 0; r < boxes.extent(0); ++r) {
-      const float x = x_share * (boxes(r, 2) - boxes(r, 0) + 1.0F);
-      const float y = y_share * (boxes(r, 3) - boxes(r, 1) + 1.0F);
-      rois(r, 0) = 0.0F;
-      rois(r, 1) = std::clamp(boxes(r, 0) - x, 0.0F, width - 1.0F);
-      rois(r, 2) = std::clamp(boxes(r, 1) - y, 0.0F, height - 1.0F);
-      rois(r, 3) = std::clamp(boxes(r, 2) + x, 0.0F, width - 1.0F);
-      rois(r, 4) = std::clamp(boxes(r, 3) + y, 0.0F, height - 1.0F);
-    }
   }
 
   template <class Backend>

@@ -12,6 +12,35 @@
 
 namespace heddle::examples {
 
+namespace detail {
+
+/// At first all tokens of the other frames are left, in order.
+struct evad_first_numbers {
+  std::int32_t* numbers;
+  std::size_t others;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { numbers[i] = static_cast<std::int32_t>(i % others); }
+};
+/// Copies the numbers of a clip.
+struct evad_copy_numbers {
+  const std::int32_t* from;
+  std::int32_t* to;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { to[i] = from[i]; }
+};
+/// The numbers of those tokens that were kept; `kept` counts the key frame's too.
+struct evad_kept_numbers {
+  const std::int32_t* old;
+  const std::int32_t* kept;
+  std::int32_t* numbers;
+  std::size_t keyframe;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { numbers[i] = old[static_cast<std::size_t>(kept[keyframe + i]) - keyframe]; }
+};
+struct evad_clear {
+  float* x;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { x[i] = 0.0F; }
+};
+
+}  // namespace detail
+
 /// The tokens of a batch: every clip has as many, the key frame's first.
 struct evad_tokens {
   matrix_view<float> rows{};     ///< `[batch * tokens, channels]`
@@ -151,9 +180,9 @@ struct evad_block {
   void drop_step(context<Backend> ctx, evad_tokens& x, const dropout_type& drop) const {
     const std::size_t n = x.tokens;
     const std::span<float> weights(ctx.scratch.template take<float>(n), n);
-    drop.rank.set_row_weights(x.keyframe, weights);
+    drop.rank.set_row_weights(ctx, x.keyframe, weights);
     auto* const sums = ctx.scratch.template take<float>(x.batch * Heads * n);
-    std::fill_n(sums, x.batch * Heads * n, 0.0F);
+    each(ctx, x.batch * Heads * n, detail::evad_clear{sums});
     attend_outputs outputs;
     outputs.importance = head_rows<float>(sums, extents<dyn, dyn, dyn>(x.batch, Heads, n), {Heads * n, n, 1});
     outputs.row_weights = head_rows<const float>(weights.data(), extents<dyn, dyn, dyn>(x.batch, Heads, n), {0, 0, 1});
@@ -173,8 +202,8 @@ struct evad_block {
       drop.plan(ctx, evidence, b, x.tokens, x.keyframe, kept);
       keep_rows(ctx, kept, as_const(row_range(x.rows, b * x.tokens, x.tokens)), row_range(x.spare, b * left, left));
       const std::span<std::int32_t> numbers = x.numbers_of(b);
-      std::copy(numbers.begin(), numbers.end(), old.begin());
-      for (std::size_t i = x.keyframe; i < left; ++i) numbers[i - x.keyframe] = old[static_cast<std::size_t>(kept[i]) - x.keyframe];
+      each(ctx, numbers.size(), detail::evad_copy_numbers{numbers.data(), old.data()});
+      each(ctx, left - x.keyframe, detail::evad_kept_numbers{old.data(), kept.data(), numbers.data(), x.keyframe});
     }
     std::swap(x.rows, x.spare);
     x.tokens = left;

@@ -75,8 +75,8 @@ struct evad {
     return map;
   }
   template <class Backend>
-  HEDDLE_COLD void prepare(const Backend&) {
-    positions = evad_positions(C.times(), C.table_side, C.channels);
+  HEDDLE_COLD void prepare(const Backend& backend) {
+    positions = evad_positions(backend, C.times(), C.table_side, C.channels);
   }
 
   /// Tokens of a clip after the last block.
@@ -153,7 +153,7 @@ struct evad {
     t.keyframe = keyframe;
     t.numbers = ctx.scratch.template take<std::int32_t>(batch * all);
     t.others = all - keyframe;
-    for (std::size_t i = 0; i < batch * t.others; ++i) t.numbers[i] = static_cast<std::int32_t>(i % t.others);
+    each(ctx, batch * t.others, detail::evad_first_numbers{t.numbers, t.others});
     return t;
   }
 

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cmath>
-#include <memory>
 #include <vector>
 
+#include "heddle/model/members.hpp"
 #include "heddle/primitive/resample.hpp"
 
 namespace heddle::examples {
@@ -16,19 +16,22 @@ class evad_positions {
   std::size_t times_ = 0;
   std::size_t side_ = 0;
   std::size_t channels_ = 0;
-  std::shared_ptr<const std::vector<float>> table_{};
+  made_weights table_{};
 
  public:
   evad_positions() = default;
-  evad_positions(std::size_t times, std::size_t side, std::size_t channels) : times_(times), side_(side), channels_(channels) {
-    auto table = std::make_shared<std::vector<float>>(times * side * side * channels);
+  /// Made where `backend` reads it.
+  template <class Backend>
+  evad_positions(const Backend& backend, std::size_t times, std::size_t side, std::size_t channels)
+      : times_(times), side_(side), channels_(channels) {
+    std::vector<float> table(times * side * side * channels);
     for (std::size_t i = 0; i < times * side * side; ++i)
       for (std::size_t c = 0; c < channels; ++c) {
         const double exponent = static_cast<double>(c / 2 * 2) / static_cast<double>(channels);
         const double angle = static_cast<double>(i) / std::pow(10000.0, exponent);
-        (*table)[i * channels + c] = static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+        table[i * channels + c] = static_cast<float>(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
       }
-    table_ = std::move(table);
+    table_ = keep_weights(backend, std::move(table));
   }
 
   /// Scratch of `rows`.
@@ -46,11 +49,11 @@ class evad_positions {
   template <class Backend>
   matrix_view<const float> rows(context<Backend>& ctx, std::size_t height, std::size_t width) const {
     const std::size_t tokens = times_ * height * width;
-    if (height * width == side_ * side_) return make_matrix<const float>(table_->data(), tokens, channels_);
+    if (height * width == side_ * side_) return make_matrix<const float>(table_.data, tokens, channels_);
     const dynamic_extents<4> from(times_, side_, side_, channels_);
     const dynamic_extents<4> to(times_, height, width, channels_);
     const map_view<float> resized(ctx.scratch.template take<float>(to.size()), to);
-    resize(ctx, map_view<const float>(table_->data(), from), resized, resize_rule::bicubic<>{});
+    resize(ctx, map_view<const float>(table_.data, from), resized, resize_rule::bicubic<>{});
     return as_rows(map_view<const float>(resized));
   }
 };

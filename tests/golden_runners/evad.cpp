@@ -13,6 +13,7 @@ int main() { return heddle::golden::refuse(HEDDLE_GOLDEN_REFUSED); }
 namespace {
 
 using namespace heddle;
+using golden::map_tensor;
 using golden::session;
 using network = examples::evad<golden_config>;
 constexpr std::size_t queries = network::queries;
@@ -53,6 +54,7 @@ clips read_clips(const session& s) {
 }
 
 /// Compares what lies between, where the file has it.
+template <class Backend>
 struct recorder {
   session& s;
 
@@ -60,7 +62,10 @@ struct recorder {
     const std::string name = "mid.block" + std::to_string(i) + "_idx";
     if (!s.wants_mid() || s.file().find(name) == nullptr) return;
     std::vector<std::int64_t> numbers;
-    for (std::size_t b = 0; b < t.batch; ++b) numbers.insert(numbers.end(), t.numbers_of(b).begin(), t.numbers_of(b).end());
+    for (std::size_t b = 0; b < t.batch; ++b) {
+      const auto own = golden::on_host<Backend>(t.numbers_of(b).data(), t.numbers_of(b).size());
+      numbers.insert(numbers.end(), own.begin(), own.end());
+    }
     const std::size_t shape[] = {t.batch, t.tokens - t.keyframe};
     s.check_integers(name, numbers, shape);
   }
@@ -68,14 +73,19 @@ struct recorder {
     if (!s.wants_mid()) return;
     std::vector<std::int64_t> mask(t.batch * t.others, 1);
     for (std::size_t b = 0; b < t.batch; ++b)
-      for (const std::int32_t i : t.numbers_of(b)) mask[b * t.others + static_cast<std::size_t>(i)] = 0;
+      for (const std::int32_t i : golden::on_host<Backend>(t.numbers_of(b).data(), t.numbers_of(b).size())) mask[b * t.others + static_cast<std::size_t>(i)] = 0;
     const std::size_t shape_of_mask[] = {t.batch, t.others};
     if (s.file().find("mid.mask") != nullptr) s.check_integers("mid.mask", mask, shape_of_mask);
     rows("mid.x_vis", as_const(t.rows), t.batch);
   }
   void level(std::size_t l, map_view<const float> map) const {
     const std::string name = "mid.p" + std::to_string(l);
-    if (s.wants_mid() && s.file().find(name) != nullptr) s.check_map(name, map);
+    if (s.wants_mid() && s.file().find(name) != nullptr) {
+      map_tensor copy(map.extents());
+      const auto values = golden::on_host<Backend>(map.data_handle(), map.size());
+      std::copy(values.begin(), values.end(), copy.data());
+      s.check_map(name, copy.view());
+    }
   }
   void decoder_input(matrix_view<const float> x) const { rows("mid.decoder_in", x, batch); }
 
@@ -85,7 +95,7 @@ struct recorder {
   void rows(const std::string& name, matrix_view<const float> x, std::size_t images) const {
     if (!s.wants_mid() || s.file().find(name) == nullptr) return;
     const std::size_t shape[] = {images, x.extent(0) / images, x.extent(1)};
-    s.check(name, std::span<const float>(x.data_handle(), x.size()), shape);
+    s.check(name, golden::on_host<Backend>(x.data_handle(), x.size()), shape);
   }
 };
 
@@ -124,14 +134,22 @@ void run_all(session& s) {
   golden::load_weights<Backend>(*net, s, network::key_map());
   const clips c = read_clips(s);
   const std::size_t rows = c.batch * queries;
-  matrix logits(rows * 2);
-  matrix boxes(rows * 4);
-  matrix actions(rows * golden_config.actions);
+  golden::placed<Backend> placed_logits(rows * 2);
+  golden::placed<Backend> placed_boxes(rows * 4);
+  golden::placed<Backend> placed_actions(rows * golden_config.actions);
+  const golden::placed<Backend> pixels(as_span(c.pixels.view()));
+  const golden::placed<Backend> sizes(c.sizes);
+  const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}, c.pixels.extents()));
+  net->forward(context<Backend>{Backend{}, scratch.scratch()}, volume_view<const float>(pixels.data(), c.pixels.extents()),
+               make_matrix(sizes.data(), c.batch, 2),
+               {make_matrix(placed_logits.data(), rows, 2), make_matrix(placed_boxes.data(), rows, 4),
+                make_matrix(placed_actions.data(), rows, golden_config.actions)},
+               recorder<Backend>{s, c.batch});
+  matrix logits = placed_logits.host();
+  matrix boxes = placed_boxes.host();
+  matrix actions = placed_actions.host();
   const examples::evad_outputs y{make_matrix(logits.data(), rows, 2), make_matrix(boxes.data(), rows, 4),
                                  make_matrix(actions.data(), rows, golden_config.actions)};
-  const workspace scratch(network::scratch_bytes(Backend{}, c.pixels.extents()));
-  net->forward(context<Backend>{Backend{}, scratch.scratch()}, c.pixels.view(), make_matrix(c.sizes.data(), c.batch, 2), y,
-               recorder{s, c.batch});
 
   const std::vector<std::int64_t> video = s.file().integers("input.ori_hw");
   found all;

@@ -7,6 +7,7 @@
 #include <heddle/cuda/convolve.cuh>
 #include <heddle/cuda/depthwise.cuh>
 #include <heddle/cuda/each.cuh>
+#include <heddle/cuda/gather.cuh>
 #include <heddle/cuda/gemm.cuh>
 #include <heddle/cuda/gemm_bf16.cuh>
 #include <heddle/cuda/map.cuh>
@@ -14,6 +15,7 @@
 #include <heddle/cuda/pad.cuh>
 #include <heddle/cuda/pixel_shuffle.cuh>
 #include <heddle/cuda/resample.cuh>
+#include <heddle/cuda/resize_u8.cuh>
 #include <heddle/cuda/runtime/runtime.hpp>
 
 #include "tags.hpp"

@@ -4,6 +4,7 @@
 
 #include "../layer/linear.hpp"
 #include "../layer/norm.hpp"
+#include "../primitive/each.hpp"
 #include "../primitive/map.hpp"
 
 namespace heddle::inline v0 {
@@ -31,8 +32,9 @@ struct dynamic_interaction {
   static constexpr std::uint64_t multiply_adds() noexcept { return std::uint64_t{C} * C * (2 * Inner + Positions) + 2 * Positions * C * Inner; }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t queries) {
-    return heddle::scratch_bytes<float>(queries * 2 * C * Inner) + heddle::scratch_bytes<float>(queries * Positions * C) +
-           for_each_bytes(backend, query_bytes(backend.as_serial()));
+    const std::size_t both = heddle::scratch_bytes<float>(queries * 2 * C * Inner) + heddle::scratch_bytes<float>(queries * Positions * C);
+    if constexpr (prefers_whole_maps<Backend>) return both + heddle::scratch_bytes<float>(queries * Positions * Inner);
+    return both + for_each_bytes(backend, query_bytes(backend.as_serial()));
   }
 
   /// @param queries  `[queries, C]`
@@ -45,16 +47,49 @@ struct dynamic_interaction {
     const auto matrices = make_matrix(ctx.scratch.template take<float>(n * 2 * C * Inner), n, 2 * C * Inner);
     const auto mixed = make_matrix(ctx.scratch.template take<float>(n * Positions * C), n * Positions, C);
     dynamic_layer.forward_rows(ctx, queries, matrices);
-    ctx.for_each(n, query_bytes(ctx.backend.as_serial()), [&](auto worker, std::size_t i) {
-      mix(worker, matrices.data_handle() + i * 2 * C * Inner, row_range(features, i * Positions, Positions),
-          row_range(mixed, i * Positions, Positions));
-    });
+    if constexpr (prefers_whole_maps<Backend>) {
+      mix_all(ctx, as_const(matrices), features, mixed);
+    } else {
+      ctx.for_each(n, query_bytes(ctx.backend.as_serial()), [&](auto worker, std::size_t i) {
+        mix(worker, matrices.data_handle() + i * 2 * C * Inner, row_range(features, i * Positions, Positions),
+            row_range(mixed, i * Positions, Positions));
+      });
+    }
     out_layer.forward_rows(ctx, make_matrix<const float>(mixed.data_handle(), n, Positions * C), y);
     norm3.forward_rows(ctx, as_const(y), y);
     map(ctx, as_const(y), y, relu{});
   }
 
+  /// One number of all queries' products `y = x m`, `m` `[In, Out]` of a query. Public, as device code names it.
+  template <std::size_t In, std::size_t Out>
+  struct own_product {
+    matrix_view<const float> x;
+    const float* m;
+    float* y;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      const std::size_t row = i / Out;
+      const float* const from = x.data_handle() + row * x.stride(0);
+      const float* const column = m + row / Positions * 2 * C * Inner + i % Out;
+      float sum = 0.0F;
+      for (std::size_t k = 0; k < In; ++k) sum += from[k] * column[k * Out];
+      y[i] = sum;
+    }
+  };
+
  private:
+  /// All queries together.
+  template <class Backend>
+  void mix_all(context<Backend> ctx, matrix_view<const float> matrices, matrix_view<const float> features, matrix_view<float> y) const {
+    const std::size_t rows = features.extent(0);
+    const auto inner = make_matrix(ctx.scratch.template take<float>(rows * Inner), rows, Inner);
+    each(ctx, rows * Inner, own_product<C, Inner>{features, matrices.data_handle(), inner.data_handle()});
+    norm1.forward_rows(ctx, as_const(inner), inner);
+    map(ctx, as_const(inner), inner, relu{});
+    each(ctx, rows * C, own_product<Inner, C>{inner, matrices.data_handle() + C * Inner, y.data_handle()});
+    norm2.forward_rows(ctx, as_const(y), y);
+    map(ctx, as_const(y), y, relu{});
+  }
+
   template <class Backend>
   static constexpr std::size_t query_bytes(const Backend& backend) {
     const std::size_t down = heddle::scratch_bytes<float>(dense_weight_size(backend, Inner, C));

@@ -110,7 +110,7 @@ struct query_decoder_stage {
   static std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t queries, const map_extents& first_level) {
     const std::size_t rows = batch * queries;
     const std::size_t features = heddle::scratch_bytes<float>(rows * positions * C);
-    const std::size_t pooling = features + roi_pyramid_bytes(backend, first_level, O.bins);
+    const std::size_t pooling = features + roi_pyramid_bytes(backend, first_level, O.bins, rows);
     const std::size_t mixing = features + heddle::scratch_bytes<float>(rows * C) + interaction_type::scratch_bytes(backend, rows);
     const std::size_t attends = attention_type::scratch_bytes(backend, batch, queries);
     const std::size_t rest = heddle::scratch_bytes<float>(rows * O.hidden) + 3 * heddle::scratch_bytes<float>(rows * C) +
@@ -155,7 +155,7 @@ struct query_decoder_stage {
     const auto deltas = make_matrix(ctx.scratch.template take<float>(rows * 4), rows, 4);
     reg_module.forward_rows(ctx, queries, h);
     bboxes_delta.forward_rows(ctx, as_const(h), deltas);
-    apply_box_deltas(as_const(deltas), boxes);
+    apply_box_deltas(ctx, as_const(deltas), boxes);
   }
 };
 
@@ -200,24 +200,29 @@ struct query_decoder {
     require_extent("query_decoder: logits", "rows", batch * O.queries, logits.extent(0));
     require_extent("query_decoder: refined", "rows", batch * O.queries, refined.extent(0));
     const auto q = make_matrix(ctx.scratch.template take<float>(batch * O.queries * C), batch * O.queries, C);
-    start(sizes, q, refined);
+    each(ctx, batch * O.queries, first_query{queries.data(), boxes.data(), sizes, q, refined});
     for (const stage_type& stage : stages) stage.forward(ctx, levels, q, refined);
     stages.back().classify(ctx, as_const(q), logits);
   }
 
- private:
-  void start(matrix_view<const float> sizes, matrix_view<float> q, matrix_view<float> corners) const {
-    for (std::size_t r = 0; r < q.extent(0); ++r) {
+  /// What the first stage is given for one query of one image.
+  struct first_query {
+    const float* queries;
+    const float* boxes;
+    matrix_view<const float> sizes;
+    matrix_view<float> q;
+    matrix_view<float> corners;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t r) const {
       const std::size_t i = r % O.queries;
-      std::copy_n(queries.data() + i * C, C, q.data_handle() + r * C);
-      const float* const b = boxes.data() + 4 * i;
+      for (std::size_t c = 0; c < C; ++c) q(r, c) = queries[i * C + c];
+      const float* const b = boxes + 4 * i;
       for (std::size_t side = 0; side < 2; ++side) {
         const float size = sizes(r / O.queries, side);
         corners(r, side) = (b[side] - 0.5F * b[side + 2]) * size;
         corners(r, side + 2) = (b[side] + 0.5F * b[side + 2]) * size;
       }
     }
-  }
+  };
 };
 
 }  // namespace heddle::inline v0

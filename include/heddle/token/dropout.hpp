@@ -2,6 +2,7 @@
 /// `dropout<Rank, Keep>`: tokens that matter least are left out.
 #pragma once
 
+#include "../primitive/each.hpp"
 #include "../primitive/select/top_k.hpp"
 #include "kept.hpp"
 #include "ranking.hpp"
@@ -14,6 +15,19 @@ constexpr std::size_t ceiling(double x) noexcept {
   const auto whole = static_cast<std::size_t>(x);
   return static_cast<double>(whole) < x ? whole + 1 : whole;
 }
+
+/// `positions[i] = first + i`.
+struct count_up {
+  std::int32_t* positions;
+  std::int32_t first;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { positions[i] = first + static_cast<std::int32_t>(i); }
+};
+/// `positions[i] += first`.
+struct count_from {
+  std::int32_t* positions;
+  std::int32_t first;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { positions[i] += first; }
+};
 }  // namespace detail
 
 /// Keeps `ceil(ratio * tokens)` of all tokens, the protected ones included (EVAD).
@@ -92,18 +106,28 @@ struct dropout {
     if (kept.size() < most) detail::raise_shape("dropout: kept", "positions at least", most, kept.size());
     const std::size_t first = prefix < tokens ? prefix : tokens;
     const std::size_t others = tokens - first;
-    for (std::size_t i = 0; i < most; ++i) kept[i] = static_cast<std::int32_t>(i);
+    each(ctx, most, detail::count_up{kept.data(), 0});
     if (others == 0 || (counts_are_known && most == tokens)) return most;
     const std::span<float> scores(ctx.scratch.template take<float>(others), others);
-    rank.score(evidence, b, first, scores);
+    score(ctx, evidence, b, first, scores);
     const std::size_t count = count_of(scores, most - first);
     if (count == others) return tokens;
     select_top_k(ctx, make_matrix<const float>(scores.data(), 1, others), make_matrix(kept.data() + first, 1, count), Order);
-    for (std::size_t i = 0; i < count; ++i) kept[first + i] += static_cast<std::int32_t>(first);
+    each(ctx, count, detail::count_from{kept.data() + first, static_cast<std::int32_t>(first)});
     return first + count;
   }
 
  private:
+  template <class Backend>
+  void score([[maybe_unused]] context<Backend> ctx, const token_evidence& evidence, std::size_t b, std::size_t first, std::span<float> scores) const {
+    if constexpr (prefers_whole_maps<Backend>) {
+      static_assert(counts_are_known, "heddle::dropout: how many tokens stay must be known before a device has scored them");
+      static_assert(requires { rank.at(evidence, b, first); }, "heddle::dropout: on a device a ranking needs `at(evidence, sequence, token)`");
+      each(ctx, scores.size(), detail::score_one<Rank>{rank, evidence, b, first, scores.data()});
+    } else {
+      rank.score(evidence, b, first, scores);
+    }
+  }
   std::size_t count_of(std::span<const float> scores, [[maybe_unused]] std::size_t known) const noexcept {
     if constexpr (counts_are_known) {
       return known;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "../primitive/each.hpp"
 #include "../primitive/gather.hpp"
 #include "../primitive/map.hpp"
 
@@ -19,6 +20,11 @@ void keep_rows(context<Backend> ctx, std::span<const std::int32_t> kept, matrix_
 }
 
 namespace detail {
+/// One number set to zero.
+struct clear_element {
+  matrix_view<float> y;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { y.data_handle()[i / y.extent(1) * y.stride(0) + i % y.extent(1)] = 0.0F; }
+};
 struct second_of_two {
   template <class T>
   HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE T operator()(T, T b) const noexcept {
@@ -38,9 +44,9 @@ void put_back_rows(context<Backend> ctx, std::span<const std::int32_t> kept, mat
                    matrix_view<float> y) {
   require_extent("put_back_rows: x", "rows", kept.size(), x.extent(0));
   require_extent("put_back_rows: x", "columns", y.extent(1), x.extent(1));
-  detail::require_positions("put_back_rows: kept", kept, y.extent(0));
+  detail::require_positions_of<Backend>("put_back_rows: kept", kept, y.extent(0));
   if (fill.empty()) {
-    for (std::size_t r = 0; r < y.extent(0); ++r) std::fill_n(y.data_handle() + r * y.stride(0), y.extent(1), 0.0F);
+    each(ctx, y.extent(0) * y.extent(1), detail::clear_element{y});
   } else {
     require_extent("put_back_rows: fill", "channels", y.extent(1), fill.size());
     map(ctx, matrix_view<const float>(y), make_matrix(fill.data(), 1, fill.size()), y, detail::second_of_two{});

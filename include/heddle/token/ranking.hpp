@@ -7,6 +7,7 @@
 #include <span>
 
 #include "../attention/head_view.hpp"
+#include "../primitive/each.hpp"
 
 namespace heddle::inline v0 {
 
@@ -35,6 +36,35 @@ inline void sum_heads(const head_rows<const float>& x, const char* what, std::si
   }
 }
 
+/// The same for one token, scaled by one over the heads.
+HEDDLE_HOST_DEVICE inline float mean_over_heads(const head_rows<const float>& x, std::size_t b, std::size_t token) noexcept {
+  double sum = 0.0;
+  for (std::size_t h = 0; h < x.extent(1); ++h) sum += static_cast<double>(x(b, h, token));
+  return static_cast<float>(static_cast<double>(static_cast<float>(sum)) * (1.0 / static_cast<double>(x.extent(1))));
+}
+
+/// Scores one token, for rankings that ask every token alone: `rank.at(evidence, sequence, token)`.
+template <class Rank>
+struct score_one {
+  Rank rank;
+  token_evidence evidence;
+  std::size_t sequence;
+  std::size_t first;
+  float* scores;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { scores[i] = rank.at(evidence, sequence, first + i); }
+};
+/// `row_weights` of `keyframe_attention` for one query.
+struct weigh_keyframe {
+  float* weights;
+  std::size_t count;
+  std::size_t keyframe;
+  float weight;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t q) const {
+    const float each = 1.0F / static_cast<float>(count);
+    weights[q] = q < keyframe ? weight * each : each;
+  }
+};
+
 inline void scale_scores(std::span<float> scores, double factor) noexcept {
   for (float& s : scores) s = static_cast<float>(static_cast<double>(s) * factor);
 }
@@ -46,6 +76,9 @@ struct class_attention {
   static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
     detail::sum_heads(e.class_row, "class_attention: class_row", b, first, scores);
     detail::scale_scores(scores, 1.0 / static_cast<double>(e.class_row.extent(1)));
+  }
+  HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept {
+    return detail::mean_over_heads(e.class_row, b, token);
   }
 };
 
@@ -86,6 +119,9 @@ struct mean_attention {
     detail::sum_heads(e.importance, "mean_attention: importance", b, first, scores);
     detail::scale_scores(scores, 1.0 / static_cast<double>(e.importance.extent(1)));
   }
+  HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept {
+    return detail::mean_over_heads(e.importance, b, token);
+  }
 };
 
 /// The same where the queries of the first tokens (the key frame of a video) count `weight` times as much: the score of EVAD
@@ -98,9 +134,15 @@ struct keyframe_attention {
     const float each = 1.0F / static_cast<float>(row_weights.size());
     for (std::size_t q = 0; q < row_weights.size(); ++q) row_weights[q] = q < keyframe_tokens ? weight * each : each;
   }
+  /// The same where the backend has them.
+  template <class Backend>
+  void set_row_weights(context<Backend> ctx, std::size_t keyframe_tokens, std::span<float> row_weights) const {
+    each(ctx, row_weights.size(), detail::weigh_keyframe{row_weights.data(), row_weights.size(), keyframe_tokens, weight});
+  }
   static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
     mean_attention::score(e, b, first, scores);
   }
+  HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept { return mean_attention::at(e, b, token); }
 };
 
 /// The length of a token's row.
