@@ -52,6 +52,7 @@ set(configure "${CMAKE_COMMAND}" -S "${SOURCE}/tests/install/consumer" -G "${GEN
 run(${configure} -B "${WORK}/find_package" "-DCMAKE_PREFIX_PATH=${prefix}" -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF)
 run("${CMAKE_COMMAND}" --build "${WORK}/find_package")
 run("${WORK}/find_package/consumer")
+run("${WORK}/find_package/device_consumer")
 # As a user without any of the optional packages' components would: the reference backend alone.
 run(${configure} -B "${WORK}/reference_only" "-DCMAKE_PREFIX_PATH=${prefix}" -DCONSUMER_SIMD=0)
 run("${CMAKE_COMMAND}" --build "${WORK}/reference_only")
@@ -59,6 +60,7 @@ run("${WORK}/reference_only/consumer")
 run(${configure} -B "${WORK}/add_subdirectory" "-DCONSUMER_SOURCE=${SOURCE}")
 run("${CMAKE_COMMAND}" --build "${WORK}/add_subdirectory")
 run("${WORK}/add_subdirectory/consumer")
+run("${WORK}/add_subdirectory/device_consumer")
 
 find_program(pkg_config NAMES pkg-config pkgconf)
 if(pkg_config)
