@@ -130,6 +130,7 @@
 #include "primitive/attend_instantiation.hpp"
 #include "primitive/convolution_window.hpp"
 #include "primitive/convolve.hpp"
+#include "primitive/copy_pixels.hpp"
 #include "primitive/gemm.hpp"
 #include "primitive/map.hpp"
 #include "primitive/merge.hpp"

@@ -5,6 +5,7 @@
 #include <heddle/cuda/normalize.cuh>
 #include <heddle/cuda/pad.cuh>
 #include <heddle/cuda/pixel_shuffle.cuh>
+#include <heddle/cuda/pixels.cuh>
 #include <heddle/cuda/depthwise.cuh>
 #include <heddle/primitive/activation.hpp>
 
@@ -30,4 +31,6 @@ void maps(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, const
   pixel_shuffle<2>(ctx, x, y);
   pixel_unshuffle<3>(ctx, x, y);
   convolve_depthwise(ctx, x, w, window, y, gelu{});
+  max_pool(ctx, x, as_rows(y));
+  copy_pixels(ctx, pixel_view<const float>{}, pixel_view<float>{});
 }

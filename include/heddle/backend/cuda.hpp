@@ -17,6 +17,7 @@
 #include <heddle/cuda/normalize.cuh>
 #include <heddle/cuda/pad.cuh>
 #include <heddle/cuda/pixel_shuffle.cuh>
+#include <heddle/cuda/pixels.cuh>
 #include <heddle/cuda/resample.cuh>
 #include <heddle/cuda/resize_u8.cuh>
 #include <heddle/cuda/runtime/runtime.hpp>

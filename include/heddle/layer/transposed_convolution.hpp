@@ -3,9 +3,9 @@
 #pragma once
 
 #include <array>
-#include <cstring>
 #include <vector>
 
+#include "../primitive/copy_pixels.hpp"
 #include "../primitive/pad.hpp"
 #include "norm.hpp"
 
@@ -117,12 +117,14 @@ struct transposed_convolution {
 
   template <class Backend>
   static void place(context<Backend> ctx, matrix_view<float> product, std::size_t b, std::size_t residue, map_view<float> y) {
+    const std::size_t height = y.extent(1) / stride;
     const std::size_t width = y.extent(2) / stride;
-    ctx.for_each(y.extent(1) / stride, 0, [&](auto, std::size_t m) {
-      const float* from = product.data_handle() + m * (width + 2 * (taps - 1)) * Out;
-      float* to = y.data_handle() + ((b * y.extent(1) + m * stride + residue / stride) * y.extent(2) + residue % stride) * Out;
-      for (std::size_t n = 0; n < width; ++n, from += Out, to += stride * Out) std::memcpy(to, from, Out * sizeof(float));
-    });
+    const std::size_t pitch = y.extent(2) * Out;
+    if (height == 0 || width == 0) return;
+    const dynamic_extents<3> pixels(height, width, Out);
+    float* const to = y.data_handle() + (b * y.extent(1) + residue / stride) * pitch + residue % stride * Out;
+    copy_pixels(ctx, pixel_view<const float>(product.data_handle(), pixels, {(width + 2 * (taps - 1)) * Out, Out, 1}),
+                pixel_view<float>(to, pixels, {stride * pitch, stride * Out, 1}));
   }
 };
 
