@@ -30,4 +30,15 @@ function(heddle_add_nvcc_tests folder)
           -c "${source}" -o "${output}/${name}.o")
     endif()
   endforeach()
+  # Files in must_fail exceed their budgets: the check must say so.
+  if(HEDDLE_NVCC AND Python3_Interpreter_FOUND)
+    file(GLOB sources CONFIGURE_DEPENDS "${folder}/must_fail/*.cu")
+    foreach(source IN LISTS sources)
+      get_filename_component(name "${source}" NAME_WE)
+      heddle_add_ctest("nvcc/must_fail/${name}" LABELS static nvcc
+        COMMAND "${Python3_EXECUTABLE}" "${heddle_nvcc_budget}" --nvcc "${HEDDLE_NVCC}" --output "${output}/must_fail" "${source}" ${flags})
+      set_tests_properties("nvcc/must_fail/${name}" PROPERTIES
+        PASS_REGULAR_EXPRESSION "registers is [0-9]+, wanted <=1:.*shared is 512, wanted <=511:.*no kernel of sm_80 has 'no_such_kernel'")
+    endforeach()
+  endif()
 endfunction()
