@@ -217,8 +217,9 @@ class attend_block {
     for (std::size_t r = 0; r < place_.count; ++r) {
       v largest = v::load(t_.s.row_vectors + r * v::size);
       for (std::size_t slot = run.first; slot < run.first + run.count; ++slot) {
-        v x = scores_in_place<Isa, D>(packed + r * exact::query_pitch(t_.dim()),
-                                      chunk_.template key_rows<typename Arguments::value_type>() + slot * v::size, t_.dim());
+        const auto* const keys = chunk_.template key_rows<typename Arguments::value_type>() + slot * v::size;
+        const auto* const next = slot + 1 < run.first + run.count ? keys + v::size : nullptr;
+        v x = scores_in_place<Isa, D>(packed + r * exact::query_pitch(t_.dim()), keys, next, t_.dim());
         if constexpr (runs::leading) {
           std::size_t pitch = 0;
           const float* start = bias_of(0, slot, pitch);

@@ -10,6 +10,15 @@
 
 namespace heddle::inline v0::detail {
 
+/// Asks for a row that is read soon: rows lie anywhere, and the processor does not see the next one coming (20 % of a decode
+/// step over stored bfloat16).
+template <class T>
+HEDDLE_ALWAYS_INLINE void fetch_row(const T* row, std::size_t elements) noexcept {
+#if defined(__GNUC__)
+  for (std::size_t d = 0; d < elements; d += 64 / sizeof(T)) __builtin_prefetch(row + d);
+#endif
+}
+
 /// Dot products of a query with `Count` keys, as one vector of partial sums each.
 template <class Isa, std::size_t D, std::size_t Count, class T>
 HEDDLE_ALWAYS_INLINE void dot_rows(const float* query, const T* const* keys, std::size_t head_dim, vec<Isa>* sums) noexcept {
@@ -34,12 +43,17 @@ HEDDLE_ALWAYS_INLINE void dot_rows(const float* query, const T* const* keys, std
   for (std::size_t i = 0; i < Count; ++i) sums[i] = sum[i];
 }
 
-/// The scores of a query and V keys, 0 for keys that are missing (null).
+/// The scores of a query and V keys, 0 for keys that are missing (null). `next`: V keys that come
+/// soon, or null.
 template <class Isa, std::size_t D, class T>
-vec<Isa> scores_in_place(const float* query, const T* const* keys, std::size_t head_dim) noexcept {
+vec<Isa> scores_in_place(const float* query, const T* const* keys, const T* const* next, std::size_t head_dim) noexcept {
   using v = vec<Isa>;
   v sums[v::size];
   for (std::size_t i = 0; i < v::size; i += 4) {
+    if (next != nullptr) {
+      HEDDLE_UNROLL
+      for (std::size_t j = i; j < i + 4; ++j) fetch_row(next[j], D == dyn ? head_dim : D);
+    }
     if (keys[i] != nullptr && keys[i + 1] != nullptr && keys[i + 2] != nullptr && keys[i + 3] != nullptr) {
       dot_rows<Isa, D, 4>(query, keys + i, head_dim, sums + i);
       continue;
@@ -66,6 +80,7 @@ HEDDLE_NOINLINE void value_row(const float* weights, const T* const* values, con
     const std::size_t last = (runs[i].first + runs[i].count) * v::size;
     HEDDLE_NO_UNROLL
     for (std::size_t k = runs[i].first * v::size; k < last; ++k) {
+      if (k + v::size < last) fetch_row(values[k + v::size] + d, Columns * v::size);
       if (weights[k] == 0.0F) continue;  // hidden: its value must not be read
       const v w = v::broadcast(weights + k);
       const T* row = values[k] + d;

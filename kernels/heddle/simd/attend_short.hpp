@@ -167,7 +167,7 @@ class attend_short {
     for (std::size_t i = 0; i < count; ++i) {
       v largest(lowest_score);
       for (std::size_t p = 0; p < panels; ++p) {
-        v x = scores_in_place<Isa, D>(t_.s.few_queries + i * Products::query_pitch(D), keys + p * v::size, D);
+        v x = scores_in_place<Isa, D>(t_.s.few_queries + i * Products::query_pitch(D), keys + p * v::size, static_cast<const float* const*>(nullptr), D);
         if constexpr (composition_type::modifiers > 0)
           x = x + v::load(t_.a.plan.bias().matrix(0, head_) + (first + i) * t_.a.plan.bias().pitch() + p * v::size);
         x = attend_starts<Isa, state_type>(t_, head_).added(x, first + i, p * v::size);
