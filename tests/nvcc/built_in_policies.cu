@@ -51,3 +51,7 @@ void launch_all(float* out, const float* data, const heddle::token_grid& grid) {
   launch(attention{temporal{}, prefix<4>{}, box_geometry{data, 3, data, 8}}, grid, out);
   launch(attention{dilated<2>{}, sliding<64>{}, continuous_position_bias{}, log_coordinate_bias{}}, grid, out);
 }
+
+// Concepts hold in this compiler too (it answers no to those with lambdas in them).
+static_assert(heddle::key_rows<heddle::joined_heads<float, 64, 2>>);
+static_assert(heddle::key_rows<heddle::ring_heads<float, 64>>);

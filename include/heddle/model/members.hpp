@@ -84,8 +84,14 @@ HEDDLE_ALWAYS_INLINE void visit_member_list(Self& self, const member_list<Pointe
   (f(list.names[i++], self.*Pointers), ...);
 }
 
+/// Any function of a child. (A lambda would do, but not in a concept that nvcc checks.)
+struct child_visitor {
+  template <class Child>
+  void operator()(std::string_view, Child&) const noexcept {}
+};
+
 template <class M>
-concept has_visit_children = requires(M& m) { M::visit_children(m, [](std::string_view, auto&) {}); };
+concept has_visit_children = requires(M& m) { M::visit_children(m, child_visitor{}); };
 
 template <class M>
 inline constexpr bool has_children = has_visit_children<M> || has_members<M>;

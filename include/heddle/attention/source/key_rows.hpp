@@ -15,6 +15,14 @@ namespace heddle::inline v0 {
 template <class T>
 concept attend_element = std::same_as<T, float> || std::same_as<T, bfloat16> || std::same_as<T, half>;
 
+namespace detail {
+/// Any function of views. (A lambda would do, but not in a concept that nvcc checks.)
+struct view_visitor {
+  template <class View>
+  void operator()(const View&) const noexcept {}
+};
+}  // namespace detail
+
 /// Keys or values: `extent(0..3)` are `[batch, heads, keys, head_dim]`, `row(batch, head, i)` is the first of the
 /// head_dim neighbouring elements of key i, and `each_view(f)` calls `f(head_view)` for every view behind it.
 template <class V>
@@ -22,7 +30,7 @@ concept key_rows = attend_element<typename V::value_type> && requires(const V& v
   { v.extent(i) } -> std::convertible_to<std::size_t>;
   { v.row(i, i, i) } -> std::same_as<const typename V::value_type*>;
   { V::static_extent(i) } -> std::convertible_to<std::size_t>;
-  v.each_view([](const auto&) {});
+  v.each_view(detail::view_visitor{});
 };
 
 /// The rows of one view: what `attend` makes of a `head_view`.
