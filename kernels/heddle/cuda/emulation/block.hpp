@@ -137,6 +137,8 @@ class block {
     }
     return shared_.get() + offset;
   }
+  /// Where a byte is that was located before.
+  const unsigned char* at(std::uint32_t address) const noexcept { return shared_.get() + (address - shared_begin); }
   const unsigned char* read(const char* function, std::uint32_t address, std::uint32_t bytes, unsigned by, source_line line) {
     const unsigned char* data = locate(function, address, bytes, bytes, line);
     if (!reserved_.empty()) check_not_reserved(function, address, bytes, line);
@@ -228,7 +230,7 @@ class block {
       m.function = function;
       m.immediate = immediate;
       m.line = line;
-    } else if (std::strcmp(m.function, function) != 0 || m.immediate != immediate || !(m.line == line)) {
+    } else if ((m.function != function && std::strcmp(m.function, function) != 0) || m.immediate != immediate || !(m.line == line)) {
       fatal(problem::diverged, line, [&] {
         return here(function, line) + ", while " + std::to_string(m.arrived) + " lanes of its " + (Count == 32 ? "warp" : "warpgroup") +
                " are in " + m.function + " at " + to_string(m.line);

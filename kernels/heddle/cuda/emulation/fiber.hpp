@@ -25,10 +25,13 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(HEDDLE_FIBER_ASSEMBLER)   // chosen by whoever compiles
+#elif defined(__x86_64__) && defined(__linux__)
 #define HEDDLE_FIBER_ASSEMBLER 1
 #else
 #define HEDDLE_FIBER_ASSEMBLER 0
+#endif
+#if !HEDDLE_FIBER_ASSEMBLER
 #include <ucontext.h>
 #endif
 

@@ -21,6 +21,9 @@ inline float operand_value(operand_format format, std::uint16_t bits) noexcept {
 }
 inline float tf32_value(std::uint32_t bits) noexcept { return std::bit_cast<float>(bits & 0xffffe000u); }
 
+/// Eight floats that compilers add and multiply at once, also where they do not look for such loops (-O1).
+typedef float eight_columns __attribute__((vector_size(32)));
+
 /// One lane's share of a product: accumulators [4], A [4], B [2].
 struct mma_operands {
   float* c;
@@ -33,8 +36,8 @@ struct mma_operands {
 /// 2 t + 8 r and the next (t + 4 r) of column g, of C in element r row g + 8 (r / 2), column 2 t + r % 2.
 inline void multiply_fragments(operand_format format, mma_operands* const* lanes) {
   float a[16][16];
-  float b[16][8];
-  float c[16][8];
+  eight_columns b[16];
+  eight_columns c[16];
   const unsigned depth = format == operand_format::tf32 ? 8 : 16;
   for (unsigned l = 0; l < 32; ++l) {
     const unsigned g = l / 4;
@@ -60,10 +63,7 @@ inline void multiply_fragments(operand_format format, mma_operands* const* lanes
     }
   }
   for (unsigned i = 0; i < 16; ++i) {
-    for (unsigned k = 0; k < depth; ++k) {
-      const float left = a[i][k];
-      for (unsigned j = 0; j < 8; ++j) c[i][j] += left * b[k][j];
-    }
+    for (unsigned k = 0; k < depth; ++k) c[i] += a[i][k] * b[k];
   }
   for (unsigned l = 0; l < 32; ++l) {
     for (unsigned r = 0; r < 4; ++r) lanes[l]->c[r] = c[l / 4 + 8 * (r / 2)][2 * (l % 4) + r % 2];

@@ -220,18 +220,19 @@ class warpgroup_unit {
 
   static float element(block& b, const product& p, std::uint64_t descriptor, bool mn_major, unsigned row, unsigned k) {
     std::uint16_t bits = 0;
-    std::memcpy(&bits, b.locate(p.shape.function, operand_address(descriptor, mn_major, row, k), 2, 2, p.line), 2);
+    std::memcpy(&bits, b.at(operand_address(descriptor, mn_major, row, k)), 2);
     return operand_value(p.shape.format, bits);
   }
 
-  static void compute(block& b, product& p) {
-    visit_operands(b, p, false);
-    float left[64][16];
-    const unsigned columns = p.shape.columns;
-    for (unsigned row = 0; row < 64 && p.a[0] == nullptr; ++row) {
-      for (unsigned k = 0; k < 16; ++k) left[row][k] = element(b, p, p.a_descriptor, p.shape.a_mn_major, row, k);
+  /// A of a product, from shared memory or from the lanes' registers.
+  static void gather_left(block& b, const product& p, float (&left)[64][16]) {
+    if (p.a[0] == nullptr) {
+      for (unsigned row = 0; row < 64; ++row) {
+        for (unsigned k = 0; k < 16; ++k) left[row][k] = element(b, p, p.a_descriptor, p.shape.a_mn_major, row, k);
+      }
+      return;
     }
-    for (unsigned lane = 0; lane < 128 && p.a[0] != nullptr; ++lane) {
+    for (unsigned lane = 0; lane < 128; ++lane) {
       for (unsigned r = 0; r < 4; ++r) {
         const unsigned row = lane / 32 * 16 + lane % 32 / 4 + 8 * (r % 2);
         const unsigned k = 2 * (lane % 4) + 8 * (r / 2);
@@ -239,15 +240,24 @@ class warpgroup_unit {
         left[row][k + 1] = operand_value(p.shape.format, static_cast<std::uint16_t>(p.a[lane][r] >> 16));
       }
     }
-    std::vector<float> right(std::size_t{16} * columns);
-    for (unsigned k = 0; k < 16; ++k) {
-      for (unsigned n = 0; n < columns; ++n) right[k * columns + n] = element(b, p, p.b_descriptor, p.shape.b_mn_major, n, k);
-    }
-    for (unsigned row = 0; row < 64; ++row) {
-      float* to = p.to->values.data() + row * columns;
-      if (!p.accumulate) std::memset(to, 0, columns * sizeof(float));
+  }
+
+  static void compute(block& b, product& p) {
+    visit_operands(b, p, false);
+    float left[64][16];
+    gather_left(b, p, left);
+    const unsigned columns = p.shape.columns;
+    for (unsigned n = 0; n < columns; n += 8) {
+      eight_columns right[16];
       for (unsigned k = 0; k < 16; ++k) {
-        for (unsigned n = 0; n < columns; ++n) to[n] += left[row][k] * right[k * columns + n];
+        for (unsigned j = 0; j < 8; ++j) right[k][j] = element(b, p, p.b_descriptor, p.shape.b_mn_major, n + j, k);
+      }
+      for (unsigned row = 0; row < 64; ++row) {
+        float* to = p.to->values.data() + row * columns + n;
+        eight_columns sums = {};
+        if (p.accumulate) std::memcpy(&sums, to, sizeof(sums));
+        for (unsigned k = 0; k < 16; ++k) sums += left[row][k] * right[k];
+        std::memcpy(to, &sums, sizeof(sums));
       }
     }
     --p.to->products;
