@@ -1,6 +1,12 @@
 // The plain primitives compile for every target and keep what they compute with in registers.
 // BUDGET all spills=0
 // BUDGET all stack=0
+// 16 bytes at a time, also where a result is made in branches:
+// SASS all LDG.E.128>=1 STG.E.128>=1 kernel=map_oneINS0_4geluELj4E
+// SASS all LDG.E.128>=1 STG.E.128>=1 kernel=normalize_short_rowsILj4E
+// SASS all LDG.E.128>=1 STG.E.128>=1 kernel=largest_of_cellsILj4E
+// SASS all LDG.E.128>=1 STG.E.128>=1 kernel=copy_pixels_betweenILj4E
+// SASS all LDGSTS>=1 LDS.128>=10 STG.E.128>=4 kernel=depthwise_tilesINS0_4geluELj4ELj7E
 #include <heddle/cuda/map.cuh>
 #include <heddle/cuda/normalize.cuh>
 #include <heddle/cuda/pad.cuh>

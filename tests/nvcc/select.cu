@@ -1,6 +1,11 @@
 // Moving, merging and selecting rows compiles for every target and keeps what it computes with in registers.
 // BUDGET all spills=0
 // BUDGET all stack=0
+// Matches are those of the definition: products are rounded before they are added.
+// SASS all DFMA=0 DMUL>=8 DADD>=8 kernel=match_tiles
+// SASS all LDG.E.128>=1 STG.E.128>=1 kernel=gather_rows_atILj4E
+// SASS all LDG.E.128>=1 STG.E.128>=1 kernel=collect_rowsINS1_11sum_of_rowsELj4E
+// SASS all LDG.E.128>=1 STG.E.128>=1 kernel=merge_resultsILj4E
 #include <heddle/cuda/bipartite.cuh>
 #include <heddle/cuda/gather.cuh>
 #include <heddle/cuda/inverse_cdf.cuh>

@@ -48,13 +48,28 @@ HEDDLE_DEVICE void store_global(T* to, std::type_identity_t<T> value HEDDLE_LINE
   *to = value;
 }
 
-/// Stores `N` elements from `to` on with one store; `to` must be aligned to their bytes.
+/// Stores `N` elements from `to` on with one store; `to` must be aligned to their bytes. (Where a struct is assigned, the
+/// compiler stores it in parts as soon as its elements come from different branches.)
 template <class T, unsigned N>
 HEDDLE_DEVICE void store_vector(T* to, const vector<T, N>& value HEDDLE_LINE) {
 #if HEDDLE_CUDA_EMULATED
   emulation::machine::current().global("store_vector", to, sizeof(T) * N, sizeof(T) * N, true, line);
-#endif
   *reinterpret_cast<vector<T, N>*>(to) = value;
+#else
+  constexpr std::size_t bytes = sizeof(T) * N;
+  const auto bits = detail::same_bits<typename detail::bits_of<bytes>::type>(value);
+  const auto address = __cvta_generic_to_global(to);
+  if constexpr (bytes == 2) {
+    asm volatile("st.global.u16 [%0], %1;" ::"l"(address), "h"(bits) : "memory");
+  } else if constexpr (bytes == 4) {
+    asm volatile("st.global.u32 [%0], %1;" ::"l"(address), "r"(bits) : "memory");
+  } else if constexpr (bytes == 8) {
+    asm volatile("st.global.v2.u32 [%0], {%1, %2};" ::"l"(address), "r"(bits.x), "r"(bits.y) : "memory");
+  } else {
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(address), "r"(bits.x), "r"(bits.y), "r"(bits.z), "r"(bits.w)
+                 : "memory");
+  }
+#endif
 }
 
 /// Adds to an integer that other blocks add to as well, and returns what it was. Of floats there is no such function:
