@@ -101,6 +101,7 @@
 #include "layer/depthwise_convolution.hpp"
 #include "layer/encoder_block.hpp"
 #include "layer/gated_mlp.hpp"
+#include "layer/group_rows.hpp"
 #include "layer/learned_cosine.hpp"
 #include "layer/linear.hpp"
 #include "layer/local_global.hpp"

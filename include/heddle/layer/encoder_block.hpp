@@ -2,8 +2,7 @@
 /// The transformer block: attention and feed-forward, each with its norm and residual, run group by group where it can.
 #pragma once
 
-#include <cstring>
-
+#include "group_rows.hpp"
 #include "mlp.hpp"
 #include "residual.hpp"
 #include "self_attention.hpp"
@@ -114,7 +113,7 @@ struct encoder_block {
       plan.map().tokens(group, tokens);
       const auto local = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
       const auto h = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
-      gather(x.data_handle() + image * image_elements, tokens, local);
+      detail::gather_group<channels>(x.data_handle() + image * image_elements, tokens, local);
       norm1.forward_rows(worker, as_const(local), h);
       attn.accumulate_group(worker, plan, image, group, as_const(h), local);
       norm2.forward_rows(worker, as_const(local), h);
@@ -122,7 +121,7 @@ struct encoder_block {
         const std::size_t count = rows - first < detail::row_block ? rows - first : detail::row_block;
         detail::add_rows(worker, mlp, as_const(row_range(h, first, count)), row_range(local, first, count));
       }
-      scatter(local, tokens, y.data_handle() + image * image_elements);
+      detail::scatter_group<channels>(local, tokens, y.data_handle() + image * image_elements);
     });
   }
 
@@ -160,22 +159,6 @@ struct encoder_block {
       detail::forward_pre_norm(ctx, norm, fn, x, y);
     }
   };
-
-  static void gather(const float* map, const std::int32_t* tokens, matrix_view<float> local) {
-    for (std::size_t i = 0; i < local.extent(0); ++i) {
-      float* const row = local.data_handle() + i * channels;
-      if (tokens[i] >= 0) {
-        std::memcpy(row, map + static_cast<std::size_t>(tokens[i]) * channels, channels * sizeof(float));
-      } else {
-        std::memset(row, 0, channels * sizeof(float));
-      }
-    }
-  }
-  static void scatter(matrix_view<float> local, const std::int32_t* tokens, float* map) {
-    for (std::size_t i = 0; i < local.extent(0); ++i)
-      if (tokens[i] >= 0)
-        std::memcpy(map + static_cast<std::size_t>(tokens[i]) * channels, local.data_handle() + i * channels, channels * sizeof(float));
-  }
 };
 
 }  // namespace heddle::inline v0

@@ -2,8 +2,7 @@
 /// Residual branches that end with a norm: `x + Norm(F(x))`, and the transformer block made of them.
 #pragma once
 
-#include <cstring>
-
+#include "group_rows.hpp"
 #include "mlp.hpp"
 #include "residual.hpp"
 #include "self_attention.hpp"
@@ -139,17 +138,17 @@ struct res_post_norm_block {
       plan.map().tokens(index % groups, tokens);
       const auto local = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
       const auto h = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
-      gather(source.data_handle() + image * image_elements, tokens, h);
+      detail::gather_group<channels>(source.data_handle() + image * image_elements, tokens, h);
       attn.forward_group(worker, plan, image, index % groups, as_const(h), h);
       norm1.forward_rows(worker, as_const(h), h);
-      gather(x.data_handle() + image * image_elements, tokens, local);
+      detail::gather_group<channels>(x.data_handle() + image * image_elements, tokens, local);
       map(worker, as_const(local), as_const(h), local, detail::sum{});
       for (std::size_t first = 0; first < rows; first += detail::row_block) {
         const std::size_t count = rows - first < detail::row_block ? rows - first : detail::row_block;
         const auto part = row_range(local, first, count);
         detail::forward_res_post_norm(worker, norm2, mlp, as_const(part), part);
       }
-      scatter(local, tokens, y.data_handle() + image * image_elements);
+      detail::scatter_group<channels>(local, tokens, y.data_handle() + image * image_elements);
     });
   }
 
@@ -186,22 +185,6 @@ struct res_post_norm_block {
       detail::forward_res_post_norm(ctx, norm, fn, x, y);
     }
   };
-
-  static void gather(const float* map, const std::int32_t* tokens, matrix_view<float> local) {
-    for (std::size_t i = 0; i < local.extent(0); ++i) {
-      float* const row = local.data_handle() + i * channels;
-      if (tokens[i] >= 0) {
-        std::memcpy(row, map + static_cast<std::size_t>(tokens[i]) * channels, channels * sizeof(float));
-      } else {
-        std::memset(row, 0, channels * sizeof(float));
-      }
-    }
-  }
-  static void scatter(matrix_view<float> local, const std::int32_t* tokens, float* map) {
-    for (std::size_t i = 0; i < local.extent(0); ++i)
-      if (tokens[i] >= 0)
-        std::memcpy(map + static_cast<std::size_t>(tokens[i]) * channels, local.data_handle() + i * channels, channels * sizeof(float));
-  }
 };
 
 }  // namespace heddle::inline v0
