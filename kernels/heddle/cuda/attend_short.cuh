@@ -56,7 +56,7 @@ class attend_short_way {
   static short_blocks blocks_of(const attend_parameters<Arguments>& a) {
     const unsigned entries = runs::count > 0 ? static_cast<unsigned>(a.bias.table_size()) : 0;
     return choose_blocks<layout>(static_cast<unsigned>(a.queries), static_cast<unsigned>(a.heads), runs::count, entries,
-                                 effective_mask<composition_type>::masked, short_shared_bytes<Arch>);
+                                 attend_short_kernel<Arguments>::checks, short_shared_bytes<Arch>);
   }
 };
 

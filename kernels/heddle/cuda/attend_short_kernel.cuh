@@ -46,6 +46,10 @@ struct attend_short_kernel {
   static constexpr unsigned min_blocks = layout::dim <= 32 ? 4 : 1;   ///< registers for the accumulators of 64 keys, and no more
   static constexpr bool changes_rows = copies_rows<composition_type>;
   static constexpr bool exponential = scores_type::exponential;
+  /// A weight of zero may meet a value that is not finite: of a key that a mask hides, or that a modifier gives -inf. Of
+  /// infinite floats the parts are not finite either.
+  static constexpr bool always_checks = composition_type::modifiers > 0 || layout::split;
+  static constexpr bool checks = mask_type::masked || always_checks;
 
   attend_parameters<Arguments> a;
   short_blocks blocks;
@@ -77,7 +81,7 @@ struct attend_short_kernel {
     device::copy_commit();
     device::copy_wait<0>();
     device::sync_block();
-    if constexpr (changes_rows || mask_type::masked) {
+    if constexpr (changes_rows || checks) {
       for (unsigned slot = 0; slot < count; ++slot) look_at_rows(problem_of(first, slot));
       device::sync_block();
     }
@@ -182,18 +186,18 @@ struct attend_short_kernel {
     stage::template load<32>(stage_of(turn), p.tokens + row * 4U, layout::tile_rows, rows_of(a.q, p.batch, p.head), device::lane(), whole);
   }
 
-  /// Policies change keys in place; values that are not finite are taken out where a mask could multiply them by 0.
+  /// Policies change keys in place; values that are not finite are taken out where they could be multiplied by 0.
   HEDDLE_DEVICE void look_at_rows(const problem& p) const {
     const device::shared_view<std::int32_t> tokens{p.tokens};
-    [[maybe_unused]] const bool hides = hides_pairs_of(p);
+    [[maybe_unused]] const bool check = always_checks || hides_pairs_of(p);
     for (unsigned i = device::thread(); i < length(); i += threads) {
       if constexpr (changes_rows) {
         if (tokens.load(i) >= 0)
           change(keys_of(p.slot) + i * layout::row_bytes, p.head / heads_per_key_head, a.map.token(p.group, i), row_role::key);
       }
-      if constexpr (mask_type::masked) {
-        if (!hides) continue;
-        const std::uint32_t flawed = take_out_flaws<layout>(values_of(p.slot) + i * layout::row_bytes) ? 1U : 0U;
+      if constexpr (checks) {
+        if (!check) continue;
+        const std::uint32_t flawed = take_out_flaws_of_row<layout>(values_of(p.slot) + i * layout::row_bytes) ? 1U : 0U;
         device::shared_view<std::uint32_t>{flaws_of(p.slot)}.store(i, flawed);
       }
     }
@@ -228,7 +232,7 @@ struct attend_short_kernel {
     }
     float o[layout::tiles_of_dim][4] = {};
     statistics rows = begin(p.head);
-    const bool flawed = hides_pairs_of(p) && any_flawed(p.slot);
+    const bool flawed = (always_checks || hides_pairs_of(p)) && any_flawed(p.slot);
     HEDDLE_DEVICE_NO_UNROLL
     for (unsigned key = 0; key < length(); key += layout::chunk_keys) {
       if (policies.skips(key, layout::chunk_keys)) continue;
@@ -239,7 +243,7 @@ struct attend_short_kernel {
       policies.apply(s, key, tiles);
       weigh(s, o, rows, tiles);
       products::values(o, s, values_of(p.slot) + key * layout::row_bytes, tiles);
-      if constexpr (mask_type::masked) {
+      if constexpr (checks) {
         if (flawed) add_flawed(p, policies, s, o, key);
       }
     }
@@ -305,7 +309,7 @@ struct attend_short_kernel {
 
   HEDDLE_DEVICE bool any_flawed([[maybe_unused]] unsigned slot) const {
     bool found = false;
-    if constexpr (mask_type::masked) {
+    if constexpr (checks) {
       const device::shared_view<std::uint32_t> flaws{flaws_of(slot)};
       for (unsigned i = device::lane(); i < length(); i += 32U) found = found || flaws.load(i) != 0;
       found = device::vote_any(found);
@@ -320,9 +324,10 @@ struct attend_short_kernel {
     const device::shared_view<std::int32_t> tokens{p.tokens};
     const auto rows = rows_of(a.v, p.batch, p.head / heads_per_key_head);
     const unsigned left = length() - key;
-    add_single_values<layout>(
-        s, o, left < layout::chunk_keys ? left : layout::chunk_keys, [&](unsigned i) { return flaws.load(key + i) != 0; },
-        [&](unsigned h, unsigned i) { return policies.visible(h, key + i); },
+    add_single_values<layout::head_dim, products::key_tiles>(
+        [&](unsigned n, unsigned j) { return s[n][j]; }, [&](unsigned d, unsigned j) -> float& { return o[d][j]; },
+        left < layout::chunk_keys ? left : layout::chunk_keys, [&](unsigned i) { return flaws.load(key + i) != 0; },
+        [&](unsigned h, unsigned i, float w) { return policies.visible(h, key + i) && (composition_type::modifiers == 0 || w != 0.0F); },
         [&](unsigned i) {
           const std::int32_t token = tokens.load(key + i);
           return token < 0 ? nullptr : rows.row(token);

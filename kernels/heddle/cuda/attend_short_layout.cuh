@@ -26,6 +26,7 @@ template <class T, class Out, std::size_t D>
 struct short_layout {
   using value_type = T;
   using output_type = Out;
+  static constexpr unsigned element_bytes = sizeof(T);
   static constexpr bool split = std::is_same_v<T, float>;   ///< three products of tf32 parts for every product
   static constexpr unsigned head_dim = static_cast<unsigned>(D);
   static constexpr unsigned dim = rounded_up(head_dim, split ? 8 : 16);   ///< zeros behind head_dim

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include <heddle/cuda/attend_short_layout.cuh>
 #include <heddle/cuda/device/device.cuh>
@@ -138,12 +139,12 @@ struct short_products {
   }
 };
 
-/// Adds values that are not finite, key by key, to the rows that see them; in shared memory they are zeros. What a mask hides
-/// is not multiplied at all. `flawed(i)` and `row(i)` (the values of a key, or null) are the same for all lanes; `visible(h, i)`
-/// is asked for row `lane / 4 + 8 h`.
-template <class Layout, unsigned Tiles, class Flawed, class Visible, class Row>
-HEDDLE_DEVICE void add_single_values(const float (&p)[Tiles][4], float (&o)[Layout::tiles_of_dim][4], unsigned keys,
-                                     const Flawed& flawed, const Visible& visible, const Row& row) {
+/// Adds values that are not finite, key by key, to the rows that see them; in shared memory they are zeros. What is hidden is
+/// not multiplied at all. `weight(n, j)`: element `j` of tile `n` of the weights, for constants. `flawed(i)` and `row(i)` (the
+/// values of a key, or null) are the same for all lanes; `visible(h, i, w)` is asked for row `lane / 4 + 8 h`, whose weight is w.
+template <unsigned HeadDim, unsigned Tiles, class Outputs, class Weight, class Flawed, class Visible, class Row>
+HEDDLE_DEVICE void add_single_values(const Weight& weight, Outputs&& o, unsigned keys, const Flawed& flawed, const Visible& visible,
+                                     const Row& row) {
   const unsigned lane = device::lane();
   HEDDLE_DEVICE_NO_UNROLL
   for (unsigned i = 0; i < keys; ++i) {
@@ -155,38 +156,57 @@ HEDDLE_DEVICE void add_single_values(const float (&p)[Tiles][4], float (&o)[Layo
     for (unsigned n = 0; n < Tiles; ++n) {
       HEDDLE_DEVICE_UNROLL
       for (unsigned j = 0; j < 4; ++j)
-        if (8U * n + (j & 1U) == (i & ~6U)) mine[j >> 1U] = p[n][j];
+        if (8U * n + (j & 1U) == (i & ~6U)) mine[j >> 1U] = weight(n, j);
     }
     HEDDLE_DEVICE_UNROLL
     for (unsigned h = 0; h < 2; ++h) {
-      const float weight = device::shuffle(mine[h], (lane & ~3U) | ((i >> 1U) & 3U));
-      if (!visible(h, i)) continue;
+      const float w = device::shuffle(mine[h], (lane & ~3U) | ((i >> 1U) & 3U));
+      if (!visible(h, i, w)) continue;
       HEDDLE_DEVICE_UNROLL
-      for (unsigned d = 0; d < Layout::tiles_of_dim; ++d) {
+      for (unsigned d = 0; d < (HeadDim + 7) / 8; ++d) {
         HEDDLE_DEVICE_UNROLL
         for (unsigned j = 0; j < 2; ++j) {
           const unsigned column = 8U * d + 2U * (lane & 3U) + j;
-          if (column >= Layout::head_dim) continue;
+          if (column >= HeadDim) continue;
           const float x = device::to_float(device::load_global(values + column));
-          if (x - x != 0.0F) o[d][2 * h + j] += weight * x;
+          if (x - x != 0.0F) o(d, 2 * h + j) += w * x;
         }
       }
     }
   }
 }
 
-/// Zeroes what is not finite in a row of shared memory; whether there was something.
-template <class Layout>
-HEDDLE_DEVICE bool take_out_flaws(device::shared_address at) {
-  using value_type = typename Layout::value_type;
-  const device::shared_view<value_type> row{at};
-  bool flawed = false;
-  for (unsigned d = 0; d < Layout::head_dim; ++d) {
-    const float x = device::to_float(row.load(d));
-    if (x - x == 0.0F) continue;
-    flawed = true;
-    row.store(d, value_type(0.0F));
+/// A register of elements of `T` (one float, or two of 16 bits) holds infinity or NaN.
+template <class T>
+HEDDLE_DEVICE bool not_finite(std::uint32_t bits) {
+  if constexpr (sizeof(T) == 4) {
+    return (bits & 0x7f800000U) == 0x7f800000U;
+  } else {
+    constexpr std::uint32_t exponent = std::is_same_v<T, bfloat16> ? 0x7f80U : 0x7c00U;
+    return (bits & exponent) == exponent || (bits >> 16U & exponent) == exponent;
   }
+}
+
+/// Zeroes what is not finite in 16 bytes of shared memory; whether there was something.
+template <class T>
+HEDDLE_DEVICE bool take_out_flaws(device::shared_address at) {
+  using words = device::vector<std::uint32_t, 4>;
+  const words w = device::shared_load<words>(at);
+  if (!(not_finite<T>(w[0]) || not_finite<T>(w[1]) || not_finite<T>(w[2]) || not_finite<T>(w[3]))) return false;
+  for (unsigned e = 0; e < 16 / sizeof(T); ++e) {
+    const float x = device::to_float(device::shared_view<T>{at}.load(e));
+    if (x - x != 0.0F) device::shared_view<T>{at}.store(e, T{});
+  }
+  return true;
+}
+
+/// The same for a row.
+template <class Layout>
+HEDDLE_DEVICE bool take_out_flaws_of_row(device::shared_address row) {
+  bool flawed = false;
+  HEDDLE_DEVICE_NO_UNROLL
+  for (unsigned at = 0; at < Layout::dim * Layout::element_bytes; at += 16U)
+    if (take_out_flaws<typename Layout::value_type>(row + at)) flawed = true;
   return flawed;
 }
 

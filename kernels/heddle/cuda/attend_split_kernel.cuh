@@ -78,6 +78,9 @@ struct attend_split_kernel {
   using scores_type = typename products::scores_type;
   using outputs_type = typename products::outputs_type;
   static constexpr unsigned threads = layout::threads;
+  /// As in small problems.
+  static constexpr bool always_checks = composition_type::modifiers > 0 || layout::split;
+  static constexpr bool checks = mask_type::masked || always_checks;
 
   split_call<Arguments> call;
   bool whole;   ///< views are aligned for the largest copies
@@ -199,10 +202,10 @@ struct attend_split_kernel {
     bool ask = false;
     if constexpr (mask_type::masked) ask = device::vote_any(seen(p, chunk, 0) != tile::full || seen(p, chunk, 1) != tile::full);
     std::uint32_t flaws = 0;
-    if constexpr (mask_type::masked) {
-      if (ask) {
+    if constexpr (checks) {
+      if (always_checks || ask) {
         bool flawed = false;
-        if (device::lane() < keys) flawed = take_out_flaws<layout>(values_of(stage) + device::lane() * layout::row_bytes);
+        if (device::lane() < keys) flawed = take_out_flaws_of_row<layout>(values_of(stage) + device::lane() * layout::row_bytes);
         flaws = device::ballot(flawed);
         device::sync_warp();
       }
@@ -210,13 +213,13 @@ struct attend_split_kernel {
     apply(p, s, chunk, keys, tiles, ask);
     weigh(s, o, rows, tiles);
     products::values(o, s, values_of(stage), tiles);
-    if constexpr (mask_type::masked) {
-      if (flaws != 0) {
-        add_single_values<layout>(
-            s, o, keys, [&](unsigned i) { return (flaws >> i & 1U) != 0; },
-            [&](unsigned h, unsigned i) { return sees(p, h, chunk + i); },
-            [&](unsigned i) { return call.a.v.row(p.batch, p.key_head, chunk + i); });
-      }
+    if constexpr (checks) {
+      if (flaws == 0) return;
+      add_single_values<layout::head_dim, products::key_tiles>(
+          [&](unsigned n, unsigned j) { return s[n][j]; }, [&](unsigned d, unsigned j) -> float& { return o[d][j]; }, keys,
+          [&](unsigned i) { return (flaws >> i & 1U) != 0; },
+          [&](unsigned h, unsigned i, float w) { return sees(p, h, chunk + i) && (composition_type::modifiers == 0 || w != 0.0F); },
+          [&](unsigned i) { return call.a.v.row(p.batch, p.key_head, chunk + i); });
     }
   }
 

@@ -1,0 +1,437 @@
+/// @file
+/// Attention of long dense problems on Hopper (sm_90a): one warp moves tiles, two warpgroups multiply them and take turns, so
+/// that the exponentials of one run beside the products of the other (Shah et al. 2024, sections 3.1 and 3.2).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <heddle/cuda/attend_hopper_layout.cuh>
+#include <heddle/cuda/attend_short_products.cuh>
+#include <heddle/cuda/attend_short_scores.cuh>
+#include <heddle/cuda/attend_stream_scores.cuh>
+#include <heddle/cuda/device/tiles.cuh>
+#include <heddle/cuda/device/wgmma.cuh>
+
+namespace heddle::inline v0::detail {
+
+/// Blocks take tiles of 128 queries in turn. Every role goes over the same list of tiles of keys: those that the mask does not
+/// leave out.
+template <class P>
+struct attend_hopper_kernel {
+  using T = typename P::value_type;
+  using output_type = typename P::output_type;
+  using context_type = typename P::context_type;
+  using mask_type = typename P::mask_type;
+  using composition_type = typename P::composition_type;
+  using normalizer_type = typename P::normalizer_type;
+  using problem_type = attend_problem<P>;
+  using scores_of = stream_scores<P>;
+  using layout = hopper_layout<static_cast<unsigned>(P::head_dim)>;
+  using place = ring_place<layout::stages>;
+  static constexpr unsigned threads = layout::threads;
+  static constexpr unsigned shared_bytes = layout::bytes;
+  static constexpr unsigned score_tiles = layout::keys / 8;
+  static constexpr unsigned key_steps = layout::keys / 16;
+  static constexpr float hidden = scores_of::hidden;
+  /// A weight of zero may meet a value that is not finite: of a key that a mask hides, or that a modifier gives -inf.
+  static constexpr bool modified_scores = composition_type::modifiers > 0;
+  static constexpr bool checks = mask_type::masked || modified_scores;
+
+  P p;
+  device::tensor_map q_map;
+  device::tensor_map k_map;
+  device::tensor_map v_map;
+  bool whole_pairs;   ///< of outputs
+
+  HEDDLE_HOST_DEVICE std::size_t query_tiles() const noexcept { return (p.queries + layout::queries - 1) / layout::queries; }
+  HEDDLE_HOST_DEVICE std::size_t items() const noexcept { return p.problems() * query_tiles(); }
+
+  HEDDLE_DEVICE void operator()() const {
+    if (device::thread() == 0) begin();
+    device::sync_block();
+    if (device::warpgroup() == 0) {
+      device::set_registers_down<layout::producer_registers>();
+      if (device::warp() > 0) {
+        check_values();
+      } else if (device::lane() == 0) {
+        produce();
+      }
+    } else {
+      device::set_registers_up<layout::consumer_registers>();
+      consume(device::warpgroup() - 1U);
+    }
+  }
+
+ private:
+  /// A tile of keys that somebody sees.
+  struct key_tile {
+    unsigned number;
+    bool partial;
+  };
+  struct item {
+    problem_type problem;
+    context_type context;
+    std::size_t q0;
+  };
+
+  static HEDDLE_DEVICE device::shared_address at(unsigned offset) { return device::shared_base() + offset; }
+  static HEDDLE_DEVICE device::shared_address barrier(unsigned n) { return at(layout::barrier_offset + 8U * n); }
+  static HEDDLE_DEVICE device::shared_address q_full() { return barrier(0); }
+  static HEDDLE_DEVICE device::shared_address q_empty() { return barrier(1); }
+  static HEDDLE_DEVICE device::shared_address k_full(unsigned s) { return barrier(2 + s); }
+  static HEDDLE_DEVICE device::shared_address k_empty(unsigned s) { return barrier(2 + layout::stages + s); }
+  static HEDDLE_DEVICE device::shared_address v_full(unsigned s) { return barrier(2 + 2 * layout::stages + s); }
+  static HEDDLE_DEVICE device::shared_address v_empty(unsigned s) { return barrier(2 + 3 * layout::stages + s); }
+  static HEDDLE_DEVICE device::shared_address v_checked(unsigned s) { return barrier(2 + 4 * layout::stages + s); }
+  static HEDDLE_DEVICE device::shared_address keys_at(unsigned s) { return at(layout::k_offset + s * layout::tile_bytes); }
+  static HEDDLE_DEVICE device::shared_address values_at(unsigned s) { return at(layout::v_offset + s * layout::tile_bytes); }
+  static HEDDLE_DEVICE device::shared_view<std::uint32_t> flaws_of(unsigned s) { return {at(layout::flaw_offset + 16U * s)}; }
+
+  HEDDLE_DEVICE void begin() const {
+    constexpr unsigned warps = 4 * layout::consumers;
+    device::mbarrier_init(q_full(), 1);
+    device::mbarrier_init(q_empty(), warps);
+    for (unsigned s = 0; s < layout::stages; ++s) {
+      device::mbarrier_init(k_full(s), 1);
+      device::mbarrier_init(k_empty(s), warps);
+      device::mbarrier_init(v_full(s), 1);
+      device::mbarrier_init(v_empty(s), warps);
+      device::mbarrier_init(v_checked(s), layout::checkers);
+    }
+    device::fence_mbarrier_init();
+  }
+
+  HEDDLE_DEVICE item item_of(std::size_t i) const {
+    const std::size_t tiles = query_tiles();
+    const problem_type problem = problem_type::numbered(p, i / tiles);
+    // The last queries first: with causal masks they have the most keys.
+    return {problem, problem.context(), (tiles - 1 - i % tiles) * layout::queries};
+  }
+  HEDDLE_DEVICE unsigned key_tiles() const { return static_cast<unsigned>((p.keys + layout::keys - 1) / layout::keys); }
+
+  /// The first tile from `n` on that somebody sees; number `key_tiles()`: none.
+  HEDDLE_DEVICE key_tile next(const item& i, unsigned n) const {
+    if constexpr (mask_type::masked) {
+      const std::size_t q1 = i.q0 + layout::queries < p.queries ? i.q0 + layout::queries : p.queries;
+      for (; n < key_tiles(); ++n) {
+        const std::size_t k0 = static_cast<std::size_t>(n) * layout::keys;
+        const std::size_t k1 = k0 + layout::keys < p.keys ? k0 + layout::keys : p.keys;
+        const tile seen = mask_type(p.composition).classify(i.context, i.q0, q1, k0, k1);
+        if (seen != tile::skip) return {n, seen == tile::partial};
+      }
+    }
+    return {n, false};
+  }
+  /// The same in registers that the compiler knows to be one for the warp: products may not lie in divergent code.
+  HEDDLE_DEVICE key_tile next_of_warp(const item& i, unsigned n) const {
+    if constexpr (mask_type::masked) {
+      const key_tile t = next(i, n);
+      const unsigned both = device::shuffle(t.number * 2U + (t.partial ? 1U : 0U), 0U);
+      return {both / 2U, (both & 1U) != 0U};
+    } else {
+      return {n, false};
+    }
+  }
+  static HEDDLE_DEVICE bool checked(const key_tile& t) { return modified_scores || (checks && t.partial); }
+
+  // The producer: one lane.
+
+  HEDDLE_DEVICE void produce() const {
+    place k;
+    place v;
+    unsigned turn = 0;
+    for (std::size_t index = device::block_index(); index < items(); index += device::grid_size(), ++turn) {
+      const item i = item_of(index);
+      const int batch = static_cast<int>(i.problem.batch());
+      const int key_head = static_cast<int>(i.problem.key_head());
+      device::mbarrier_wait(q_empty(), (turn & 1U) ^ 1U);
+      load(q_map, at(0), q_full(), static_cast<int>(i.q0), static_cast<int>(i.problem.head()), batch);
+      // Values are wanted one tile later than keys.
+      unsigned before = key_tiles();
+      for (key_tile t = next(i, 0);; t = next(i, t.number + 1U)) {
+        if (t.number < key_tiles()) {
+          device::mbarrier_wait(k_empty(k.stage()), k.empty_parity());
+          load(k_map, keys_at(k.stage()), k_full(k.stage()), static_cast<int>(t.number * layout::keys), key_head, batch);
+          k.advance();
+        }
+        if (before < key_tiles()) {
+          device::mbarrier_wait(v_empty(v.stage()), v.empty_parity());
+          load(v_map, values_at(v.stage()), v_full(v.stage()), static_cast<int>(before * layout::keys), key_head, batch);
+          v.advance();
+        }
+        before = t.number;
+        if (t.number >= key_tiles()) break;
+      }
+    }
+  }
+
+  static HEDDLE_DEVICE void load(const device::tensor_map& map, device::shared_address to, device::shared_address full, int row, int head,
+                                 int batch) {
+    device::mbarrier_arrive_expect(full, layout::tile_bytes);
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned panel = 0; panel < layout::panels; ++panel)
+      device::tile_load(to + panel * layout::panel_bytes, map, full, {static_cast<int>(64U * panel), row, head, batch});
+  }
+
+  // The checkers: what is not finite is taken out of values that a weight of zero may meet.
+
+  HEDDLE_DEVICE void check_values() const {
+    if constexpr (checks) {
+      place v;
+      for (std::size_t index = device::block_index(); index < items(); index += device::grid_size()) {
+        const item i = item_of(index);
+        for (key_tile t = next(i, 0); t.number < key_tiles(); t = next(i, t.number + 1U), v.advance())
+          if (checked(t)) check_tile(v);
+      }
+    }
+  }
+  HEDDLE_DEVICE void check_tile(const place& v) const {
+    device::mbarrier_wait(v_full(v.stage()), v.full_parity());
+    for (unsigned group = device::warp() - 1U; group < layout::keys / 32; group += layout::checkers) {
+      const device::shared_address row = values_at(v.stage()) + (group * 32U + device::lane()) * layout::row_bytes;
+      bool flawed = false;
+      HEDDLE_DEVICE_NO_UNROLL
+      for (unsigned piece = 0; piece < layout::panels * 8; ++piece)   // the permutation moves pieces inside their row
+        if (take_out_flaws<T>(row + piece / 8U * layout::panel_bytes + ((piece + device::lane()) & 7U) * 16U)) flawed = true;
+      const std::uint32_t found = device::ballot(flawed);
+      if (device::lane() == 0) flaws_of(v.stage()).store(group, found);
+    }
+    device::fence_async_proxy();
+    device::sync_warp();
+    if (device::lane() == 0) device::mbarrier_arrive(v_checked(v.stage()));
+  }
+
+  // The consumers: 64 queries each.
+
+  struct rows_state {
+    device::accumulator<layout::dim> o;
+    float largest[2];   ///< in base 2
+    float sum[2];       ///< of this lane's columns
+  };
+  using weights_type = std::uint32_t[key_steps][4];
+
+  HEDDLE_DEVICE void consume(unsigned group) const {
+    place k;
+    place v;
+    unsigned looked = 0;   // a bit for each stage: the parity of the next look at its values
+    unsigned turn = 0;
+    if (group == 1) give_turn(group);
+    for (std::size_t index = device::block_index(); index < items(); index += device::grid_size(), ++turn) {
+      const item i = item_of(index);
+      const std::size_t first = i.q0 + 64U * group + 16U * (device::warp() & 3U);
+      const scores_of scores(p, i.problem, first);
+      rows_state state;
+      start(state, i);
+      device::mbarrier_wait(q_full(), turn & 1U);
+      key_tile t = next_of_warp(i, 0);
+      if (t.number < key_tiles()) {
+        device::accumulator<layout::keys> s;
+        weights_type weights;
+        take_turn(group);
+        device::mbarrier_wait(k_full(k.stage()), k.full_parity());
+        device::wgmma_fence();
+        multiply_keys(s, group, k.stage());
+        device::wgmma_commit();
+        give_turn(group);
+        device::wgmma_wait<0>(s);
+        release(k_empty(k.stage()));
+        k.advance();
+        float factor[2];
+        weigh(s, scores, t, state, factor);
+        pack(weights, s);
+        for (;;) {
+          const key_tile before = t;
+          t = next_of_warp(i, t.number + 1U);
+          if (t.number >= key_tiles()) {
+            wait_values(v, before, looked);
+            device::pin(state.o);
+            device::wgmma_fence();
+            multiply_values(state.o, weights, v.stage());
+            device::wgmma_commit();
+            device::wgmma_wait<0>(state.o);
+            repair(i, first, before, weights, state, v.stage());
+            release(v_empty(v.stage()));
+            v.advance();
+            break;
+          }
+          take_turn(group);
+          device::mbarrier_wait(k_full(k.stage()), k.full_parity());
+          wait_values(v, before, looked);
+          device::pin(s);
+          device::pin(state.o);
+          device::wgmma_fence();
+          multiply_keys(s, group, k.stage());
+          device::wgmma_commit();
+          multiply_values(state.o, weights, v.stage());
+          device::wgmma_commit();
+          give_turn(group);
+          device::wgmma_wait<1>(s);
+          release(k_empty(k.stage()));
+          k.advance();
+          weigh(s, scores, t, state, factor);   // beside the products with values, and the other warpgroup's
+          device::wgmma_wait<0>(state.o);
+          repair(i, first, before, weights, state, v.stage());
+          release(v_empty(v.stage()));
+          v.advance();
+          rescale(state.o, factor);
+          pack(weights, s);
+        }
+      }
+      release(q_empty());
+      finish(i, first, state);
+    }
+    if (group == 0) take_turn(group);   // the last turn that was given
+  }
+
+  static HEDDLE_DEVICE void take_turn(unsigned group) { device::barrier_sync(1U + group, 256); }
+  static HEDDLE_DEVICE void give_turn(unsigned group) { device::barrier_arrive(2U - group, 256); }
+  static HEDDLE_DEVICE void release(device::shared_address empty) {
+    device::sync_warp();
+    if (device::lane() == 0) device::mbarrier_arrive(empty);
+  }
+
+  HEDDLE_DEVICE void start(rows_state& state, const item& i) const {
+    state.o.clear();
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned h = 0; h < 2; ++h) {
+      state.largest[h] = hidden;
+      state.sum[h] = 0.0F;
+      if constexpr (initial_score<normalizer_type>) {
+        state.largest[h] = p.composition.normalizer().initial_score(i.context.head) * log2_of_e;
+        if ((device::lane() & 3U) == 0 && state.largest[h] != hidden) state.sum[h] = 1.0F;   // one lane has the virtual key
+      }
+    }
+  }
+
+  static HEDDLE_DEVICE void multiply_keys(device::accumulator<layout::keys>& s, unsigned group, unsigned stage) {
+    const std::uint64_t q = device::matrix_descriptor(at(64U * group * layout::row_bytes), 16, layout::eight_rows, device::swizzle::bytes_128);
+    const std::uint64_t k = device::matrix_descriptor(keys_at(stage), 16, layout::eight_rows, device::swizzle::bytes_128);
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned step = 0; step < layout::dim / 16; ++step) {
+      const unsigned bytes = step / 4U * layout::panel_bytes + step % 4U * 32U;
+      device::wgmma_ss<T, layout::keys>(s, device::advanced(q, bytes), device::advanced(k, bytes), step > 0);
+    }
+  }
+  static HEDDLE_DEVICE void multiply_values(device::accumulator<layout::dim>& o, const weights_type& weights, unsigned stage) {
+    const std::uint64_t v =
+        device::matrix_descriptor(values_at(stage), layout::panel_bytes, layout::eight_rows, device::swizzle::bytes_128);
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned step = 0; step < key_steps; ++step)
+      device::wgmma_rs<T, layout::dim, true>(o, weights[step], device::advanced(v, step * 2U * layout::eight_rows), true);
+  }
+
+  /// Values are there, and if they are looked at, that is done.
+  static HEDDLE_DEVICE void wait_values(const place& v, const key_tile& t, [[maybe_unused]] unsigned& looked) {
+    device::mbarrier_wait(v_full(v.stage()), v.full_parity());
+    if constexpr (checks) {
+      if (!checked(t)) return;
+      device::mbarrier_wait(v_checked(v.stage()), looked >> v.stage() & 1U);
+      looked ^= 1U << v.stage();
+    }
+  }
+
+  /// Scores become weights in place; `factor`: what sums so far are multiplied by.
+  HEDDLE_DEVICE void weigh(device::accumulator<layout::keys>& s, const scores_of& scores, const key_tile& t, rows_state& state,
+                           float (&factor)[2]) const {
+    auto& tiles = reinterpret_cast<float(&)[score_tiles][4]>(s.values);
+    stream_keys keys;
+    keys.first = static_cast<std::size_t>(t.number) * layout::keys;
+    keys.ask = t.partial;
+    keys.ragged = keys.first + layout::keys > p.keys;
+    scores.apply(tiles, keys);
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned h = 0; h < 2; ++h) {
+      float largest = state.largest[h];
+      HEDDLE_DEVICE_UNROLL
+      for (unsigned n = 0; n < score_tiles; ++n) largest = device::max(largest, device::max(tiles[n][2 * h], tiles[n][2 * h + 1]));
+      largest = device::max(largest, device::shuffle_xor(largest, 1U));
+      largest = device::max(largest, device::shuffle_xor(largest, 2U));
+      const float base = largest == hidden ? 0.0F : largest;   // nobody sees anything yet
+      factor[h] = device::exp2(state.largest[h] - base);
+      float sum = 0.0F;
+      HEDDLE_DEVICE_UNROLL
+      for (unsigned n = 0; n < score_tiles; ++n) {
+        HEDDLE_DEVICE_UNROLL
+        for (unsigned j = 2 * h; j < 2 * h + 2; ++j) {
+          tiles[n][j] = device::exp2(tiles[n][j] - base);
+          sum += tiles[n][j];
+        }
+      }
+      state.largest[h] = largest;
+      state.sum[h] = state.sum[h] * factor[h] + sum;
+    }
+  }
+
+  static HEDDLE_DEVICE void pack(weights_type& weights, const device::accumulator<layout::keys>& s) {
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned step = 0; step < key_steps; ++step) {
+      HEDDLE_DEVICE_UNROLL
+      for (unsigned r = 0; r < 4; ++r) weights[step][r] = device::pack<T>(s[8 * step + 2 * r], s[8 * step + 2 * r + 1]);
+    }
+  }
+
+  static HEDDLE_DEVICE void rescale(device::accumulator<layout::dim>& o, const float (&factor)[2]) {
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned i = 0; i < layout::dim / 2; ++i) o[i] *= factor[i / 2 % 2];
+  }
+
+  /// Adds values that were taken out, for the queries that see them.
+  HEDDLE_DEVICE void repair(const item& i, std::size_t first, const key_tile& t, const weights_type& weights, rows_state& state,
+                            unsigned stage) const {
+    if constexpr (checks) {
+      if (!checked(t)) return;
+      const auto found = device::shared_load<device::vector<std::uint32_t, 4>>(flaws_of(stage).at(0));
+      if ((found[0] | found[1] | found[2] | found[3]) == 0U) return;
+      const std::size_t key = static_cast<std::size_t>(t.number) * layout::keys;
+      add_single_values<layout::dim, score_tiles>(
+          [&](unsigned n, unsigned j) {
+            const std::uint32_t pair = weights[n / 2][n % 2 * 2 + j / 2];
+            return j % 2 == 0 ? device::unpack_low<T>(pair) : device::unpack_high<T>(pair);
+          },
+          [&](unsigned d, unsigned j) -> float& { return state.o[4 * d + j]; },
+          static_cast<unsigned>(p.keys - key < layout::keys ? p.keys - key : layout::keys),
+          [&](unsigned n) { return (flaws_of(stage).load(n / 32U) >> (n % 32U) & 1U) != 0U; },
+          [&](unsigned h, unsigned n, float w) { return (!modified_scores || w != 0.0F) && sees(i, first, t, h, key + n); },
+          [&](unsigned n) { return i.problem.value(key + n); });
+    }
+  }
+  HEDDLE_DEVICE bool sees(const item& i, std::size_t first, const key_tile& t, unsigned h, std::size_t key) const {
+    if (!t.partial) return true;
+    const std::size_t row = first + device::lane() / 4U + 8U * h;
+    const std::size_t q = row < p.queries ? row : p.queries - 1;
+    return mask_type(p.composition)(i.context, static_cast<float>(q), static_cast<float>(key));
+  }
+
+  HEDDLE_DEVICE void finish(const item& i, std::size_t first, rows_state& state) const {
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned h = 0; h < 2; ++h) {
+      const std::size_t q = first + device::lane() / 4U + 8U * h;
+      float sum = state.sum[h] + device::shuffle_xor(state.sum[h], 1U);
+      sum += device::shuffle_xor(sum, 2U);
+      if (q >= p.queries) continue;
+      const float inverse = sum == 0.0F ? 0.0F : 1.0F / sum;
+      output_type* const out = i.problem.output(q) + 2U * (device::lane() & 3U);
+      HEDDLE_DEVICE_UNROLL
+      for (unsigned n = 0; n < layout::dim / 8; ++n) {
+        device::vector<output_type, 2> pair{};
+        pair[0] = device::round_to<output_type>(state.o[4 * n + 2 * h] * inverse);
+        pair[1] = device::round_to<output_type>(state.o[4 * n + 2 * h + 1] * inverse);
+        if (whole_pairs) {
+          device::store_vector(out + 8U * n, pair);
+        } else {
+          device::store_global(out + 8U * n, pair[0]);
+          device::store_global(out + 8U * n + 1, pair[1]);
+        }
+      }
+      if constexpr (P::observer::logsumexp) {
+        const auto& lse = p.outputs.logsumexp;
+        if ((device::lane() & 3U) == 0)
+          device::store_global(lse.data_handle() + i.problem.batch() * lse.stride(0) + i.problem.head() * lse.stride(1) + q * lse.stride(2),
+                               sum == 0.0F ? hidden : state.largest[h] * log_of_2 + math::log(sum));
+      }
+    }
+  }
+};
+
+}  // namespace heddle::inline v0::detail
