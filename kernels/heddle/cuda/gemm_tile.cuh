@@ -36,7 +36,7 @@ struct product_tile {
 
 using large_tile = product_tile<128, 128, 2, 4, 3>;
 using medium_tile = product_tile<64, 64, 2, 2, 3>;
-using small_tile = product_tile<32, 64, 2, 2, 4>;
+using small_tile = product_tile<32, 64, 2, 2, 6>;   // few blocks on a multiprocessor: more copies ahead
 
 /// Bytes from the start of a tile whose rows have `Pieces` pieces of 16 bytes to piece `piece` of row `row`. Pieces of one
 /// row change places, so that eight rows read at one column touch every bank once.
