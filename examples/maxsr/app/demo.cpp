@@ -118,7 +118,7 @@ int body(int argc, char** argv) {
   if (const auto code = read_arguments(args, argc, argv)) {
     return *code;
   }
-  const auto net = load_network(args.common.weights, args.common.scale);
+  const auto net = load_network(args.common.weights, args.common.scale, args.common.backend);
   const std::size_t scale = net->scale();
   make_folder(args.folder);
   const image original = read_photograph(args.photograph, scale);

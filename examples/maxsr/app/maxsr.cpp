@@ -93,7 +93,7 @@ int body(int argc, char** argv) {
   if (!args.original.empty()) {
     original = read_original(args.original, picture, args.common.scale);
   }
-  const auto net = load_network(args.common.weights, args.common.scale);
+  const auto net = load_network(args.common.weights, args.common.scale, args.common.backend);
   const std::size_t scale = net->scale();
 
   image result;

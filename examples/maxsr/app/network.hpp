@@ -42,7 +42,10 @@ class network {
 };
 
 /// Loads the weights (safetensors). Throws `examples::user_error` when the file cannot be read, is damaged, does not hold this
-/// network's parameters, or was trained for another scale.
-std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale);
+/// network's parameters, or was trained for another scale. `backend` is "simd", or "cuda" where the program was built with it.
+std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale, const std::string& backend = "simd");
+
+/// The same on a device; only in programs that were built with CUDA.
+std::unique_ptr<network> load_network_on_device(const std::string& weights_path, std::size_t scale);
 
 }  // namespace maxsr_app

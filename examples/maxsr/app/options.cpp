@@ -52,6 +52,9 @@ void common_options::add_to(CLI::App& app) {
   app.add_option("--scale", scale, "enlargement: the one that the weights were trained for")
       ->check(CLI::Range(std::size_t{1}, std::size_t{8}))
       ->capture_default_str();
+  app.add_option("--backend", backend, "who computes: simd, or cuda where the program was built with it")
+      ->check(CLI::IsMember({"simd", "cuda"}))
+      ->capture_default_str();
   app.add_option("--threads", run.threads, "threads; the result is the same for every number")
       ->check(CLI::Range(std::size_t{1}, most_threads))
       ->capture_default_str();

@@ -16,11 +16,12 @@ namespace maxsr_app {
 struct common_options {
   std::string weights;
   std::size_t scale = 2;
+  std::string backend = "simd";
   tiled_options run;
 
   common_options();
 
-  /// Adds --weights, --scale, --threads, --tile and --self-ensemble.
+  /// Adds --weights, --scale, --backend, --threads, --tile and --self-ensemble.
   void add_to(CLI::App& app);
 };
 

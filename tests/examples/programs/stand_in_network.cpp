@@ -98,7 +98,7 @@ std::unique_ptr<network> global_network(std::size_t scale) { return std::make_un
 namespace maxsr_app {
 
 /// The stand-in's weights are a text file that holds its scale and, if it is not 1, its radius.
-std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale) {
+std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale, const std::string&) {
   std::ifstream file(weights_path);
   std::size_t trained = 0;
   if (!(file >> trained)) {
