@@ -151,7 +151,7 @@ class expanded_bias {
   /// Bytes that the constructor takes.
   static constexpr std::size_t bytes(window_extents w, std::size_t heads) noexcept {
     std::size_t n = 0;
-    for (std::size_t i = 0; i < Composition::modifiers; ++i)
+    for (std::size_t i = 0; i != Composition::modifiers; ++i)
       if (runs::biases[i]) n += scratch_bytes<float>(heads * table_floats(w));
     if (fits(w, heads)) n += runs::count * scratch_bytes<float>(matrix_floats(w, heads));
     if (by_columns(w, heads)) n += scratch_bytes<float>(heads * w.size() * detail::padded_keys(w.size()));
@@ -240,7 +240,7 @@ class expanded_bias {
                 float* out) const noexcept {
     const place query = place_of(q);
     bool first = true;
-    for (std::size_t i = 0; i < Composition::modifiers; ++i) {
+    for (std::size_t i = 0; i != Composition::modifiers; ++i) {
       if (!runs::biases[i] || runs::run_of(i) != run) continue;
       place key = place_of(k0);
       for (std::size_t k = 0; k < count && k0 + k < window_.size(); ++k) {
@@ -331,7 +331,7 @@ class expanded_bias {
   void row(std::size_t run, std::size_t head, const place& query, float* out) const noexcept {
     const std::size_t keys = window_.size();
     bool first = true;
-    for (std::size_t i = 0; i < Composition::modifiers; ++i) {
+    for (std::size_t i = 0; i != Composition::modifiers; ++i) {
       if (!runs::biases[i] || runs::run_of(i) != run) continue;
       row_of_table(tables_[i] + head * table_floats(window_), query, first, out);
       first = false;
