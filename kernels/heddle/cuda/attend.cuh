@@ -2,9 +2,10 @@
 /// `attend` on a device. Policies travel by value in the parameters of a launch and are inlined into the kernels, as on the
 /// CPU; index maps are asked in place.
 ///
-/// Which kernel runs is decided by the composition, the types and the sizes: tiles of keys that stream past tiles of queries
-/// (`attend_stream.cuh`), and rows one by one (`attend_rows.cuh`) for what no faster one takes. None adds floats in an order
-/// that depends on timing: results have the same bits every time.
+/// Which kernel runs is decided by the composition, the types and the sizes: many small problems (`attend_short.cuh`), few
+/// queries with many keys (`attend_split.cuh`), warpgroups on sm_90a (`attend_hopper.cuh`), tiles of keys that stream past tiles
+/// of queries (`attend_stream.cuh`), and rows one by one (`attend_rows.cuh`) for what no faster one takes. None adds floats in an
+/// order that depends on timing: results have the same bits every time.
 ///
 /// Tables of policies are read through plain pointers by the device, some by the host too (`check`, `map`): managed memory.
 #pragma once
@@ -15,8 +16,11 @@
 
 #include <heddle/backend/tags.hpp>
 #include <heddle/cuda/attend_fill.cuh>
+#include <heddle/cuda/attend_hopper.cuh>
 #include <heddle/cuda/attend_parameters.cuh>
 #include <heddle/cuda/attend_rows.cuh>
+#include <heddle/cuda/attend_short.cuh>
+#include <heddle/cuda/attend_split.cuh>
 #include <heddle/cuda/attend_stream.cuh>
 #include <heddle/cuda/launch.cuh>
 #include <heddle/cuda/runtime/runtime.hpp>
@@ -30,6 +34,10 @@ constexpr bool needs_rows(const attend_shape& s) noexcept {
   return s.parts != 1 || s.whole_rows || s.weights || s.head_dim > longest_streamed_head(s.element_bytes) ||
          (s.elementwise && s.element_bytes == 2);
 }
+
+/// Whether every call whose types a way supports goes that way, so that no other kernel has to be compiled.
+template <class Way>
+inline constexpr bool takes_all = requires { requires Way::always; };
 
 /// Launches the kernels of one call.
 template <class Arch, class Arguments>
@@ -49,14 +57,14 @@ class attend_device {
     if (p.problems() == 0 || p.queries == 0) return;
     require_places();
     fill_biases();
-    using stream_way = attend_stream_way<Arguments>;
-    if constexpr (stream_way::always) {
-      stream_way::run(stream_, p);
+    using short_way = attend_short_way<Arch, Arguments>;
+    if constexpr (takes_all<short_way>) {
+      short_way::run(stream_, p);
     } else {
-      if constexpr (stream_way::supports) {
-        if (stream_way::ready(p)) return stream_way::run(stream_, p);
+      if constexpr (short_way::supports) {
+        if (short_way::ready(p)) return short_way::run(stream_, p);
       }
-      by_rows(p);
+      by_tiles(p);
     }
   }
 
@@ -86,6 +94,26 @@ class attend_device {
     }
   }
 
+  void by_tiles(const parameters& p) {
+    using split_way = attend_split_way<Arguments>;
+    using hopper_way = attend_hopper_way<Arch, Arguments>;
+    using stream_way = attend_stream_way<Arguments>;
+    if constexpr (split_way::supports) {
+      if (split_way::ready(p)) return split_way::run(stream_, p, scratch_);
+    }
+    if constexpr (hopper_way::supports) {
+      if (hopper_way::ready(p)) return hopper_way::run(stream_, p);
+    }
+    if constexpr (takes_all<stream_way>) {
+      stream_way::run(stream_, p);
+    } else {
+      if constexpr (stream_way::supports) {
+        if (stream_way::ready(p)) return stream_way::run(stream_, p);
+      }
+      by_rows(p);
+    }
+  }
+
   void by_rows(const parameters& p) {
     using kernel_type = attend_row_kernel<parameters>;
     const attend_row_sizes sizes(shape_of(a_));
@@ -102,7 +130,9 @@ struct kernel<op::attend, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
 
   static constexpr std::size_t worker_bytes(const attend_shape& s) noexcept {
-    return detail::needs_rows(s) ? scratch_bytes<std::byte>(detail::attend_row_sizes(s).bytes()) : 0;
+    const std::size_t rows = detail::needs_rows(s) ? scratch_bytes<std::byte>(detail::attend_row_sizes(s).bytes()) : 0;
+    const std::size_t split = detail::split_scratch_bytes(s);
+    return rows < split ? split : rows;
   }
 
   /// Zeros where observers do not write.

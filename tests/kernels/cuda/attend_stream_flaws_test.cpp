@@ -66,9 +66,9 @@ TEST_CASE("attend cuda: keys that are not finite stay behind their mask") {
     set(x.v, s, 70, 15, -poison);
     const std::int32_t length[1] = {70};
     const attention c{lengths{length}, logsumexp{}};
-    const auto expected = run_definition<16>(c, s, x);
+    const auto expected = run_definition<dyn>(c, s, x);
     in_both_orders([&] {
-      const auto got = run_on_device<16, float>(c, s, x);
+      const auto got = run_on_device<dyn, float>(c, s, x);
       CHECK(finite(got.out));
       require_same_results(expected, got, 1e-5);
     });
@@ -81,9 +81,9 @@ TEST_CASE("attend cuda: scores of minus infinity hide like a mask") {
     attend_inputs<float> x(s, bad);
     set(x.v, s, bad, 2, nan_value);
     const attention c{hiding_bias{bad}};
-    const auto expected = run_definition<16>(c, s, x);
+    const auto expected = run_definition<dyn>(c, s, x);
     in_both_orders([&] {
-      const auto got = run_on_device<16, float>(c, s, x);
+      const auto got = run_on_device<dyn, float>(c, s, x);
       CHECK(finite(got.out));
       require_same_results(expected, got, 1e-5);
     });
@@ -96,6 +96,6 @@ TEST_CASE("attend cuda: weights of both signs meet infinity") {
   set(x.v, s, 11, 4, infinity);
   set(x.v, s, 12, 5, -infinity);
   const attention<linear_scores> c{};
-  const auto expected = run_definition<16>(c, s, x);
-  in_both_orders([&] { require_same_results(expected, run_on_device<16, float>(c, s, x), 1e-5); });
+  const auto expected = run_definition<dyn>(c, s, x);
+  in_both_orders([&] { require_same_results(expected, run_on_device<dyn, float>(c, s, x), 1e-5); });
 }
