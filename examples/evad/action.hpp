@@ -182,14 +182,14 @@ struct evad_action_branch {
     const std::size_t key = C.times() / 2 * x.keyframe;
     if constexpr (prefers_whole_maps<Backend>) {
       each(ctx, places.size(), detail::evad_place{x.numbers_of(b).data(), places.data(), x.keyframe, places.size() - x.keyframe, key});
-      return;
+    } else {
+      for (std::size_t i = 0; i < x.keyframe; ++i) places[i] = static_cast<std::int32_t>(key + i);
+      const std::span<const std::int32_t> numbers = x.numbers_of(b);
+      std::copy(numbers.begin(), numbers.end(), places.begin() + static_cast<std::ptrdiff_t>(x.keyframe));
+      std::sort(places.begin() + static_cast<std::ptrdiff_t>(x.keyframe), places.end());
+      for (std::size_t i = x.keyframe; i < places.size(); ++i)
+        if (static_cast<std::size_t>(places[i]) >= key) places[i] += static_cast<std::int32_t>(x.keyframe);
     }
-    for (std::size_t i = 0; i < x.keyframe; ++i) places[i] = static_cast<std::int32_t>(key + i);
-    const std::span<const std::int32_t> numbers = x.numbers_of(b);
-    std::copy(numbers.begin(), numbers.end(), places.begin() + static_cast<std::ptrdiff_t>(x.keyframe));
-    std::sort(places.begin() + static_cast<std::ptrdiff_t>(x.keyframe), places.end());
-    for (std::size_t i = x.keyframe; i < places.size(); ++i)
-      if (static_cast<std::size_t>(places[i]) >= key) places[i] += static_cast<std::int32_t>(x.keyframe);
   }
 
   /// Features of the persons of one clip: RoI align at every time, the maximum of its bins, the mean over time.
@@ -206,15 +206,15 @@ struct evad_action_branch {
       roi_align(ctx, frame, as_const(rois), pooled, {.scale = 1.0F / static_cast<float>(C.patch), .samples = 2, .aligned = true});
       if constexpr (prefers_whole_maps<Backend>) {
         each(ctx, Q * D, detail::evad_add_largest{pooled.data_handle(), y, bins, t == 0});
-        continue;
-      }
-      for (std::size_t q = 0; q < Q; ++q) {
-        max_rows(ctx, as_const(row_range(as_rows(pooled), q * bins, bins)), std::span<float>(largest.data_handle(), D));
-        const auto to = row_range(y, q, 1);
-        if (t == 0) {
-          map(ctx, as_const(largest), to, identity{});
-        } else {
-          map(ctx, as_const(to), as_const(largest), to, heddle::detail::sum{});
+      } else {
+        for (std::size_t q = 0; q < Q; ++q) {
+          max_rows(ctx, as_const(row_range(as_rows(pooled), q * bins, bins)), std::span<float>(largest.data_handle(), D));
+          const auto to = row_range(y, q, 1);
+          if (t == 0) {
+            map(ctx, as_const(largest), to, identity{});
+          } else {
+            map(ctx, as_const(to), as_const(largest), to, heddle::detail::sum{});
+          }
         }
       }
     }

@@ -32,8 +32,11 @@ std::unique_ptr<any_tracker> load_tracker(const model& chosen, const load_option
   if (o.bf16 && !chosen.has_bf16) {
     throw examples::user_error(std::string(chosen.name) + " runs in f32 only");
   }
+  if (o.on_device && chosen.load_on_device == nullptr) {
+    throw examples::user_error(std::string(chosen.name) + " does not run on a device here: MixFormerV2 does, in a program configured with -DHEDDLE_CUDA=ON");
+  }
   try {
-    return chosen.load(o);
+    return o.on_device ? chosen.load_on_device(o) : chosen.load(o);
   } catch (const heddle::weight_error& e) {
     throw examples::user_error(o.weights + " does not hold the weights of " + chosen.name + ": " + shortened(e.what()));
   } catch (const heddle::error& e) {

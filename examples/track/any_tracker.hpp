@@ -26,6 +26,7 @@ struct load_options {
   std::string weights;
   std::size_t threads = 1;
   bool bf16 = false;   ///< products in bfloat16
+  bool on_device = false;
 };
 
 /// A network that the program knows.
@@ -35,6 +36,7 @@ struct model {
   double lost_below;   ///< scores below this one mean that the target is not to be seen
   bool has_bf16;
   std::unique_ptr<any_tracker> (*load)(const load_options& o);
+  std::unique_ptr<any_tracker> (*load_on_device)(const load_options& o) = nullptr;   ///< null: it cannot, or not in this program
 };
 
 /// The networks that were built in: what a program is linked to says which.

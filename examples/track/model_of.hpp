@@ -1,12 +1,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <utility>
 
-#include "any_tracker.hpp"
 #include "heddle/backend/simd.hpp"
-#include "heddle/io/bind.hpp"
+#include "model_on.hpp"
 
 namespace track_app {
 
@@ -18,30 +16,18 @@ using tracking_backend = heddle::simd;
 inline tracking_backend make_backend(std::size_t) { return {}; }
 #endif
 
-/// A network with its weights and the tracker that runs it.
+/// A network with its weights and the tracker that runs it on the processor. `options` are those of the tracker, where it has
+/// some.
 template <class Network, class Tracker>
 class model_of final : public any_tracker {
-  static_assert(heddle::examples::box_tracker<Tracker>);
-  std::unique_ptr<Network> net_ = std::make_unique<Network>();
-  std::unique_ptr<Tracker> tracker_;
-
-  static heddle::io::key_map names() {
-    if constexpr (requires { Network::key_map(); }) {
-      return Network::key_map();
-    } else {
-      return {};   // the network is called as its weights are
-    }
-  }
+  model_on<tracking_backend, Network, Tracker> model_;
 
  public:
-  /// `options` are those of the tracker, where it has some.
   template <class... Options>
-  model_of(const load_options& o, Options&&... options) {
-    heddle::io::bind<tracking_backend>(*net_, heddle::io::safetensors(o.weights), names());
-    tracker_ = std::make_unique<Tracker>(*net_, std::forward<Options>(options)..., make_backend(o.threads));
-  }
-  void init(const heddle::examples::frame_view& frame, const heddle::examples::box& target) override { tracker_->init(frame, target); }
-  heddle::examples::track_result track(const heddle::examples::frame_view& frame) override { return tracker_->track(frame); }
+  explicit model_of(const load_options& o, Options&&... options)
+      : model_(o, make_backend(o.threads), std::forward<Options>(options)...) {}
+  void init(const heddle::examples::frame_view& frame, const heddle::examples::box& target) override { model_.init(frame, target); }
+  heddle::examples::track_result track(const heddle::examples::frame_view& frame) override { return model_.track(frame); }
 };
 
 }  // namespace track_app

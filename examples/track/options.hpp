@@ -17,6 +17,7 @@ struct options {
   std::string csv;      ///< boxes; empty: none
   bool show = false;
   bool bf16 = false;    ///< products in bfloat16
+  bool on_device = false;   ///< --backend cuda
   std::size_t threads = 1;
   std::size_t frames = 0;   ///< stop after so many; 0: all
 };

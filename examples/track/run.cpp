@@ -119,7 +119,7 @@ box choose_target(const options& o, const image& first, window* open) {
 
 void run(const options& o) {
   const model& chosen = find_model(o.model);
-  const auto tracker = load_tracker(chosen, {o.weights, o.threads, o.bf16});
+  const auto tracker = load_tracker(chosen, {o.weights, o.threads, o.bf16, o.on_device});
   const auto source = open_frames(o.input, o.threads);
   image picture;
   spent_times spent;
