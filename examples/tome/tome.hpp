@@ -45,7 +45,7 @@ struct tome {
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> image, matrix_view<float> logits) const {
     const std::size_t rows = image.extent(0) * trunk.remaining();
-    token_state state = start_tokens(ctx.scratch, image.extent(0), trunk_type::tokens);
+    token_state state = start_tokens(ctx, image.extent(0), trunk_type::tokens);
     const auto tokens = make_matrix(ctx.scratch.template take<float>(rows * channels), rows, channels);
     trunk.forward(ctx, image, tokens, state);
     classify(ctx, as_const(tokens), logits);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "../backend/tags.hpp"
 #include "../core/context.hpp"
@@ -13,6 +14,44 @@ namespace op {
 /// Tag of `heddle::each`, for backends whose memory the host may not follow.
 struct each {};
 }  // namespace op
+
+namespace detail {
+/// `positions[i] = first + i`.
+struct count_up {
+  std::int32_t* positions;
+  std::int32_t first;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { positions[i] = first + static_cast<std::int32_t>(i); }
+};
+/// `values[i] = value`.
+struct set_all {
+  float* values;
+  float value;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { values[i] = value; }
+};
+/// `to[i] = from[i]`.
+template <class T>
+struct copy_number {
+  const T* from;
+  T* to;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { to[i] = from[i]; }
+};
+/// One number of a matrix copied.
+struct copy_element {
+  matrix_view<const float> x;
+  matrix_view<float> y;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t row = i / y.extent(1);
+    const std::size_t column = i % y.extent(1);
+    y.data_handle()[row * y.stride(0) + column] = x.data_handle()[row * x.stride(0) + column];
+  }
+};
+/// One number of a matrix set.
+struct set_element {
+  matrix_view<float> y;
+  float value;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { y.data_handle()[i / y.extent(1) * y.stride(0) + i % y.extent(1)] = value; }
+};
+}  // namespace detail
 
 /// `f(i)` for every `i` below `count`, in any order and at the same time: no call reads what another one writes.
 ///

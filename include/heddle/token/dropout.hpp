@@ -16,12 +16,6 @@ constexpr std::size_t ceiling(double x) noexcept {
   return static_cast<double>(whole) < x ? whole + 1 : whole;
 }
 
-/// `positions[i] = first + i`.
-struct count_up {
-  std::int32_t* positions;
-  std::int32_t first;
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { positions[i] = first + static_cast<std::int32_t>(i); }
-};
 /// `positions[i] += first`.
 struct count_from {
   std::int32_t* positions;

@@ -20,11 +20,6 @@ void keep_rows(context<Backend> ctx, std::span<const std::int32_t> kept, matrix_
 }
 
 namespace detail {
-/// One number set to zero.
-struct clear_element {
-  matrix_view<float> y;
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { y.data_handle()[i / y.extent(1) * y.stride(0) + i % y.extent(1)] = 0.0F; }
-};
 struct second_of_two {
   template <class T>
   HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE T operator()(T, T b) const noexcept {
@@ -46,7 +41,7 @@ void put_back_rows(context<Backend> ctx, std::span<const std::int32_t> kept, mat
   require_extent("put_back_rows: x", "columns", y.extent(1), x.extent(1));
   detail::require_positions_of<Backend>("put_back_rows: kept", kept, y.extent(0));
   if (fill.empty()) {
-    each(ctx, y.extent(0) * y.extent(1), detail::clear_element{y});
+    each(ctx, y.extent(0) * y.extent(1), detail::set_element{y, 0.0F});
   } else {
     require_extent("put_back_rows: fill", "channels", y.extent(1), fill.size());
     map(ctx, matrix_view<const float>(y), make_matrix(fill.data(), 1, fill.size()), y, detail::second_of_two{});

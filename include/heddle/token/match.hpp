@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "../core/extents.hpp"
+#include "../primitive/each.hpp"
 #include "../primitive/select/bipartite.hpp"
 #include "../primitive/select/top_k.hpp"
 
@@ -21,10 +22,84 @@ enum class protected_tokens : std::size_t { none = 0, class_token = 1, class_and
 
 namespace detail {
 
-template <class Isa = isa::native>
-void identity_targets(std::span<std::int32_t> target) noexcept {
-  for (std::size_t i = 0; i < target.size(); ++i) target[i] = static_cast<std::int32_t>(i);
+template <class Backend>
+void identity_targets(context<Backend> ctx, std::span<std::int32_t> target) {
+  each(ctx, target.size(), count_up{target.data(), 0});
 }
+
+/// Tokens at even places are sources, at odd ones destinations.
+struct split_by_turns {
+  const std::int32_t* rows;
+  std::int32_t* even;
+  std::int32_t* odd;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { (i % 2 == 0 ? even : odd)[i / 2] = rows[i]; }
+};
+
+/// Where token i of an alternating match goes, asked for every token alone: for devices. `order` are the sources behind the
+/// protected one, most similar first, of which `count` are merged.
+struct place_by_turns {
+  const std::int32_t* order;
+  std::size_t candidates;
+  std::size_t count;
+  const std::int32_t* best;
+  std::size_t unmerged;
+  std::size_t first_source;
+  std::size_t first_destination;
+  std::int32_t* target;
+
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { target[i] = static_cast<std::int32_t>(i % 2 == 0 ? of_source(i / 2) : destination(i / 2)); }
+
+ private:
+  HEDDLE_HOST_DEVICE std::size_t destination(std::size_t b) const {
+    return first_destination == 1 && b == 0 ? 1 : unmerged + b;
+  }
+  HEDDLE_HOST_DEVICE std::size_t of_source(std::size_t a) const {
+    if (a < first_source) return 0;
+    const auto s = static_cast<std::int32_t>(a - first_source);
+    std::size_t rank = 0;
+    std::size_t merged_before = 0;
+    for (std::size_t r = 0; r < candidates; ++r) {
+      if (order[r] == s) rank = r;
+      merged_before += r < count && order[r] < s ? 1U : 0U;
+    }
+    if (rank < count) return destination(static_cast<std::size_t>(best[a]) + first_destination);
+    const std::size_t place = first_source == 0 ? rank - count : a - first_source - merged_before;
+    return place + first_source + first_destination;
+  }
+};
+
+/// Every `k`-th token is a destination.
+struct split_every_kth {
+  const std::int32_t* rows;
+  std::size_t k;
+  std::int32_t* sources;
+  std::int32_t* destinations;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { (i % k == k - 1 ? destinations[i / k] : sources[i - i / k]) = rows[i]; }
+};
+struct place_every_kth {
+  std::size_t k;
+  std::size_t used;   ///< tokens of whole groups
+  const std::int32_t* best;
+  std::int32_t* target;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    target[i] = i >= used ? -1 : i % k == k - 1 ? static_cast<std::int32_t>(i / k) : best[i - i / k];
+  }
+};
+
+/// `list[i] = rows[order[i]]`.
+struct take_in_order {
+  const std::int32_t* rows;
+  const std::int32_t* order;
+  std::int32_t* list;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { list[i] = rows[order[i]]; }
+};
+struct place_in_order {
+  const std::int32_t* order;
+  std::size_t sources;
+  const std::int32_t* best;
+  std::int32_t* target;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { target[order[i]] = i < sources ? best[i] : static_cast<std::int32_t>(i - sources); }
+};
 
 /// Scratch of a match of up to `sources` and `destinations`: their lists, and what the two primitives need.
 template <class Backend>
@@ -69,13 +144,13 @@ struct bipartite {
   void match(context<Backend> ctx, const metric_rows& metric, std::span<const std::int32_t> rows,
              std::span<std::int32_t> target) const {
     const std::size_t count = merged(rows.size());
-    if (count == 0) return detail::identity_targets(target);
+    if (count == 0) return detail::identity_targets(ctx, target);
     const std::size_t sources = (rows.size() + 1) / 2;
     const std::size_t destinations = rows.size() / 2;
     const auto take = [&](std::size_t n) { return std::span<std::int32_t>(ctx.scratch.template take<std::int32_t>(n), n); };
     const auto a = take(sources);
     const auto b = take(destinations);
-    for (std::size_t i = 0; i < rows.size(); ++i) (i % 2 == 0 ? a : b)[i / 2] = rows[i];
+    each(ctx, rows.size(), detail::split_by_turns{rows.data(), a.data(), b.data()});
     const auto best = take(sources);
     const auto order = take(sources);
     const std::span<float> similarity(ctx.scratch.template take<float>(sources), sources);
@@ -85,7 +160,12 @@ struct bipartite {
     const std::size_t candidates = sources - first_source;
     select_top_k(ctx, make_matrix<const float>(similarity.data() + first_source, 1, candidates),
                  make_matrix(order.data(), 1, candidates));
-    place<Backend>(order.first(candidates), best, count, sources, target);
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, target.size(), detail::place_by_turns{order.data(), candidates, count, best.data(), sources - count, first_source, first_destination,
+                                                      target.data()});
+    } else {
+      place<Backend>(order.first(candidates), best, count, sources, target);
+    }
   }
 
  private:
@@ -141,7 +221,7 @@ struct every_kth {
   template <class Backend>
   void match(context<Backend> ctx, const metric_rows& metric, std::span<const std::int32_t> rows,
              std::span<std::int32_t> target) const {
-    if (k <= 1) return detail::identity_targets(target);
+    if (k <= 1) return detail::identity_targets(ctx, target);
     const std::size_t destinations = rows.size() / k;
     const std::size_t sources = destinations * (k - 1);
     const auto take = [&](std::size_t n) { return std::span<std::int32_t>(ctx.scratch.template take<std::int32_t>(n), n); };
@@ -149,10 +229,9 @@ struct every_kth {
     const auto b = take(destinations);
     const auto best = take(sources);
     const std::span<float> similarity(ctx.scratch.template take<float>(sources), sources);
-    for (std::size_t i = 0; i < destinations * k; ++i) (i % k == k - 1 ? b[i / k] : a[i - i / k]) = rows[i];
+    each(ctx, destinations * k, detail::split_every_kth{rows.data(), k, a.data(), b.data()});
     match_bipartite(ctx, metric, a, b, best, similarity);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      target[i] = i >= destinations * k ? -1 : i % k == k - 1 ? static_cast<std::int32_t>(i / k) : best[i - i / k];
+    each(ctx, rows.size(), detail::place_every_kth{k, destinations * k, best.data(), target.data()});
   }
 };
 
@@ -179,15 +258,14 @@ struct random_split {
   void match(context<Backend> ctx, const metric_rows& metric, std::span<const std::int32_t> rows,
              std::span<std::int32_t> target) const {
     require_extent("random_split: order", "tokens", rows.size(), order.size());
-    detail::require_positions("random_split: order", order, rows.size());
+    detail::require_positions_of<Backend>("random_split: order", order, rows.size());
     const std::size_t sources = rows.size() - remaining(rows.size());
     const std::span<std::int32_t> list(ctx.scratch.template take<std::int32_t>(rows.size()), rows.size());
     const std::span<std::int32_t> best(ctx.scratch.template take<std::int32_t>(sources), sources);
     const std::span<float> similarity(ctx.scratch.template take<float>(sources), sources);
-    for (std::size_t i = 0; i < rows.size(); ++i) list[i] = rows[static_cast<std::size_t>(order[i])];
+    each(ctx, rows.size(), detail::take_in_order{rows.data(), order.data(), list.data()});
     match_bipartite(ctx, metric, list.first(sources), list.subspan(sources), best, similarity);
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      target[static_cast<std::size_t>(order[i])] = i < sources ? best[i] : static_cast<std::int32_t>(i - sources);
+    each(ctx, rows.size(), detail::place_in_order{order.data(), sources, best.data(), target.data()});
   }
 };
 

@@ -15,6 +15,13 @@ enum class proportional_attention : bool { off, on };
 
 namespace detail {
 
+/// `y[i] = log(x[i])`.
+struct take_logarithm {
+  const float* x;
+  float* y;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { y[i] = std::log(x[i]); }
+};
+
 /// A composition with one more policy.
 template <class Composition, class Policy>
 struct extended_composition;
@@ -93,7 +100,7 @@ struct merged : Block {
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
     float* const sizes = ctx.scratch.template take<float>(x.extent(0) * x.extent(2));
-    for (std::size_t i = 0; i < x.extent(0) * x.extent(2); ++i) sizes[i] = 1.0F;
+    each(ctx, x.extent(0) * x.extent(2), detail::set_all{sizes, 1.0F});
     token_state state{x.extent(0), x.extent(2), sizes, {}};
     forward_tokens(ctx, as_rows(x), as_rows(y), state);
   }
@@ -160,7 +167,7 @@ struct merged : Block {
     if constexpr (Proportional == proportional_attention::on) {
       const std::size_t keys = state.batch * state.tokens;
       float* const logarithms = ctx.scratch.template take<float>(keys);
-      for (std::size_t i = 0; i < keys; ++i) logarithms[i] = std::log(state.sizes[i]);
+      each(ctx, keys, detail::take_logarithm{state.sizes, logarithms});
       return detail::extended_composition<typename attention_type::composition_type, key_bias>::make(
           Block::attn.composition, key_bias{.values = logarithms, .keys = state.tokens, .batches = state.batch});
     } else {
@@ -173,7 +180,7 @@ struct merged : Block {
               token_state& state) const {
     float* const sizes = ctx.scratch.template take<float>(map.batch * map.after);
     operation.apply(ctx, map, x, y, {state.sizes, sizes});
-    state.advance(map, sizes);
+    state.advance(ctx, map, sizes);
   }
 };
 

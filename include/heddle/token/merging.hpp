@@ -2,9 +2,9 @@
 /// `merging<Match, Combine>`: token merging as a policy, in the steps plan, apply, invert.
 #pragma once
 
-#include <algorithm>
 #include <limits>
 
+#include "../primitive/each.hpp"
 #include "combine.hpp"
 #include "match.hpp"
 #include "source_map.hpp"
@@ -17,6 +17,43 @@ struct token_sizes {
   const float* before = nullptr;
   float* after = nullptr;
 };
+
+namespace detail {
+
+/// What becomes token j: how many tokens, and of which size together, in their order.
+struct sum_of_sizes {
+  std::span<const std::int32_t> target;
+  const float* size;   ///< null: all 1
+  float* total;
+  float* count;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t j) const {
+    float sum = 0.0F;
+    float tokens = 0.0F;
+    for (std::size_t i = 0; i < target.size(); ++i)
+      if (target[i] == static_cast<std::int32_t>(j)) {
+        sum += size == nullptr ? 1.0F : size[i];
+        tokens += 1.0F;
+      }
+    total[j] = sum;
+    count[j] = tokens;
+  }
+};
+
+/// The weight of token i in what it becomes.
+template <class Combine>
+struct weight_of_token {
+  std::span<const std::int32_t> target;
+  const float* size;
+  const float* total;
+  const float* count;
+  float* weight;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const auto j = static_cast<std::size_t>(target[i] < 0 ? 0 : target[i]);
+    weight[i] = target[i] < 0 ? 0.0F : Combine::weight(size == nullptr ? 1.0F : size[i], total[j], count[j]);
+  }
+};
+
+}  // namespace detail
 
 /// Token merging: `Match` says which tokens meet (`bipartite<R, Protected>`, `every_kth<K>`, `random_split`,
 /// `windowed<...>`), `Combine` what becomes of them (`size_weighted_mean`, `token_mean`, `token_sum`, `token_maximum`).
@@ -59,7 +96,7 @@ struct merging {
     const source_map map = take_source_map(memory, batch, tokens, remaining(tokens));
     const std::span<std::int32_t> rows(ctx.scratch.template take<std::int32_t>(tokens), tokens);
     for (std::size_t b = 0; b < batch; ++b) {
-      for (std::size_t i = 0; i < tokens; ++i) rows[i] = static_cast<std::int32_t>(b * tokens + i);
+      each(ctx, tokens, detail::count_up{rows.data(), static_cast<std::int32_t>(b * tokens)});
       match.match(ctx, metric, rows, map.of(b));
     }
     return map;
@@ -80,20 +117,16 @@ struct merging {
     for (std::size_t b = 0; b < map.batch; ++b) {
       const auto target = map.of(b);
       const float* const size = sizes.before == nullptr ? nullptr : sizes.before + b * map.before;
-      sum_sizes<Backend>(target, size, map.after, total, count);
-      if (sizes.after != nullptr)
-        for (std::size_t j = 0; j < map.after; ++j) sizes.after[b * map.after + j] = total[j];
+      sum_sizes(ctx, target, size, map.after, total, count);
+      if (sizes.after != nullptr) each(ctx, map.after, detail::copy_number<float>{total, sizes.after + b * map.after});
       const auto from = row_range(x, b * map.before, map.before);
       const auto to = row_range(y, b * map.after, map.after);
       if constexpr (requires { Combine::takes_maximum; }) {
-        fill<Backend>(to, -std::numeric_limits<float>::infinity());
+        each(ctx, to.size(), detail::set_element{to, -std::numeric_limits<float>::infinity()});
         scatter_max_rows(ctx, from, target, to);
       } else {
-        for (std::size_t i = 0; i < map.before; ++i) {
-          const auto j = static_cast<std::size_t>(target[i] < 0 ? 0 : target[i]);
-          weight[i] = target[i] < 0 ? 0.0F : Combine::weight(size == nullptr ? 1.0F : size[i], total[j], count[j]);
-        }
-        fill<Backend>(to, 0.0F);
+        each(ctx, map.before, detail::weight_of_token<Combine>{target, size, total, count, weight});
+        each(ctx, to.size(), detail::set_element{to, 0.0F});
         scatter_add_rows(ctx, from, target, to, std::span<const float>(weight, map.before));
       }
     }
@@ -107,18 +140,15 @@ struct merging {
 
  private:
   template <class Backend>
-  static void sum_sizes(std::span<const std::int32_t> target, const float* size, std::size_t after, float* total,
+  static void sum_sizes(context<Backend> ctx, std::span<const std::int32_t> target, const float* size, std::size_t after, float* total,
                         float* count) {
+    if constexpr (prefers_whole_maps<Backend>) return each(ctx, after, detail::sum_of_sizes{target, size, total, count});
     for (std::size_t j = 0; j < after; ++j) total[j] = count[j] = 0.0F;
     for (std::size_t i = 0; i < target.size(); ++i) {
       if (target[i] < 0) continue;
       total[target[i]] += size == nullptr ? 1.0F : size[i];
       count[target[i]] += 1.0F;
     }
-  }
-  template <class Backend>
-  static void fill(matrix_view<float> y, float value) {
-    for (std::size_t r = 0; r < y.extent(0); ++r) std::fill_n(y.data_handle() + r * y.stride(0), y.extent(1), value);
   }
 };
 

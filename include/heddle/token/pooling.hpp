@@ -2,8 +2,7 @@
 /// `pooling<Kind, Skip>`: sequences of tokens become one row each.
 #pragma once
 
-#include <algorithm>
-
+#include "../primitive/each.hpp"
 #include "../primitive/gather.hpp"
 #include "../primitive/map.hpp"
 
@@ -16,6 +15,22 @@ enum class pool {
   sizes,   ///< their mean weighted by sizes: that of the tokens that went into the first layer, however they were merged since
   maximum  ///< the largest number of every channel
 };
+
+namespace detail {
+/// Token i goes to the only row, with its share of all sizes.
+struct share_of_sizes {
+  const float* sizes;
+  std::size_t count;
+  std::int32_t* to;
+  float* weights;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    double total = 0.0;
+    for (std::size_t k = 0; k < count; ++k) total += static_cast<double>(sizes[k]);
+    to[i] = 0;
+    weights[i] = static_cast<float>(static_cast<double>(sizes[i]) / total);
+  }
+};
+}  // namespace detail
 
 /// Sequences to rows, `[batch * tokens, channels]` to `[batch, channels]`. The first `Skip` tokens of each sequence (class and
 /// distillation tokens, prompts) are left out.
@@ -49,20 +64,24 @@ struct pooling {
   static void sequence(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> y, const float* sizes) {
     const std::span<float> row(y.data_handle(), y.extent(1));
     if constexpr (Kind == pool::first) {
-      std::copy_n(x.data_handle(), x.extent(1), y.data_handle());
+      each(ctx, x.extent(1), detail::copy_element{row_range(x, 0, 1), y});
     } else if constexpr (Kind == pool::maximum) {
       max_rows(ctx, x, row);
     } else {
       if (Kind == pool::mean || sizes == nullptr) return mean_rows(ctx, x, row);
       const std::span<std::int32_t> to(ctx.scratch.template take<std::int32_t>(x.extent(0)), x.extent(0));
       const std::span<float> weights(ctx.scratch.template take<float>(x.extent(0)), x.extent(0));
-      double total = 0.0;
-      for (std::size_t i = 0; i < x.extent(0); ++i) total += static_cast<double>(sizes[i]);
-      for (std::size_t i = 0; i < x.extent(0); ++i) {
-        to[i] = 0;
-        weights[i] = static_cast<float>(static_cast<double>(sizes[i]) / total);
+      if constexpr (prefers_whole_maps<Backend>) {
+        each(ctx, x.extent(0), detail::share_of_sizes{sizes, x.extent(0), to.data(), weights.data()});
+      } else {
+        double total = 0.0;
+        for (std::size_t i = 0; i < x.extent(0); ++i) total += static_cast<double>(sizes[i]);
+        for (std::size_t i = 0; i < x.extent(0); ++i) {
+          to[i] = 0;
+          weights[i] = static_cast<float>(static_cast<double>(sizes[i]) / total);
+        }
       }
-      std::fill(row.begin(), row.end(), 0.0F);
+      each(ctx, row.size(), detail::set_all{row.data(), 0.0F});
       scatter_add_rows(ctx, x, to, y, weights);
     }
   }

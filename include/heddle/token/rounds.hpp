@@ -54,13 +54,13 @@ struct hierarchical_merging {
     if (origin != nullptr) origin->after = left;
     for (std::size_t s = 0; s < segments; ++s) {
       context<Backend> local = ctx;
-      token_state state = start_tokens(local.scratch, 1, tokens);
+      token_state state = start_tokens(local, 1, tokens);
       run_segment(local, row_range(x, s * tokens, tokens), row_range(y, s * left, left), state,
                   [&](std::size_t round, matrix_view<const float> rows) {
                     seen(round, s, rows, static_cast<const float*>(state.sizes));
                   });
-      if (sizes != nullptr) std::copy_n(state.sizes, left, sizes + s * left);
-      if (origin != nullptr) std::copy_n(state.origin.positions, tokens, origin->positions + s * tokens);
+      if (sizes != nullptr) each(ctx, left, detail::copy_number<float>{state.sizes, sizes + s * left});
+      if (origin != nullptr) each(ctx, tokens, detail::copy_number<std::int32_t>{state.origin.positions, origin->positions + s * tokens});
     }
   }
   template <class Backend>
@@ -86,14 +86,13 @@ struct hierarchical_merging {
         const source_map map = plan(local, merge, mean_of_groups(from, groups));
         const auto to = make_matrix(buffers[next], map.after, channels);
         merge.apply(local, map, from, to, {state.sizes, new_sizes});
-        state.advance(map, new_sizes);
+        state.advance(ctx, map, new_sizes);
         from = to;
         next = 1 - next;
       }
       seen(i, from);
     }
-    for (std::size_t r = 0; r < y.extent(0); ++r)
-      std::copy_n(from.data_handle() + r * from.stride(0), channels, y.data_handle() + r * y.stride(0));
+    each(ctx, y.size(), detail::copy_element{from, y});
   }
 
   template <class Backend>

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "../primitive/each.hpp"
 #include "../primitive/gather.hpp"
 
 namespace heddle::inline v0 {
@@ -36,11 +37,37 @@ inline source_map take_source_map(arena& memory, std::size_t batch, std::size_t 
   return {memory.take<std::int32_t>(batch * before), batch, before, after};
 }
 
+namespace detail {
+/// Token i of a sequence stays at i.
+struct stay {
+  std::int32_t* positions;
+  std::size_t before;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { positions[i] = static_cast<std::int32_t>(i % before); }
+};
+/// Where a token that is somewhere goes next.
+struct go_on {
+  std::int32_t* positions;
+  std::size_t before;
+  const std::int32_t* next;
+  std::size_t next_before;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    if (positions[i] >= 0) positions[i] = next[i / before * next_before + static_cast<std::size_t>(positions[i])];
+  }
+};
+}  // namespace detail
+
 /// Every token stays where it is.
 template <class Isa = isa::native>
 void set_identity(source_map& map) noexcept {
   map.after = map.before;
   for (std::size_t i = 0; i < map.batch * map.before; ++i) map.positions[i] = static_cast<std::int32_t>(i % map.before);
+}
+
+/// The same where the backend has its memory.
+template <class Backend>
+void set_identity(context<Backend> ctx, source_map& map) {
+  map.after = map.before;
+  each(ctx, map.batch * map.before, detail::stay{map.positions, map.before});
 }
 
 /// The map of tokens that are kept, in the order of `kept` (`[map.after]` positions before the operation), for sequence
@@ -64,6 +91,15 @@ void follow(source_map& total, const source_map& next) {
   for (std::size_t b = 0; b < total.batch; ++b)
     for (std::int32_t& p : total.of(b))
       if (p >= 0) p = next.of(b)[static_cast<std::size_t>(p)];
+  total.after = next.after;
+}
+
+/// The same where the backend has its memory.
+template <class Backend>
+void follow(context<Backend> ctx, source_map& total, const source_map& next) {
+  require_extent("follow: next", "sequences", total.batch, next.batch);
+  require_extent("follow: next", "tokens", total.after, next.before);
+  each(ctx, total.batch * total.before, detail::go_on{total.positions, total.before, next.positions, next.before});
   total.after = next.after;
 }
 

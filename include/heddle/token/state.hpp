@@ -23,6 +23,13 @@ struct token_state {
     for (std::size_t i = 0; i < batch * tokens; ++i) sizes[i] = new_sizes[i];
     if (origin.positions != nullptr) follow(origin, map);
   }
+  /// The same where the backend has its memory.
+  template <class Backend>
+  void advance(context<Backend> ctx, const source_map& map, const float* new_sizes) {
+    tokens = map.after;
+    each(ctx, batch * tokens, detail::copy_number<float>{new_sizes, sizes});
+    if (origin.positions != nullptr) follow(ctx, origin, map);
+  }
 };
 
 /// Bytes of `start_tokens`.
@@ -36,6 +43,15 @@ token_state start_tokens(arena& memory, std::size_t batch, std::size_t tokens) {
   token_state state{batch, tokens, memory.take<float>(batch * tokens), take_source_map(memory, batch, tokens, tokens)};
   for (std::size_t i = 0; i < batch * tokens; ++i) state.sizes[i] = 1.0F;
   set_identity(state.origin);
+  return state;
+}
+
+/// The same in the scratch memory of `ctx`, where the backend has it. @throws workspace_error
+template <class Backend>
+token_state start_tokens(context<Backend>& ctx, std::size_t batch, std::size_t tokens) {
+  token_state state{batch, tokens, ctx.scratch.template take<float>(batch * tokens), take_source_map(ctx.scratch, batch, tokens, tokens)};
+  each(ctx, batch * tokens, detail::set_all{state.sizes, 1.0F});
+  set_identity(ctx, state.origin);
   return state;
 }
 

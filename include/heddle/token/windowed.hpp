@@ -50,7 +50,7 @@ struct windowed {
     const auto tokens = take(map.group_size());
     const auto group_rows = take(map.group_size());
     const auto group_target = take(map.group_size());
-    detail::identity_targets(target.first(prefix));
+    detail::identity_targets(ctx, target.first(prefix));
     std::size_t next = prefix;
     for (std::size_t g = 0; g < map.groups(); ++g) {
       map.tokens(g, tokens.data());
