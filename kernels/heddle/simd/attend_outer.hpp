@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include <heddle/simd/attend_finish.hpp>
+#include <heddle/simd/attend_weigh.hpp>
 
 namespace heddle::inline v0::detail {
 
@@ -126,25 +127,35 @@ class attend_outer_block {
     }
   }
 
-  /// Normalizers that need whole rows: all scores of one block, then the weights, then the values.
+  /// Normalizers that need whole rows: all scores of one block, then the weights, then the values. Keys of one chunk are packed
+  /// once for all blocks; of several, there is one block (`attend_sizes`).
   void run_rows() const {
+    chunk_type chunk(t_, outer_, 0);
+    const bool one_chunk = t_.sizes.panels <= t_.sizes.chunk;
+    if (one_chunk) {
+      chunk.take_all(0);
+      chunk.pack_keys();
+      chunk.pack_values();
+    }
     each_block(0, [&](std::size_t head, const attend_place& place) {
-      chunk_type chunk(t_, outer_, 0);
-      for (std::size_t i = 0; i < place.count; ++i)
-        for (std::size_t k = 0; k < t_.sizes.score_panels * v::size; ++k)
-          t_.s.scores[i * t_.sizes.pitch + k] = -std::numeric_limits<float>::infinity();
-      for (std::size_t p = 0; p < t_.sizes.panels; p += t_.sizes.chunk) {
-        chunk.take_all(p);
-        chunk.pack_keys();
-        block_type block(t_, chunk, head, place, p * v::size);
+      hide_rows(place.count);
+      if (one_chunk) {
+        block_type block(t_, chunk, head, place);
         if (block.sees()) block.scores();
-      }
-      weigh_rows(head, place);
-      for (std::size_t p = 0; p < t_.sizes.panels; p += t_.sizes.chunk) {
-        chunk.take_all(p);
-        chunk.pack_values();
-        const block_type block(t_, chunk, head, place, p * v::size);
+        weigh_rows(head, place);
         if (block.sees()) block.values();
+      } else {
+        each_chunk(chunk, [&](std::size_t p) {
+          chunk.pack_keys();
+          block_type block(t_, chunk, head, place, p * v::size);
+          if (block.sees()) block.scores();
+        });
+        weigh_rows(head, place);
+        each_chunk(chunk, [&](std::size_t p) {
+          chunk.pack_values();
+          const block_type block(t_, chunk, head, place, p * v::size);
+          if (block.sees()) block.values();
+        });
       }
       const finish_type finish(t_, tokens_, head, place);
       finish.run();
@@ -155,20 +166,39 @@ class attend_outer_block {
     });
   }
 
+  template <class F>
+  void each_chunk(chunk_type& chunk, F&& f) const {
+    for (std::size_t p = 0; p < t_.sizes.panels; p += t_.sizes.chunk) {
+      chunk.take_all(p);
+      f(p);
+    }
+  }
+
+  void hide_rows(std::size_t count) const noexcept {
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t k = 0; k < t_.sizes.score_panels * v::size; k += v::size)
+        v(-std::numeric_limits<float>::infinity()).store(t_.s.scores + i * t_.sizes.pitch + k);
+  }
+
   void weigh_rows(std::size_t head, const attend_place& place) const {
     auto context = t_.context;
     context.head = head;
+    const std::size_t keys = t_.sizes.keys;
     for (std::size_t r = 0; r < place.count; ++r) {
       float* row = t_.s.scores + r * t_.sizes.pitch;
-      bool any = false;
-      for (std::size_t k = 0; k < t_.sizes.keys; ++k) any = any || !(row[k] == -std::numeric_limits<float>::infinity());
+      std::size_t first = 0;   // visible key
+      while (first < keys && row[first] == -std::numeric_limits<float>::infinity()) ++first;
       float inverse = 0.0F;
-      if (any && tokens_.present(place.q0 + r)) {
-        const float sum = t_.composition().normalizer().weigh(context, place.q0 + r, row, t_.sizes.keys);
+      if (first < keys && tokens_.present(place.q0 + r)) {
+        const float sum = row_weights<Isa, normalizer_type>::weigh(t_.composition().normalizer(), context, place.q0 + r, row, keys);
         inverse = 1.0F / sum;
       }
-      for (std::size_t k = 0; k < t_.sizes.keys; ++k) row[k] = inverse == 0.0F || row[k] == 0.0F ? 0.0F : row[k] * inverse;
-      for (std::size_t k = t_.sizes.keys; k < t_.sizes.score_panels * v::size; ++k) row[k] = 0.0F;
+      for (std::size_t k = 0; k < t_.sizes.score_panels * v::size; k += v::size) {
+        const v w = v::load(row + k);
+        const v y = inverse == 0.0F ? v::zero() : select(w == v::zero(), v::zero(), w * v(inverse));
+        y.store(row + k);
+      }
+      for (std::size_t k = keys; k < t_.sizes.score_panels * v::size; ++k) row[k] = 0.0F;
     }
   }
 };

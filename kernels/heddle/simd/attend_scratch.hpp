@@ -91,7 +91,8 @@ struct attend_sizes {
     const std::size_t most = shrunk(outer_rows, 2 * s.head_dim) / block;
     const std::size_t needed = up(s.queries, block);
     const std::size_t least = most / 2 == 0 ? 1 : most / 2;
-    return s.whole_rows ? 1 : needed < least ? least : needed < most ? needed : most == 0 ? 1 : most;
+    const bool packed_once = !s.whole_rows || up(s.keys, width) <= panels_of_chunk(s);   // else a block packs them for itself
+    return !packed_once ? 1 : needed < least ? least : needed < most ? needed : most == 0 ? 1 : most;
   }
 };
 

@@ -73,6 +73,7 @@ TEST_CASE("policies of tokens on vectors") {
     for (float& p : policy) p = p > 0.0F ? 1.0F : 0.0F;
     require_like_reference(attention{policy_weighted{policy.data(), 2, tokens}, causal<>{}}, 3, 8, sequence_grid(tokens), 9);
   }
+  require_like_reference(attention{smoothed_softmax{}, causal<>{}}, 3, 8, sequence_grid(70), 12);
 }
 TEST_CASE("parts that are normalised apart on vectors") {
   for (const std::size_t tokens : {12U, 33U, 60U, 900U}) {
