@@ -6,24 +6,16 @@
 #include <vector>
 
 #include "heddle/layer/encoder_block.hpp"
-#include "tests/support/random.hpp"
-#include "tracking/tracker.hpp"
+#include "noise_frame.hpp"
 
 namespace heddle::test {
 
 /// A frame of noise with a bright square.
-struct noisy_frame {
-  std::size_t height;
-  std::size_t width;
-  std::vector<std::uint8_t> bytes;
-
-  noisy_frame(std::size_t h, std::size_t w, std::size_t x, std::uint64_t seed) : height(h), width(w), bytes(h * w * 3) {
-    generator random(seed);
-    for (auto& b : bytes) b = static_cast<std::uint8_t>(random.integer(0, 90));
+struct noisy_frame : noise_frame {
+  noisy_frame(std::size_t h, std::size_t w, std::size_t x, std::uint64_t seed) : noise_frame(h, w, seed, 90) {
     for (std::size_t i = h / 3; i < h / 2; ++i)
       for (std::size_t j = x; j < x + w / 6 && j < w; ++j) bytes[(i * w + j) * 3] = 255;
   }
-  examples::frame_view view() const { return {bytes.data(), height, width, width * 3}; }
 };
 
 /// `blocks` with another attention policy and the same weights, on tokens `[batch, 1, tokens, channels]` in place.

@@ -9,6 +9,7 @@
 
 #include <heddle/backend/reference.hpp>
 
+#include "examples/noise_frame.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/random_weights.hpp"
@@ -24,18 +25,7 @@ using network = mixformerv2<small_config>;
 using tracker_type = mixformerv2_tracker<small_config, reference>;
 static_assert(box_tracker<tracker_type>);
 
-/// A frame of noise, another one for every seed.
-struct frame {
-  std::size_t height;
-  std::size_t width;
-  std::vector<std::uint8_t> bytes;
-
-  frame(std::size_t h, std::size_t w, unsigned seed) : height(h), width(w), bytes(h * w * 3) {
-    const std::vector<float> noise = test::normal_vector(bytes.size(), seed);
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(std::min(255.0F, std::abs(noise[i]) * 90.0F));
-  }
-  frame_view view() const { return {bytes.data(), height, width, width * 3, channel_order::rgb}; }
-};
+using frame = test::noise_frame;
 
 /// A network whose confidence is `logit` whatever it sees.
 network network_with_score(float logit) {

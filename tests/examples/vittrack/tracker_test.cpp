@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/noise_frame.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/random_weights.hpp"
@@ -35,17 +36,7 @@ const small_network& network() {
   return net;
 }
 
-struct frame {
-  std::size_t height;
-  std::size_t width;
-  std::vector<std::uint8_t> bytes;
-
-  frame(std::size_t h, std::size_t w, unsigned seed) : height(h), width(w), bytes(3 * h * w) {
-    test::generator random(seed);
-    for (auto& b : bytes) b = static_cast<std::uint8_t>(random.bits() & 255U);
-  }
-  frame_view view(channel_order order = channel_order::rgb) const { return {bytes.data(), height, width, 3 * width, order}; }
-};
+using frame = test::noise_frame;
 
 }  // namespace
 
