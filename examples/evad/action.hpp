@@ -31,6 +31,26 @@ struct evad_scene {
 };
 
 namespace detail {
+// Outside of the networks' templates: nvcc cannot name what is inside one whose argument holds arrays.
+
+/// Each side moved out by its share of (size + 1), then cut at the image. `size`: its width and height.
+struct evad_extend_box {
+  matrix_view<const float> boxes;
+  const float* size;
+  matrix_view<float> rois;
+  float x_share;
+  float y_share;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t r) const {
+    const float x = x_share * (boxes(r, 2) - boxes(r, 0) + 1.0F);
+    const float y = y_share * (boxes(r, 3) - boxes(r, 1) + 1.0F);
+    rois(r, 0) = 0.0F;
+    rois(r, 1) = clamped(boxes(r, 0) - x, size[0] - 1.0F);
+    rois(r, 2) = clamped(boxes(r, 1) - y, size[1] - 1.0F);
+    rois(r, 3) = clamped(boxes(r, 2) + x, size[0] - 1.0F);
+    rois(r, 4) = clamped(boxes(r, 3) + y, size[1] - 1.0F);
+  }
+  HEDDLE_HOST_DEVICE static float clamped(float x, float most) noexcept { return x < 0.0F ? 0.0F : most < x ? most : x; }
+};
 /// Where a token lies in the volume: the key frame's in order, the others by how many of them have smaller numbers, which
 /// sorts them.
 struct evad_place {
@@ -135,25 +155,6 @@ struct evad_action_branch {
     classify(ctx, x, as_const(in), logits);
   }
 
-  /// Each side moved out by its share of (size + 1), then cut at the image. `size`: its width and height.
-  struct extend_box {
-    matrix_view<const float> boxes;
-    const float* size;
-    matrix_view<float> rois;
-    HEDDLE_HOST_DEVICE void operator()(std::size_t r) const {
-      constexpr auto x_share = static_cast<float>(C.extend_x.value() / 2);
-      constexpr auto y_share = static_cast<float>(C.extend_y.value() / 2);
-      const float x = x_share * (boxes(r, 2) - boxes(r, 0) + 1.0F);
-      const float y = y_share * (boxes(r, 3) - boxes(r, 1) + 1.0F);
-      rois(r, 0) = 0.0F;
-      rois(r, 1) = clamped(boxes(r, 0) - x, size[0] - 1.0F);
-      rois(r, 2) = clamped(boxes(r, 1) - y, size[1] - 1.0F);
-      rois(r, 3) = clamped(boxes(r, 2) + x, size[0] - 1.0F);
-      rois(r, 4) = clamped(boxes(r, 3) + y, size[1] - 1.0F);
-    }
-    HEDDLE_HOST_DEVICE static float clamped(float x, float most) noexcept { return x < 0.0F ? 0.0F : most < x ? most : x; }
-  };
-
  private:
   template <class Backend>
   void make_input(context<Backend> ctx, const evad_tokens& x, const evad_scene& scene, matrix_view<const float> boxes, matrix_view<float> in) const {
@@ -197,7 +198,9 @@ struct evad_action_branch {
   void pool_persons(context<Backend> ctx, matrix_view<const float> volume, const evad_scene& scene, std::size_t b, matrix_view<const float> boxes,
                     matrix_view<float> y) const {
     const auto rois = make_matrix(ctx.scratch.template take<float>(Q * 5), Q, 5);
-    each(ctx, Q, extend_box{boxes, scene.sizes.data_handle() + b * scene.sizes.stride(0), rois});
+    constexpr auto x_share = static_cast<float>(C.extend_x.value() / 2);
+    constexpr auto y_share = static_cast<float>(C.extend_y.value() / 2);
+    each(ctx, Q, detail::evad_extend_box{boxes, scene.sizes.data_handle() + b * scene.sizes.stride(0), rois, x_share, y_share});
     const map_extents slice(1, scene.height, scene.width, D);
     const map_view<float> pooled(ctx.scratch.template take<float>(Q * bins * D), map_extents(Q, C.action_bins, C.action_bins, D));
     const auto largest = make_matrix(ctx.scratch.template take<float>(D), 1, D);
