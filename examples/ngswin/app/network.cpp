@@ -91,7 +91,8 @@ std::unique_ptr<network> load(const std::string& path, std::size_t scale) {
 
 }  // namespace
 
-std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale) {
+std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale, const std::string& backend) {
+  if (backend != "simd") throw user_error("ngswin runs on the processor; there is no backend " + backend);
   try {
     return load(weights_path, scale);
   } catch (const heddle::error& e) {
