@@ -1,11 +1,12 @@
 // Products of floats on the matrix units: registers, shared memory and instructions of every tile.
-// Matrix instructions: parts of 16 rows x parts of 8 columns x steps of 8 inputs in 32 x three products.
+// Matrix instructions: parts of 16 rows x parts of 8 columns x steps of 8 inputs in 32 (of which a warp of the small
+// tile has half) x three products.
 // BUDGET all spills=0 stack=0 registers<=240
 // BUDGET all registers<=160 kernel=product_tileILj64
-// BUDGET all registers<=128 kernel=product_tileILj32
+// BUDGET all registers<=112 kernel=product_tileILj32
 // SASS all HMMA=192 LDGSTS>=24 LDSM>=24 LDL=0 STL=0 kernel=product_tileILj128
 // SASS all HMMA=96 LDGSTS>=24 LDSM>=16 LDL=0 STL=0 kernel=product_tileILj64
-// SASS all HMMA=48 LDGSTS>=16 LDSM>=12 LDL=0 STL=0 kernel=product_tileILj32
+// SASS all HMMA=24 LDGSTS>=8 LDSM>=6 LDL=0 STL=0 kernel=product_tileILj32
 #include <heddle/cuda/convolve.cuh>
 #include <heddle/primitive/activation.hpp>
 

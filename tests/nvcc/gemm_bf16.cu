@@ -1,11 +1,13 @@
 // Products with weights of bfloat16: registers, shared memory and instructions of every tile.
-// Matrix instructions: parts of 16 rows x parts of 8 columns x steps of 16 inputs (in 64, in 32 from rows of floats).
+// Matrix instructions: parts of 16 rows x parts of 8 columns x steps of 16 inputs (in 64, in 32 from rows of floats;
+// a warp of the small tile has half of them).
 // BUDGET all spills=0 stack=0 registers<=168
 // BUDGET all registers<=144 kernel=product_tileILj64
-// BUDGET all registers<=96 kernel=product_tileILj32
-// SASS all HMMA=64 LDSM>=24 LDGSTS>=16 LDL=0 STL=0 kernel=product_tileILj128ELj128ELj2ELj4ELj3EEENS1_13bf16_products
-// SASS all HMMA=32 LDSM>=4 LDGSTS>=12 LDL=0 STL=0 kernel=product_tileILj128ELj128ELj2ELj4ELj3EEENS1_16rounded_products
-// SASS all HMMA=32 LDSM>=16 LDL=0 STL=0 kernel=product_tileILj64ELj64ELj2ELj2ELj3EEENS1_13bf16_products
+// BUDGET all registers<=80 kernel=product_tileILj32
+// SASS all HMMA=64 LDSM>=24 LDGSTS>=16 LDL=0 STL=0 kernel=product_tileILj128ELj128ELj2ELj4ELj3ELj1EEENS1_13bf16_products
+// SASS all HMMA=32 LDSM>=4 LDGSTS>=12 LDL=0 STL=0 kernel=product_tileILj128ELj128ELj2ELj4ELj3ELj1EEENS1_16rounded_products
+// SASS all HMMA=8 LDSM>=6 LDL=0 STL=0 kernel=product_tileILj32ELj64ELj2ELj2ELj6ELj2EEENS1_13bf16_products
+// SASS all HMMA=32 LDSM>=16 LDL=0 STL=0 kernel=product_tileILj64ELj64ELj2ELj2ELj3ELj1EEENS1_13bf16_products
 #include <heddle/cuda/gemm_bf16.cuh>
 #include <heddle/primitive/activation.hpp>
 

@@ -22,6 +22,7 @@ struct product_epilogue {
   bool vectors = false;   ///< four elements at a time: `y` and `residual` are aligned so
   [[no_unique_address]] Activation activation{};
 
+  /// `sums`: what `sum_tile` leaves.
   template <class Tile>
   HEDDLE_DEVICE void run(shared_address sums, std::int64_t first_row, std::uint32_t first_output) const {
     constexpr unsigned lines = Tile::columns / 4;
@@ -33,7 +34,14 @@ struct product_epilogue {
     const std::int64_t end = rows - first_row < static_cast<std::int64_t>(Tile::rows) ? rows - first_row : static_cast<std::int64_t>(Tile::rows);
     HEDDLE_DEVICE_NO_UNROLL
     for (unsigned r = thread() / lines; r < end; r += Tile::threads / lines) {
-      vector<float, 4> value = shared_load<vector<float, 4>>(sums + (r * Tile::sums_pitch + part) * 4);
+      const shared_address from = sums + (r * Tile::sums_pitch + part) * 4;
+      vector<float, 4> value = shared_load<vector<float, 4>>(from);
+      HEDDLE_DEVICE_UNROLL
+      for (unsigned share = 1; share < Tile::depth_warps; ++share) {
+        const auto more = shared_load<vector<float, 4>>(from + share * Tile::sums_bytes);
+        HEDDLE_DEVICE_UNROLL
+        for (unsigned e = 0; e < 4; ++e) value[e] += more[e];
+      }
       HEDDLE_DEVICE_UNROLL
       for (unsigned e = 0; e < 4; ++e) value[e] = activation(value[e] + shift[e]);
       store(value, first_row + r, column);

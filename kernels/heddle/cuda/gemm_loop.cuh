@@ -22,7 +22,8 @@ struct ring {
   static constexpr unsigned rows_bytes = Tile::rows * Products::row_pieces * 16;
   static constexpr unsigned weights_bytes = Tile::columns * Products::weight_pieces * 16;
   static constexpr unsigned stage_bytes = rows_bytes + weights_bytes;
-  static constexpr unsigned bytes = Tile::stages * stage_bytes > Tile::sums_bytes ? Tile::stages * stage_bytes : Tile::sums_bytes;
+  static constexpr unsigned all_sums_bytes = Tile::depth_warps * Tile::sums_bytes;
+  static constexpr unsigned bytes = Tile::stages * stage_bytes > all_sums_bytes ? Tile::stages * stage_bytes : all_sums_bytes;
 };
 
 /// What the threads of a block copy: thread `t` piece `t % pieces` of every so many rows, so that a row's pieces are read
@@ -81,15 +82,16 @@ HEDDLE_DEVICE void store_sums(const warp_sums<Tile>& sums, shared_address to, un
       }
 }
 
-/// The sums of the tile at (first_row, first_output), over all inputs, to shared memory: `[row][Tile::sums_pitch]` floats
-/// from `memory` on, which every thread of the block may read on return. A function of its own: what is done with the sums
+/// The sums of the tile at (first_row, first_output), over all inputs, to shared memory: `[depth_warps][row][sums_pitch]`
+/// floats from `memory` on, which every thread of the block may read on return. A function of its own: what is done with the sums
 /// differs from use to use, this part does not, and is compiled once for all of them.
 template <class Tile, class Products, class Source>
 HEDDLE_DEVICE_CALLED void sum_tile(const Source& x, const weight_source<typename Products::weight_element>& weights, std::int64_t first_row,
                                    std::uint32_t first_output, shared_address memory) {
   using stages = ring<Tile, Products>;
   const std::uint32_t steps = weights.pitch / Products::depth;
-  const unsigned row = warp() / Tile::column_warps * Tile::warp_rows;
+  const unsigned share = warp() / (Tile::row_warps * Tile::column_warps);   // of the inputs of every step
+  const unsigned row = warp() / Tile::column_warps % Tile::row_warps * Tile::warp_rows;
   const unsigned column = warp() % Tile::column_warps * Tile::warp_columns;
   const tile_copies<Tile, Products, Source> copies(x, first_row, first_output);
   warp_sums<Tile> sums;
@@ -108,13 +110,13 @@ HEDDLE_DEVICE_CALLED void sum_tile(const Source& x, const weight_source<typename
     if (step + Tile::stages - 1 < steps) copies.issue(x, weights, memory + free * stages::stage_bytes, step + Tile::stages - 1);
     copy_commit();
     const shared_address stage = memory + used * stages::stage_bytes;
-    Products::template step<Tile>(sums, stage, stage + stages::rows_bytes, row, column);
+    Products::template step<Tile>(sums, stage, stage + stages::rows_bytes, row, column, share);
     free = used;
     used = used + 1 == Tile::stages ? 0 : used + 1;
   }
   copy_wait<0>();
   sync_block();
-  store_sums<Tile>(sums, memory, row, column);
+  store_sums<Tile>(sums, memory + share * Tile::sums_bytes, row, column);
   sync_block();
 }
 

@@ -44,6 +44,9 @@ HEDDLE_DEVICE void load_right(std::uint32_t (&right)[4], shared_address tile, un
   load_matrix(right, tile + piece_offset<Pieces>(row + (lane() & 7) + ((lane() >> 4) << 3), piece + ((lane() >> 3) & 1)));
 }
 
+/// `step` adds the products of one step to the sums of a warp, whose part of the tile begins at (row, column) and who has one
+/// share of the inputs.
+///
 /// Floats by floats as three products of tf32: big x big, big x small and small x big. What is left out is below 2^-21 of a
 /// product. The units of the device cut sums off instead of rounding them, which would add up over long rows: every step
 /// starts from zero, and the steps are added in ordinary arithmetic.
@@ -56,11 +59,12 @@ struct tf32_products {
   static HEDDLE_DEVICE unsigned row_offset(unsigned row, unsigned piece) { return piece_offset<8>(row, piece); }
 
   template <class Tile>
-  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column) {
+  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column, unsigned share) {
     warp_sums<Tile> part;
     part.clear();
     HEDDLE_DEVICE_UNROLL
-    for (unsigned k = 0; k < 8; k += 2) {
+    for (unsigned n = 0; n < 4 / Tile::depth_warps; ++n) {
+      const unsigned k = 2 * (share * (4 / Tile::depth_warps) + n);
       std::uint32_t right[Tile::column_parts / 2][4], right_small[Tile::column_parts / 2][4];
       HEDDLE_DEVICE_UNROLL
       for (unsigned j = 0; j < Tile::column_parts / 2; ++j) {
@@ -106,9 +110,10 @@ struct bf16_products {
   static HEDDLE_DEVICE unsigned row_offset(unsigned row, unsigned piece) { return piece_offset<8>(row, piece); }
 
   template <class Tile>
-  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column) {
+  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column, unsigned share) {
     HEDDLE_DEVICE_UNROLL
-    for (unsigned k = 0; k < 8; k += 2) {
+    for (unsigned n = 0; n < 4 / Tile::depth_warps; ++n) {
+      const unsigned k = 2 * (share * (4 / Tile::depth_warps) + n);
       std::uint32_t right[Tile::column_parts / 2][4];
       HEDDLE_DEVICE_UNROLL
       for (unsigned j = 0; j < Tile::column_parts / 2; ++j) load_right<8>(right[j], weights, column + 16 * j, k);
@@ -134,9 +139,10 @@ struct rounded_products {
   static HEDDLE_DEVICE unsigned row_offset(unsigned row, unsigned piece) { return pair_offset<8>(row, piece); }
 
   template <class Tile>
-  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column) {
+  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column, unsigned share) {
     HEDDLE_DEVICE_UNROLL
-    for (unsigned k = 0; k < 2; ++k) {
+    for (unsigned n = 0; n < 2 / Tile::depth_warps; ++n) {
+      const unsigned k = share * (2 / Tile::depth_warps) + n;
       std::uint32_t right[Tile::column_parts / 2][4];
       HEDDLE_DEVICE_UNROLL
       for (unsigned j = 0; j < Tile::column_parts / 2; ++j) load_right<4>(right[j], weights, column + 16 * j, 2 * k);

@@ -15,15 +15,18 @@ namespace heddle::inline v0 {
 
 namespace device {
 
-/// The part `Rows x Columns` of an output that one block computes. Its warps form a grid `RowWarps x ColumnWarps`; inputs
-/// arrive in `Stages` buffers, so that copies run `Stages - 1` steps ahead of the products.
-template <unsigned Rows, unsigned Columns, unsigned RowWarps, unsigned ColumnWarps, unsigned Stages>
+/// The part `Rows x Columns` of an output that one block computes. Its warps form a grid `RowWarps x ColumnWarps`, of which
+/// there are `DepthWarps`, each for its share of the inputs; their sums are added in a fixed order. Inputs arrive in `Stages`
+/// buffers, so that copies run `Stages - 1` steps ahead of the products.
+template <unsigned Rows, unsigned Columns, unsigned RowWarps, unsigned ColumnWarps, unsigned Stages, unsigned DepthWarps = 1>
 struct product_tile {
   static constexpr unsigned rows = Rows;
   static constexpr unsigned columns = Columns;
   static constexpr unsigned stages = Stages;
-  static constexpr unsigned threads = 32 * RowWarps * ColumnWarps;
+  static constexpr unsigned threads = 32 * RowWarps * ColumnWarps * DepthWarps;
+  static constexpr unsigned row_warps = RowWarps;
   static constexpr unsigned column_warps = ColumnWarps;
+  static constexpr unsigned depth_warps = DepthWarps;
   static constexpr unsigned warp_rows = Rows / RowWarps;
   static constexpr unsigned warp_columns = Columns / ColumnWarps;
   static constexpr unsigned row_parts = warp_rows / 16;        ///< matrix instructions have 16 rows
@@ -36,7 +39,7 @@ struct product_tile {
 
 using large_tile = product_tile<128, 128, 2, 4, 3>;
 using medium_tile = product_tile<64, 64, 2, 2, 3>;
-using small_tile = product_tile<32, 64, 2, 2, 6>;   // few blocks on a multiprocessor: more copies ahead
+using small_tile = product_tile<32, 64, 2, 2, 6, 2>;   // few blocks on a multiprocessor: more copies ahead, more warps
 
 /// Bytes from the start of a tile whose rows have `Pieces` pieces of 16 bytes to piece `piece` of row `row`. Pieces of one
 /// row change places, so that eight rows read at one column touch every bank once.

@@ -25,8 +25,10 @@ struct warpgroup_tile {
   static constexpr unsigned stage_bytes = rows_bytes + columns * 128;
   static constexpr unsigned ring_bytes = Stages * stage_bytes;
   static constexpr unsigned bytes = ring_bytes + 2 * Stages * 8;
+  static constexpr unsigned depth_warps = 1;
   static constexpr unsigned sums_pitch = Columns + 8;   ///< as in `product_tile`
-  static_assert(rows * sums_pitch * 4 <= ring_bytes, "the sums take the place of the ring");
+  static constexpr unsigned sums_bytes = rows * sums_pitch * 4;
+  static_assert(sums_bytes <= ring_bytes, "the sums take the place of the ring");
 };
 
 using wide_tile = warpgroup_tile<256, 4>;
