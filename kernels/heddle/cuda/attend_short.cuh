@@ -76,14 +76,14 @@ class attend_short_way {
         static_cast<unsigned>(a.heads_per_key_head),
         rows_begin_at<layout::copy_bytes>(a.q) && rows_begin_at<layout::copy_bytes>(a.k) && rows_begin_at<layout::copy_bytes>(a.v),
         rows_begin_at<layout::out_copy_bytes>(a.out)};
-    device::launch(s, (problems + blocks.slots - 1) / blocks.slots, blocks.bytes, kernel);
+    device::launch(s, std::uint64_t{(problems + blocks.slots - 1) / blocks.slots} * blocks.parts, blocks.bytes, kernel);
   }
 
  private:
   static short_blocks blocks_of(const attend_parameters<Arguments>& a) {
     const unsigned entries = runs::count > 0 ? static_cast<unsigned>(a.bias.table_size()) : 0;
-    return choose_blocks<layout>(static_cast<unsigned>(a.queries), static_cast<unsigned>(a.heads), runs::count, entries,
-                                 attend_short_kernel<Arguments>::checks, short_shared_bytes<Arch>);
+    return choose_blocks<layout>(static_cast<unsigned>(a.queries), static_cast<unsigned>(a.heads), static_cast<unsigned>(a.problems()), runs::count,
+                                 entries, attend_short_kernel<Arguments>::checks, short_shared_bytes<Arch>);
   }
 };
 

@@ -71,13 +71,15 @@ struct attend_short_kernel {
   };
 
   HEDDLE_DEVICE void operator()() const {
-    const unsigned first = device::block_index() * blocks.slots;
+    const unsigned first = device::block_index() / blocks.parts * blocks.slots;
     const unsigned count = problems - first < blocks.slots ? problems - first : blocks.slots;
     find_tokens(first, count);
     find_biases(first, count);
     device::sync_block();
     for (unsigned slot = 0; slot < count; ++slot) load_problem(problem_of(first, slot));
-    if (device::warp() < count * blocks.row_tiles()) load_queries(first, device::warp(), 0);
+    const unsigned items = count * row_tiles();
+    const unsigned own = device::block_index() % blocks.parts * layout::warps + device::warp();   // this warp's first item
+    if (own < items) load_queries(first, own, 0);
     device::copy_commit();
     device::copy_wait<0>();
     device::sync_block();
@@ -86,13 +88,13 @@ struct attend_short_kernel {
       device::sync_block();
     }
     unsigned turn = 0;
-    for (unsigned item = device::warp(); item < count * blocks.row_tiles(); item += layout::warps) {
+    for (unsigned item = own; item < items; item += blocks.parts * layout::warps) {
       if (layout::stages == 1 && turn > 0) load_queries(first, item, 0);
       device::copy_commit();
       device::copy_wait<0>();
       device::sync_warp();
-      const unsigned next = item + layout::warps;
-      if (layout::stages == 2 && next < count * blocks.row_tiles()) load_queries(first, next, (turn + 1) & 1U);
+      const unsigned next = item + blocks.parts * layout::warps;
+      if (layout::stages == 2 && next < items) load_queries(first, next, (turn + 1) & 1U);
       run(first, item, layout::stages == 2 ? turn & 1U : 0U);
       ++turn;
     }

@@ -54,6 +54,7 @@ struct short_layout {
 struct short_blocks {
   unsigned keys = 0;          ///< of a group, which are its queries
   unsigned slots = 1;         ///< problems of a block
+  unsigned parts = 1;         ///< blocks that share the queries of their problems
   unsigned entries = 0;       ///< of a table of biases
   unsigned stage = 0;         ///< queries and outputs of every warp
   unsigned values = 0;        ///< the first row of values; keys lie at 0
@@ -89,16 +90,17 @@ constexpr short_blocks place_blocks(unsigned keys, unsigned slots, unsigned runs
 }
 
 /// How many problems make a block: as many as keep its warps busy, in memory of which a processor has several times as much.
-/// 0 bytes: they do not fit.
+/// Where there are few problems the queries of one are shared by several blocks. 0 bytes: they do not fit.
 template <class Layout>
-constexpr short_blocks choose_blocks(unsigned keys, unsigned heads, unsigned runs, unsigned entries, bool flawed,
+constexpr short_blocks choose_blocks(unsigned keys, unsigned heads, unsigned problems, unsigned runs, unsigned entries, bool flawed,
                                      unsigned most_bytes) noexcept {
   constexpr unsigned comfortable = 52 * 1024;   // four blocks on a processor of Hopper, three on one of Ampere
+  constexpr unsigned enough = 264;              // blocks: twice the processors of the largest devices
   short_blocks best{};
   unsigned best_idle = 0;
   for (unsigned slots = 1; slots <= 16; ++slots) {
     const short_blocks b = place_blocks<Layout>(keys, slots, runs, entries, flawed);
-    if (b.bytes > most_bytes || (slots > 1 && b.bytes > comfortable)) break;
+    if (b.bytes > most_bytes || (slots > 1 && (b.bytes > comfortable || problems < enough * slots))) break;
     const unsigned items = slots * b.row_tiles();
     const unsigned rounds = (items + Layout::warps - 1) / Layout::warps;
     // Idle turns of warps in a thousand, and one more for blocks that cut the heads of a group in two.
@@ -108,6 +110,8 @@ constexpr short_blocks choose_blocks(unsigned keys, unsigned heads, unsigned run
       best_idle = idle;
     }
   }
+  if (best.slots == 1 && problems > 0 && problems < enough)
+    best.parts = std::min((enough + problems - 1) / problems, (best.row_tiles() + Layout::warps - 1) / Layout::warps);
   return best;
 }
 

@@ -25,6 +25,7 @@ TEST_CASE("attend cuda short: windows with tables, shifts and padding") {
   const attention c{window<4>{.shift_y = 1, .shift_x = 2}, same_region{}, bias, logsumexp{}};
   check_short<12>(c, way_case::self({1, 8, 12}, 8, 2, 2));
   check_short<12>(c, way_case::self({1, 7, 9}, 9));
+  check_short<12>(c, way_case::self({1, 31, 30}, 15, 2, 9));   // several problems to a block
   check_poisoned<12>(c, way_case::self({1, 8, 8}, 10), 0);
 }
 
