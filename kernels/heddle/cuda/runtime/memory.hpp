@@ -142,7 +142,7 @@ inline void copy_bytes(stream s, void* to, const void* from, std::size_t bytes, 
 }  // namespace detail
 
 /// Copies `count` elements from the host to the device, after the work that `s` has already. `from` is free again when this
-/// returns. @throws device_error
+/// returns, unless it is pinned memory: that must stay until the stream is done. @throws device_error
 template <class T>
 void copy_to_device(stream s, T* to, const T* from, std::size_t count) {
   static_assert(std::is_trivially_copyable_v<T>, "heddle::device: elements must be trivially copyable");
