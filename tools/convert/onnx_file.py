@@ -79,9 +79,14 @@ def tensor(data):
 
 
 def read(path):
-    """The initialisers by name."""
+    """The initialisers of a file by name."""
     with open(path, "rb") as file:
-        data = memoryview(file.read())
+        return initialisers(file.read())
+
+
+def initialisers(model):
+    """Those of a model that was read before."""
+    data = memoryview(model)
     result = {}
     for number, graph in fields(data):
         if number != 7 or isinstance(graph, int):
