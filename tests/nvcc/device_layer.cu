@@ -91,11 +91,6 @@ struct register_functions {
   }
 };
 
-#if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
-#define HEDDLE_TEST_SM90A 1
-#else
-#define HEDDLE_TEST_SM90A 0
-#endif
 
 struct tile_functions {
   static constexpr unsigned threads = 256;
@@ -104,7 +99,6 @@ struct tile_functions {
   device::tensor_map four;
 
   HEDDLE_DEVICE void operator()() const {
-#if HEDDLE_TEST_SM90A
     using namespace device;
     const shared_address full = shared_base();
     const shared_address tile = full + 1024;
@@ -138,7 +132,6 @@ struct tile_functions {
       tile_store_wait<1>();
       tile_store_wait<0>();
     }
-#endif
   }
 };
 
@@ -148,7 +141,6 @@ struct products {
   float* out;
 
   HEDDLE_DEVICE void operator()() const {
-#if HEDDLE_TEST_SM90A
     using namespace device;
     accumulator<Columns> c;
     c.clear();
@@ -169,7 +161,6 @@ struct products {
     HEDDLE_DEVICE_UNROLL
     for (unsigned i = 0; i < accumulator<Columns>::size; ++i) sum += c[i];
     store_global(out + thread(), sum);
-#endif
   }
 };
 

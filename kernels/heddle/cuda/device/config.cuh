@@ -18,6 +18,17 @@
 /// The last parameter of a function of this layer: the line that calls it, for reports. Nothing on the device.
 #define HEDDLE_ONLY_LINE
 #define HEDDLE_LINE
+/// What only sm_90, or only sm_90a, can do. Compiled for others, as one of several targets of a program, it stops the kernel.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+#define HEDDLE_SM90(...) __trap()
+#else
+#define HEDDLE_SM90(...) __VA_ARGS__
+#endif
+#if defined(__CUDA_ARCH__) && !defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define HEDDLE_SM90A(...) __trap()
+#else
+#define HEDDLE_SM90A(...) __VA_ARGS__
+#endif
 #else
 #define HEDDLE_CUDA_EMULATED 1
 #define HEDDLE_DEVICE inline

@@ -24,7 +24,7 @@ HEDDLE_DEVICE void fence_mbarrier_init() {
   auto& m = emulation::machine::current();
   m.clocks().fence(m.lane().thread);
 #else
-  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+  HEDDLE_SM90(asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"));
 #endif
 }
 
@@ -34,7 +34,7 @@ HEDDLE_DEVICE void fence_async_proxy() {
   auto& m = emulation::machine::current();
   m.clocks().fence(m.lane().thread);
 #else
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+  HEDDLE_SM90(asm volatile("fence.proxy.async.shared::cta;" ::: "memory"));
 #endif
 }
 
@@ -54,7 +54,7 @@ HEDDLE_DEVICE void mbarrier_arrive_expect(shared_address barrier, unsigned bytes
   auto& m = emulation::machine::current();
   m.barriers.arrive(m, "mbarrier_arrive_expect", barrier, bytes, line);
 #else
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+  HEDDLE_SM90(asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory"));
 #endif
 }
 
@@ -64,7 +64,7 @@ HEDDLE_DEVICE void mbarrier_expect(shared_address barrier, unsigned bytes HEDDLE
   auto& m = emulation::machine::current();
   m.barriers.expect(m, barrier, bytes, line);
 #else
-  asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+  HEDDLE_SM90(asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory"));
 #endif
 }
 
@@ -74,7 +74,7 @@ HEDDLE_DEVICE void mbarrier_wait(shared_address barrier, unsigned parity HEDDLE_
   auto& m = emulation::machine::current();
   m.barriers.wait(m, barrier, parity, line);
 #else
-  asm volatile(
+  HEDDLE_SM90(asm volatile(
       "{\n"
       ".reg .pred done;\n"
       "again:\n"
@@ -84,7 +84,7 @@ HEDDLE_DEVICE void mbarrier_wait(shared_address barrier, unsigned parity HEDDLE_
       "finished:\n"
       "}\n" ::"r"(barrier),
       "r"(parity)
-      : "memory");
+      : "memory"));
 #endif
 }
 
@@ -95,14 +95,14 @@ HEDDLE_DEVICE bool elect_one(HEDDLE_ONLY_LINE) {
   emulation::machine::current().warp_together("elect_one", 0, line, nothing, [](int* const*) {});
   return lane() == 0;
 #else
-  unsigned elected;
-  asm volatile(
+  unsigned elected = 0;
+  HEDDLE_SM90(asm volatile(
       "{\n"
       ".reg .pred one;\n"
       "elect.sync _|one, 0xffffffff;\n"
       "selp.u32 %0, 1, 0, one;\n"
       "}\n"
-      : "=r"(elected));
+      : "=r"(elected)));
   return elected != 0;
 #endif
 }
@@ -115,7 +115,7 @@ HEDDLE_DEVICE void set_registers_up(HEDDLE_ONLY_LINE) {
   int nothing = 0;
   emulation::machine::current().warpgroup_together("set_registers_up", Registers, line, nothing, [](int* const*) {});
 #else
-  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers));
+  HEDDLE_SM90A(asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers)));
 #endif
 }
 template <unsigned Registers>
@@ -125,7 +125,7 @@ HEDDLE_DEVICE void set_registers_down(HEDDLE_ONLY_LINE) {
   int nothing = 0;
   emulation::machine::current().warpgroup_together("set_registers_down", Registers, line, nothing, [](int* const*) {});
 #else
-  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers));
+  HEDDLE_SM90A(asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(Registers)));
 #endif
 }
 

@@ -71,8 +71,8 @@ tensor_map make_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], 
   static void* const entry = [] {   // from the driver that is loaded: nothing more to link
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found{};
-    if (cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found) != cudaSuccess) return static_cast<void*>(nullptr);
-    return function;
+    const cudaError_t status = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+    return status == cudaSuccess && found == cudaDriverEntryPointSuccess ? function : nullptr;
   }();
   if (entry == nullptr) ::heddle::detail::raise<::heddle::error>("tensor map: this driver has no tensor maps");
   constexpr auto type = std::is_same_v<T, bf16>  ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
@@ -109,17 +109,17 @@ HEDDLE_DEVICE void tile_load(shared_address to, const tensor_map& map, shared_ad
   m.tiles.load(m, m.barriers, to, map.description, barrier, at, line);
 #else
   if constexpr (Rank == 2) {
-    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),
+    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),
                  "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1])
-                 : "memory");
+                 : "memory"));
   } else if constexpr (Rank == 3) {
-    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
+    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
                  "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1]), "r"(at[2])
-                 : "memory");
+                 : "memory"));
   } else {
-    asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(to),
+    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(to),
                  "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3])
-                 : "memory");
+                 : "memory"));
   }
 #endif
 }
@@ -134,17 +134,17 @@ HEDDLE_DEVICE void tile_store(const tensor_map& map, const int (&at)[Rank], shar
   m.tiles.store(m, map.description, at, from, line);
 #else
   if constexpr (Rank == 2) {
-    asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map.description), "r"(from), "r"(at[0]),
+    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map.description), "r"(from), "r"(at[0]),
                  "r"(at[1])
-                 : "memory");
+                 : "memory"));
   } else if constexpr (Rank == 3) {
-    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map.description), "r"(from),
+    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map.description), "r"(from),
                  "r"(at[0]), "r"(at[1]), "r"(at[2])
-                 : "memory");
+                 : "memory"));
   } else {
-    asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(&map.description), "r"(from),
+    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(&map.description), "r"(from),
                  "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3])
-                 : "memory");
+                 : "memory"));
   }
 #endif
 }
@@ -155,7 +155,7 @@ HEDDLE_DEVICE void tile_store_commit() {
   auto& m = emulation::machine::current();
   m.tiles.commit(m);
 #else
-  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+  HEDDLE_SM90(asm volatile("cp.async.bulk.commit_group;" ::: "memory"));
 #endif
 }
 
@@ -167,7 +167,7 @@ HEDDLE_DEVICE void tile_store_wait() {
   auto& m = emulation::machine::current();
   m.tiles.wait(m, Pending);
 #else
-  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Pending) : "memory");
+  HEDDLE_SM90(asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Pending) : "memory"));
 #endif
 }
 
@@ -176,7 +176,7 @@ HEDDLE_DEVICE void prefetch(const tensor_map& map) {
 #if HEDDLE_CUDA_EMULATED
   static_cast<void>(map);
 #else
-  asm volatile("prefetch.tensormap [%0];" ::"l"(&map.description) : "memory");
+  HEDDLE_SM90(asm volatile("prefetch.tensormap [%0];" ::"l"(&map.description) : "memory"));
 #endif
 }
 

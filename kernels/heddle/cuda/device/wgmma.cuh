@@ -74,7 +74,7 @@ HEDDLE_DEVICE void wgmma_fence(HEDDLE_ONLY_LINE) {
   auto& m = emulation::machine::current();
   m.products.fence(m, line);
 #else
-  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+  HEDDLE_SM90A(asm volatile("wgmma.fence.sync.aligned;" ::: "memory"));
 #endif
 }
 
@@ -84,7 +84,7 @@ HEDDLE_DEVICE void wgmma_commit(HEDDLE_ONLY_LINE) {
   auto& m = emulation::machine::current();
   m.products.commit(m, line);
 #else
-  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+  HEDDLE_SM90A(asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"));
 #endif
 }
 
@@ -95,7 +95,7 @@ HEDDLE_DEVICE void wgmma_wait(HEDDLE_ONLY_LINE) {
   auto& m = emulation::machine::current();
   m.products.wait(m, Pending, line);
 #else
-  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
+  HEDDLE_SM90A(asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory"));
 #endif
 }
 
@@ -123,7 +123,7 @@ HEDDLE_DEVICE void wgmma_wait(accumulator<Columns>& c HEDDLE_LINE) {
   m.products.wait(m, Pending, line);
   static_cast<void>(c);
 #else
-  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
+  HEDDLE_SM90A(asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory"));
   pin(c);
 #endif
 }
@@ -148,7 +148,7 @@ HEDDLE_DEVICE void wgmma_ss(accumulator<Columns>& c, std::uint64_t a, std::uint6
   m.products.issue(m, detail::product_shape<T>(Columns, TransposedA, TransposedB, "wgmma_ss"),
                    {c.values, &c.pending, nullptr, a, b, accumulate}, line);
 #else
-  detail::wgmma_instruction<T, Columns>::template ss<TransposedA ? 1 : 0, TransposedB ? 1 : 0>(c.values, a, b, accumulate ? 1 : 0);
+  HEDDLE_SM90A(detail::wgmma_instruction<T, Columns>::template ss<TransposedA ? 1 : 0, TransposedB ? 1 : 0>(c.values, a, b, accumulate ? 1 : 0));
 #endif
 }
 
@@ -159,7 +159,7 @@ HEDDLE_DEVICE void wgmma_rs(accumulator<Columns>& c, const std::uint32_t (&a)[4]
   auto& m = emulation::machine::current();
   m.products.issue(m, detail::product_shape<T>(Columns, false, TransposedB, "wgmma_rs"), {c.values, &c.pending, a, 0, b, accumulate}, line);
 #else
-  detail::wgmma_instruction<T, Columns>::template rs<TransposedB ? 1 : 0>(c.values, a, b, accumulate ? 1 : 0);
+  HEDDLE_SM90A(detail::wgmma_instruction<T, Columns>::template rs<TransposedB ? 1 : 0>(c.values, a, b, accumulate ? 1 : 0));
 #endif
 }
 

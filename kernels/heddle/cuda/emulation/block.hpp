@@ -190,6 +190,10 @@ class block {
     groups_.assign(threads / 128, {});
     for (auto& b : barriers_) b = {};
     reserved_.clear();
+    if (clocks_.worn_out()) {
+      shadow_.clear();
+      clocks_.restart();
+    }
     clocks_.start(threads);
     shadow_.start(shared_bytes, threads / 32, clocks_, reports);
     ++counters().blocks;

@@ -59,6 +59,9 @@ class lane_clocks {
     ++epoch_;
     first_epoch_ = epoch_;
   }
+  /// True if the epochs would soon be too many for stamps: whoever keeps stamps clears them, then calls `restart`.
+  bool worn_out() const noexcept { return epoch_ >> 27 != 0; }
+  void restart() noexcept { epoch_ = 0; }
   std::uint32_t first_epoch() const noexcept { return first_epoch_; }
 
   /// A pseudo-lane for an mbarrier, whose phases say what the engine has written.

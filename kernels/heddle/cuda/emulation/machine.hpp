@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <string>
 
 #include <heddle/core/error.hpp>
@@ -41,16 +42,24 @@ class machine : public block {
     body_ = body;
     functor_ = functor;
     const std::uint64_t seed = options().seed;
-    for (index = 0; index < blocks; ++index) {
+    for (std::uint32_t i = 0; i < blocks; ++i) {
+      index = seed == 0 ? i : shuffled(i, blocks, seed);
       copies.start(block_threads);
       barriers.start();
       tiles.start(block_threads);
       products.start(block_threads);
-      run_lanes(&machine::run_lane, &machine::idle, this, reports, seed == 0 ? 0 : (seed + index) * 0x9e3779b97f4a7c15u);
+      run_lanes(&machine::run_lane, &machine::idle, this, reports, seed == 0 ? 0 : (seed + i) * 0x9e3779b97f4a7c15u);
     }
   }
 
  private:
+  /// Another order of the blocks for every seed: no block may need what an earlier one did.
+  static std::uint32_t shuffled(std::uint32_t i, std::uint32_t blocks, std::uint64_t seed) noexcept {
+    std::uint64_t step = seed * 0x9e3779b97f4a7c15u % blocks;
+    while (std::gcd(step, std::uint64_t{blocks}) != 1) ++step;
+    return static_cast<std::uint32_t>((i * step + seed % blocks) % blocks);
+  }
+
   static void run_lane(void* self) {
     auto& m = *static_cast<machine*>(self);
     m.body_(m.functor_);

@@ -51,6 +51,12 @@ class shadow_memory {
     asynchronous_readers_ = 0;
   }
 
+  /// Forgets all stamps.
+  void clear() {
+    std::fill(writers_.begin(), writers_.end(), stamp{});
+    std::fill(readers_.begin(), readers_.end(), stamp{});
+  }
+
   void read(const access& a) {
     const std::uint16_t line = number_of(a.line);
     const unsigned warp = a.lane / 32;

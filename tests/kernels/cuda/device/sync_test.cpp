@@ -1,4 +1,4 @@
-// The emulated block: lanes, barriers, exchange, copies, and that what is right is not reported.
+// Barriers, exchange among lanes, copies and launches; emulated, in every order of lanes without a report.
 #include <heddle/cuda/device/copy.cuh>
 #include <heddle/cuda/device/global.cuh>
 #include <heddle/cuda/device/sync.cuh>
@@ -8,13 +8,15 @@
 #include <numeric>
 #include <vector>
 
+#include "tests/kernels/cuda/on_device.hpp"
 #include "tests/support/catch.hpp"
 
 namespace {
 
 using Catch::Matchers::Contains;
 namespace device = heddle::device;
-namespace emulation = heddle::device::emulation;
+using heddle::test::in_both_orders;
+using heddle::test::on_device;
 
 struct reversed_rows {
   static constexpr unsigned threads = 128;
@@ -114,36 +116,29 @@ std::vector<float> counted(std::size_t n) {
   return values;
 }
 
-const std::vector<std::uint64_t> seeds{0, 1, 2, 3};
-
 }  // namespace
 
-TEST_CASE("emulation: rows reversed through shared memory, in every order of lanes") {
+TEST_CASE("device: rows reversed through shared memory") {
   const auto in = counted(10 * 128);
-  std::vector<float> out(in.size());
-  const emulation::exposed known_in(in), known_out(out);
-  for (const auto seed : seeds) {
-    const emulation::options_scope order({.seed = seed});
-    device::launch(nullptr, 10, 512, reversed_rows{in.data(), out.data()});
-    for (unsigned i = 0; i < out.size(); ++i) REQUIRE(out[i] == in[i / 128 * 128 + 127 - i % 128]);
-  }
+  on_device<float> from(in);
+  on_device<float> to(std::vector<float>(in.size()));
+  in_both_orders([&] { device::launch({}, 10, 512, reversed_rows{from.data(), to.data()}); });
+  const auto out = to.to_host();
+  for (unsigned i = 0; i < out.size(); ++i) REQUIRE(out[i] == in[i / 128 * 128 + 127 - i % 128]);
 }
 
-TEST_CASE("emulation: a block's sum") {
-  const auto in = counted(3 * 256);
-  std::vector<float> out(3);
-  const emulation::exposed known_in(in), known_out(out);
-  for (const auto seed : seeds) {
-    const emulation::options_scope order({.seed = seed});
-    device::launch(nullptr, 3, 32, sums_over_the_block{in.data(), out.data()});
-    for (unsigned b = 0; b < 3; ++b) REQUIRE(out[b] == 256.0f * 255 / 2 + 256.0f * 256 * static_cast<float>(b));
-  }
+TEST_CASE("device: a block's sum") {
+  on_device<float> from(counted(3 * 256));
+  on_device<float> to(std::vector<float>(3));
+  in_both_orders([&] { device::launch({}, 3, 32, sums_over_the_block{from.data(), to.data()}); });
+  const auto out = to.to_host();
+  for (unsigned b = 0; b < 3; ++b) REQUIRE(out[b] == 256.0f * 255 / 2 + 256.0f * 256 * static_cast<float>(b));
 }
 
-TEST_CASE("emulation: exchange in a warp") {
-  std::vector<unsigned> out(8 * 32);
-  const emulation::exposed known(out);
-  device::launch(nullptr, 1, 0, exchanges{out.data()});
+TEST_CASE("device: exchange in a warp") {
+  on_device<unsigned> to(std::vector<unsigned>(8 * 32));
+  in_both_orders([&] { device::launch({}, 1, 0, exchanges{to.data()}); });
+  const auto out = to.to_host();
   for (unsigned i = 0; i < 32; ++i) {
     const unsigned* mine = out.data() + 8 * i;
     REQUIRE(mine[0] == (i ^ 5u));
@@ -157,30 +152,24 @@ TEST_CASE("emulation: exchange in a warp") {
   }
 }
 
-TEST_CASE("emulation: named barriers order a producer and its consumers") {
-  std::vector<unsigned> out(128);
-  const emulation::exposed known(out);
-  for (const auto seed : seeds) {
-    const emulation::options_scope order({.seed = seed});
-    device::launch(nullptr, 2, 512, one_stage{out.data()});
-    for (unsigned i = 32; i < 128; ++i) REQUIRE(out[i] == 300 + 3 * (31 - i % 32));
-  }
+TEST_CASE("device: named barriers order a producer and its consumers") {
+  on_device<unsigned> to(std::vector<unsigned>(128));
+  in_both_orders([&] { device::launch({}, 2, 512, one_stage{to.data()}); });
+  const auto out = to.to_host();
+  for (unsigned i = 32; i < 128; ++i) REQUIRE(out[i] == 300 + 3 * (31 - i % 32));
 }
 
-TEST_CASE("emulation: a barrier of a warp orders its lanes") {
-  std::vector<unsigned> out(64);
-  const emulation::exposed known(out);
-  for (const auto seed : seeds) {
-    const emulation::options_scope order({.seed = seed});
-    device::launch(nullptr, 2, 256, through_the_warp{out.data()});
-    for (unsigned i = 0; i < 64; ++i) REQUIRE(out[i] == i / 32 * 32 + 31 - i % 32);
-  }
+TEST_CASE("device: a barrier of a warp orders its lanes") {
+  on_device<unsigned> to(std::vector<unsigned>(64));
+  in_both_orders([&] { device::launch({}, 2, 256, through_the_warp{to.data()}); });
+  const auto out = to.to_host();
+  for (unsigned i = 0; i < 64; ++i) REQUIRE(out[i] == i / 32 * 32 + 31 - i % 32);
 }
 
-TEST_CASE("emulation: launches that no device would run") {
-  std::vector<float> out(128);
-  REQUIRE_THROWS_WITH(device::launch(nullptr, 1, 228 * 1024, reversed_rows{nullptr, out.data()}),
+TEST_CASE("device: launches that no device would run") {
+  on_device<float> to(std::vector<float>(128));
+  REQUIRE_THROWS_WITH(device::launch({}, 1, 228 * 1024, reversed_rows{nullptr, to.data()}),
                       Contains("reversed_rows") && Contains("233472 bytes of shared memory"));
-  REQUIRE_THROWS_WITH(device::launch(nullptr, std::uint64_t{1} << 31, 512, reversed_rows{nullptr, out.data()}), Contains("2^31 - 1 blocks"));
-  device::launch(nullptr, 0, 0, reversed_rows{nullptr, nullptr});
+  REQUIRE_THROWS_WITH(device::launch({}, std::uint64_t{1} << 31, 512, reversed_rows{nullptr, to.data()}), Contains("2^31 - 1 blocks"));
+  device::launch({}, 0, 0, reversed_rows{nullptr, nullptr});
 }

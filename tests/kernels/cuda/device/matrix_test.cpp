@@ -1,8 +1,7 @@
-// Matrix instructions against their definitions: products of whole matrices whose elements are dealt to the lanes by hand, and
-// the numbers that they take.
+// Matrix instructions of a warp against their definitions: products of whole matrices whose elements are dealt to the lanes by
+// hand, and loads of matrices whose elements are numbered.
 #include <heddle/cuda/device/copy.cuh>
 #include <heddle/cuda/device/global.cuh>
-#include <heddle/cuda/device/math.cuh>
 #include <heddle/cuda/device/matrix.cuh>
 #include <heddle/cuda/device/sync.cuh>
 #include <heddle/cuda/launch.cuh>
@@ -10,13 +9,15 @@
 #include <cmath>
 #include <vector>
 
+#include "tests/kernels/cuda/on_device.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/random.hpp"
 
 namespace {
 
 namespace device = heddle::device;
-namespace emulation = heddle::device::emulation;
+using heddle::test::in_both_orders;
+using heddle::test::on_device;
 using device::bf16;
 using device::f16;
 
@@ -125,19 +126,21 @@ template <class T>
 void check_product() {
   const auto a = rounded<T>(heddle::test::normal_vector(16 * 16, 1));
   const auto b = rounded<T>(heddle::test::normal_vector(16 * 8, 2));
-  std::vector<float> c(16 * 8);
-  const emulation::exposed ka(a), kb(b), kc(c);
-  device::launch(nullptr, 1, 0, product_16<T>{a.data(), b.data(), c.data()});
-  CHECK(worst_product(a, b, c, 16) < 1e-5);
+  on_device<T> left(a);
+  on_device<T> right(b);
+  on_device<float> to(std::vector<float>(16 * 8));
+  in_both_orders([&] { device::launch({}, 1, 0, product_16<T>{left.data(), right.data(), to.data()}); });
+  CHECK(worst_product(a, b, to.to_host(), 16) < 1e-5);
 }
 
 template <unsigned N, bool Transposed>
 void check_loads() {
   std::vector<std::uint16_t> in(N * 64);
   for (unsigned i = 0; i < in.size(); ++i) in[i] = static_cast<std::uint16_t>(3 * i + 7);
-  std::vector<std::uint32_t> out(32 * N);
-  const emulation::exposed known_in(in), known_out(out);
-  device::launch(nullptr, 1, N * 128, loads<N, Transposed>{in.data(), out.data()});
+  on_device<std::uint16_t> from(in);
+  on_device<std::uint32_t> to(std::vector<std::uint32_t>(32 * N));
+  in_both_orders([&] { device::launch({}, 1, N * 128, loads<N, Transposed>{from.data(), to.data()}); });
+  const auto out = to.to_host();
   for (unsigned lane = 0; lane < 32; ++lane) {
     for (unsigned m = 0; m < N; ++m) {
       for (unsigned half = 0; half < 2; ++half) {
@@ -151,60 +154,30 @@ void check_loads() {
 
 }  // namespace
 
-TEST_CASE("emulation: products of 16-bit numbers") {
+TEST_CASE("device: products of 16-bit numbers") {
   check_product<bf16>();
   check_product<f16>();
 }
 
-TEST_CASE("emulation: products of tf32, and of floats as three of them") {
+TEST_CASE("device: products of tf32, and of floats as three of them") {
   const auto a = heddle::test::normal_vector(16 * 8, 3);
   const auto b = heddle::test::normal_vector(8 * 8, 4);
-  std::vector<float> c(16 * 8);
-  const emulation::exposed ka(a), kb(b), kc(c);
-  device::launch(nullptr, 1, 0, product_tf32<false>{a.data(), b.data(), c.data()});
-  const double one = worst_product(a, b, c, 8);
+  on_device<float> left(a);
+  on_device<float> right(b);
+  on_device<float> to(std::vector<float>(16 * 8));
+  in_both_orders([&] { device::launch({}, 1, 0, product_tf32<false>{left.data(), right.data(), to.data()}); });
+  const double one = worst_product(a, b, to.to_host(), 8);
   CHECK(one > 1e-5);
   CHECK(one < 1e-2);
-  device::launch(nullptr, 1, 0, product_tf32<true>{a.data(), b.data(), c.data()});
-  CHECK(worst_product(a, b, c, 8) < 4e-6);
+  in_both_orders([&] { device::launch({}, 1, 0, product_tf32<true>{left.data(), right.data(), to.data()}); });
+  CHECK(worst_product(a, b, to.to_host(), 8) < 4e-6);
 }
 
-TEST_CASE("emulation: matrices loaded from shared memory, plain and transposed") {
+TEST_CASE("device: matrices loaded from shared memory, plain and transposed") {
   check_loads<1, false>();
   check_loads<1, true>();
   check_loads<2, false>();
   check_loads<2, true>();
   check_loads<4, false>();
   check_loads<4, true>();
-}
-
-TEST_CASE("device numbers: pairs, halves and tf32") {
-  const std::uint32_t pair = device::pack<bf16>(1.5f, -2.25f);
-  CHECK(pair == 0xc0103fc0u);
-  CHECK(device::unpack_low<bf16>(pair) == 1.5f);
-  CHECK(device::unpack_high<bf16>(pair) == -2.25f);
-  CHECK(device::unpack_high<f16>(device::pack<f16>(1.0f, 65504.0f)) == 65504.0f);
-  CHECK(device::round_to<bf16>(1.00390625f).bits == 0x3f80);    // half way: to even
-  CHECK(device::round_to<float>(1.1f) == 1.1f);
-  CHECK(device::to_tf32(1.0f + 0x1p-11f) == device::bits_of_float(1.0f + 0x1p-10f));   // half way: away from zero
-  CHECK(device::to_tf32(-1.0f - 0x1p-11f) == device::bits_of_float(-1.0f - 0x1p-10f));
-  CHECK(device::to_tf32(1.0f + 0x1p-12f) == device::bits_of_float(1.0f));
-  heddle::test::generator numbers(5);
-  for (int i = 0; i < 1000; ++i) {
-    const auto x = static_cast<float>(numbers.normal());
-    const auto parts = device::split_tf32(x);
-    REQUIRE((parts.high & 0x1fffu) == 0);
-    REQUIRE((parts.low & 0x1fffu) == 0);
-    REQUIRE(std::abs(x - (device::float_of_bits(parts.high) + device::float_of_bits(parts.low))) <= 0x1p-22f * std::abs(x));
-  }
-}
-
-TEST_CASE("device math: what too small numbers become") {
-  CHECK(device::exp2(-INFINITY) == 0.0f);
-  CHECK(device::exp2(-130.0f) == 0.0f);
-  CHECK(device::exp2(3.0f) == 8.0f);
-  CHECK(std::isinf(device::rcp(1e-40f)));
-  CHECK(device::rsqrt(0.25f) == 2.0f);
-  CHECK(device::max(NAN, 1.0f) == 1.0f);
-  CHECK(device::min(2.0f, 1.0f) == 1.0f);
 }
