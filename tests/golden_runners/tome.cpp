@@ -24,11 +24,12 @@ rows metric_of(const network::trunk_type::block_type& b, matrix_view<const float
   constexpr std::size_t heads = golden_config.trunk.heads;
   constexpr std::size_t head_dim = channels / heads;
   const context<Backend> ctx{};
-  rows h(x.extent(0) * channels);
-  rows projection(x.extent(0) * 3 * channels);
+  golden::placed<Backend> h(x.extent(0) * channels);
+  golden::placed<Backend> projected(x.extent(0) * 3 * channels);
   b.norm1.forward_rows(ctx, x, make_matrix(h.data(), x.extent(0), channels));
   b.attn.qkv.forward_rows(ctx, make_matrix<const float>(h.data(), x.extent(0), channels),
-                          make_matrix(projection.data(), x.extent(0), 3 * channels));
+                          make_matrix(projected.data(), x.extent(0), 3 * channels));
+  const rows projection = projected.host();
   rows metric(x.extent(0) * head_dim);
   for (std::size_t i = 0; i < x.extent(0); ++i)
     for (std::size_t c = 0; c < head_dim; ++c) {
@@ -48,37 +49,40 @@ void run_network(session& s) {
   const map_tensor image = s.map("input.image");
   const std::size_t batch = image.extents().extent(0);
   const std::size_t left = net.trunk.remaining();
-  rows tokens(batch * left * channels);
-  rows logits(batch * network::classes);
-  const workspace memory(network::scratch_bytes(Backend{}, batch));
+  const golden::placed_map<Backend> picture(image);
+  golden::placed<Backend> tokens(batch * left * channels);
+  golden::placed<Backend> logits(batch * network::classes);
+  const golden::workspace_of<Backend> memory(network::scratch_bytes(Backend{}, batch));
   context<Backend> ctx{Backend{}, memory.scratch()};
-  token_state state = start_tokens(ctx.scratch, batch, network::trunk_type::tokens);
+  token_state state = start_tokens(ctx, batch, network::trunk_type::tokens);
   const auto view = make_matrix(tokens.data(), batch * left, channels);
   std::size_t merging_block = 0;
   const auto seen = [&](std::size_t i, matrix_view<const float> x) {
     if (!s.wants_mid()) return;
     const std::size_t shape[] = {batch, x.extent(0) / batch, channels};
-    if (i < golden_schedule.size()) s.check("mid.block" + std::to_string(i), rows(x.data_handle(), x.data_handle() + x.size()), shape);
+    if (i < golden_schedule.size()) s.check("mid.block" + std::to_string(i), golden::on_host<Backend>(x.data_handle(), x.size()), shape);
     const std::size_t next = i < golden_schedule.size() ? i + 1 : 0;
     if (next == golden_schedule.size() || golden_schedule[next] == 0) return;
     const std::size_t metric_shape[] = {batch, shape[1], channels / golden_config.trunk.heads};
     s.check("mid.metric" + std::to_string(merging_block++), metric_of<Backend>(net.trunk.blocks[next], x), metric_shape);
   };
-  net.trunk.forward(ctx, image.view(), view, state, seen);
+  net.trunk.forward(ctx, picture.view(), view, state, seen);
   net.classify(ctx, as_const(view), make_matrix(logits.data(), batch, network::classes));
 
   const std::size_t token_shape[] = {batch, left, channels};
   const std::size_t logit_shape[] = {batch, network::classes};
-  s.check("output.tokens", tokens, token_shape);
-  s.check("output.logits", logits, logit_shape);
+  s.check("output.tokens", tokens.host(), token_shape);
+  s.check("output.logits", logits.host(), logit_shape);
   if (s.file().find("output.sizes") != nullptr) {
     const std::size_t shape[] = {batch, left, 1};
-    s.check("output.sizes", rows(state.sizes, state.sizes + batch * left), shape, 0.0);
+    s.check("output.sizes", golden::on_host<Backend>(state.sizes, batch * left), shape, 0.0);
   }
   if (s.file().find("output.source") != nullptr) {
     constexpr std::size_t first = network::trunk_type::tokens;
     rows members(batch * left * first);
-    membership(state.origin, heddle::view<float, dynamic_extents<3>>(members.data(), dynamic_extents<3>(batch, left, first)));
+    std::vector<std::int32_t> positions = golden::on_host<Backend>(state.origin.positions, batch * first);
+    const source_map origin{positions.data(), batch, first, left};
+    membership(origin, heddle::view<float, dynamic_extents<3>>(members.data(), dynamic_extents<3>(batch, left, first)));
     const std::size_t shape[] = {batch, left, first};
     s.check("output.source", members, shape, 0.0);
   }
@@ -101,12 +105,12 @@ class pure_function {
 
   template <class Match>
   void run(const Match& match) {
-    const rows metric = s_.file().floats(in_ + "metric");
+    const golden::placed<Backend> metric(s_.file().floats(in_ + "metric"));
     const auto shape = s_.shape(in_ + "metric");
     const std::size_t tokens = shape[1];
     const merging<Match> merge{match};
-    const workspace scratch(merge.plan_scratch_bytes(Backend{}, tokens, shape[2]) + merging<Match>::apply_scratch_bytes(tokens));
-    const workspace memory(source_map_bytes(batch_, tokens));
+    const golden::workspace_of<Backend> scratch(merge.plan_scratch_bytes(Backend{}, tokens, shape[2]) + merging<Match>::apply_scratch_bytes(tokens));
+    const golden::workspace_of<Backend> memory(source_map_bytes(batch_, tokens));
     const context<Backend> ctx{Backend{}, scratch.scratch()};
     arena plans = memory.scratch();
     const metric_rows compared{make_matrix(metric.data(), batch_ * tokens, shape[2])};
@@ -124,31 +128,35 @@ class pure_function {
 
   template <class Match, class Combine>
   rows apply(const context<Backend>& ctx, const Match& match, const source_map& map, const char* what, const token_sizes& sizes = {}) {
-    rows y(batch_ * map.after * width_);
-    merging<Match, Combine>{match}.apply(ctx, map, make_matrix<const float>(values_.data(), batch_ * map.before, width_),
+    golden::placed<Backend> y(batch_ * map.after * width_);
+    const golden::placed<Backend> values(values_);
+    merging<Match, Combine>{match}.apply(ctx, map, make_matrix<const float>(values.data(), batch_ * map.before, width_),
                                          make_matrix(y.data(), batch_ * map.after, width_), sizes);
     const std::size_t shape[] = {batch_, map.after, width_};
-    if (has(what)) s_.check(out_ + what, y, shape);
-    return y;
+    if (has(what)) s_.check(out_ + what, y.host(), shape);
+    return y.host();
   }
 
   template <class Match>
   rows apply_sizes(const context<Backend>& ctx, const Match& match, const source_map& map) {
-    const rows sizes = s_.file().floats(in_ + "sizes");
-    rows after(batch_ * map.after);
+    const golden::placed<Backend> sizes(s_.file().floats(in_ + "sizes"));
+    golden::placed<Backend> after(batch_ * map.after);
     rows y = apply<Match, size_weighted_mean>(ctx, match, map, "wavg", {sizes.data(), after.data()});
     const std::size_t shape[] = {batch_, map.after, 1};
-    if (has("sizes")) s_.check(out_ + "sizes", after, shape);
+    if (has("sizes")) s_.check(out_ + "sizes", after.host(), shape);
     return y;
   }
 
   /// Tokens that were dropped have no place in the recorded result.
   void unmerge(const context<Backend>& ctx, const source_map& map, const rows& merged_values) {
-    rows x(batch_ * map.before * width_);
-    restore_rows(ctx, map, make_matrix(merged_values.data(), batch_ * map.after, width_), make_matrix(x.data(), batch_ * map.before, width_));
+    const golden::placed<Backend> from(merged_values);
+    golden::placed<Backend> restored(batch_ * map.before * width_);
+    restore_rows(ctx, map, make_matrix(from.data(), batch_ * map.after, width_), make_matrix(restored.data(), batch_ * map.before, width_));
+    const rows x = restored.host();
+    const auto positions = golden::on_host<Backend>(static_cast<const std::int32_t*>(map.positions), batch_ * map.before);
     rows kept;
     for (std::size_t i = 0; i < batch_ * map.before; ++i)
-      if (map.positions[i] >= 0) kept.insert(kept.end(), &x[i * width_], &x[i * width_] + width_);
+      if (positions[i] >= 0) kept.insert(kept.end(), &x[i * width_], &x[i * width_] + width_);
     const std::size_t shape[] = {batch_, kept.size() / (batch_ * width_), width_};
     s_.check(out_ + "unmerged", kept, shape);
   }

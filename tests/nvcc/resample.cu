@@ -7,11 +7,13 @@
 using namespace heddle;
 
 void resized(context<cuda<>> ctx, map_view<const float> x, map_view<float> y) {
+  if (resize_bytes(ctx.backend, x.extents(), y.extents()) > ctx.scratch.remaining()) return;
   resize(ctx, x, y, resize_rule::bilinear<>{});
   resize(ctx, x, y, resize_rule::bicubic_antialiased{});
 }
 
 void pooled(context<cuda<>> ctx, map_view<const float> x, matrix_view<const float> rois, map_view<float> y) {
+  if (roi_bytes(ctx.backend, x.extents(), y.extents()) > ctx.scratch.remaining()) return;
   roi_align(ctx, x, rois, y);
   precise_roi_pool(ctx, x, rois, y);
 }

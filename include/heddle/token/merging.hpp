@@ -142,12 +142,15 @@ struct merging {
   template <class Backend>
   static void sum_sizes(context<Backend> ctx, std::span<const std::int32_t> target, const float* size, std::size_t after, float* total,
                         float* count) {
-    if constexpr (prefers_whole_maps<Backend>) return each(ctx, after, detail::sum_of_sizes{target, size, total, count});
-    for (std::size_t j = 0; j < after; ++j) total[j] = count[j] = 0.0F;
-    for (std::size_t i = 0; i < target.size(); ++i) {
-      if (target[i] < 0) continue;
-      total[target[i]] += size == nullptr ? 1.0F : size[i];
-      count[target[i]] += 1.0F;
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, after, detail::sum_of_sizes{target, size, total, count});
+    } else {
+      for (std::size_t j = 0; j < after; ++j) total[j] = count[j] = 0.0F;
+      for (std::size_t i = 0; i < target.size(); ++i) {
+        if (target[i] < 0) continue;
+        total[target[i]] += size == nullptr ? 1.0F : size[i];
+        count[target[i]] += 1.0F;
+      }
     }
   }
 };

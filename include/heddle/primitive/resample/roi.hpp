@@ -182,11 +182,14 @@ void precise_roi_pool(context<Backend> ctx, map_view<const float> x, matrix_view
 template <class Backend>
 std::size_t roi_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>& y) {
   if (x.size() == 0 || y.size() == 0) return 0;
-  if constexpr (requires { kernel<op::resample, Backend>::boxes_bytes(x, y); }) return kernel<op::resample, Backend>::boxes_bytes(x, y);
-  using single = typename Backend::serial_type;
-  const detail::precise_roi_axis rows(0.0f, 0.0f, y.extent(1), x.extent(1), 1.0f);
-  const detail::precise_roi_axis columns(0.0f, 0.0f, y.extent(2), x.extent(2), 1.0f);
-  return for_each_bytes(backend, kernel<op::resample, single>::bytes(backend.as_serial(), x.extent(2), x.extent(3), rows, columns));
+  if constexpr (requires { kernel<op::resample, Backend>::boxes_bytes(x, y); }) {
+    return kernel<op::resample, Backend>::boxes_bytes(x, y);   // of all boxes at once
+  } else {
+    using single = typename Backend::serial_type;
+    const detail::precise_roi_axis rows(0.0f, 0.0f, y.extent(1), x.extent(1), 1.0f);
+    const detail::precise_roi_axis columns(0.0f, 0.0f, y.extent(2), x.extent(2), 1.0f);
+    return for_each_bytes(backend, kernel<op::resample, single>::bytes(backend.as_serial(), x.extent(2), x.extent(3), rows, columns));
+  }
 }
 
 }  // namespace heddle::inline v0
