@@ -30,6 +30,8 @@ struct attend_stream_kernel {
   using observer = typename P::observer;
   static constexpr unsigned threads = layout::threads;
   static constexpr unsigned shared_bytes = layout::bytes;
+  /// As many as shared memory has room for; long heads need the registers.
+  static constexpr unsigned min_blocks = Dim <= 64 && !copies_rows<typename P::composition_type> ? 3 : 1;
   static constexpr unsigned chunk = layout::chunk_keys;
   static constexpr float hidden = scores_of::hidden;
   static constexpr bool masked = P::mask_type::masked;

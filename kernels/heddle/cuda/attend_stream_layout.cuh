@@ -36,7 +36,7 @@ struct stream_layout {
     return n;
   }();
   static constexpr unsigned position_stages = 3;                ///< positions are listed a tile earlier than rows are read
-  static constexpr unsigned listed_tiles = 1024;                ///< whose classes are known
+  static constexpr unsigned listed_tiles = 512;                ///< whose classes are known
 
   static constexpr unsigned tile_bytes = chunk_keys * row_bytes;
   static constexpr unsigned k_offset = queries * row_bytes;
