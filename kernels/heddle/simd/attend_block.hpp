@@ -234,6 +234,7 @@ class attend_block {
 
   /// Functions and masks, one vector of stored scores after the other: small code whatever the composition.
   void refine() const {
+    if constexpr (state_type::keeps_near) t_.find_near();
     std::array<const float*, modifiers> bias_rows{};
     for (std::size_t r = 0; r < place_.count; ++r) {
       find_bias_rows(r, bias_rows);
@@ -285,10 +286,18 @@ class attend_block {
     }
     if constexpr (elementwise) score = weight<v>(t_.composition().normalizer(), score);
     if constexpr (masked || parts > 1) {
-      if (t_.s.ask[slot] != 0) score = select(chunk_.visible(context_, q, k, place_.part), score, hidden());
+      if (t_.s.ask[slot] != 0) score = select(visible(r, slot, q, k), score, hidden());
     }
     if (t_.s.complete[slot] == 0) score = select(v::load(t_.s.valid + slot * v::size) >= v::zero(), score, hidden());
     return score;
+  }
+
+  HEDDLE_ALWAYS_INLINE vec_mask<Isa> visible([[maybe_unused]] std::size_t r, [[maybe_unused]] std::size_t slot, v q, v k) const {
+    if constexpr (state_type::keeps_near) {
+      const float* const near = t_.near(place_.q0 + r, t_.s.panel_of[slot]);
+      if (near != nullptr) return v::load(near) >= v::zero();
+    }
+    return chunk_.visible(context_, q, k, place_.part);
   }
 
   /// The score of a hidden key, or its weight.

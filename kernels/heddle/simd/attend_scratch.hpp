@@ -41,6 +41,7 @@ struct attend_sizes {
   std::size_t list_keys;
   std::size_t stage_pitch;
   bool added_pairs;
+  bool own_keys;
 
   constexpr explicit attend_sizes(const attend_shape& s) noexcept
       : queries(s.queries),
@@ -56,7 +57,8 @@ struct attend_sizes {
         list_queries(s.queries <= list_limit ? s.queries : blocks * block),
         list_keys(s.keys <= list_limit ? s.keys : chunk * width),
         stage_pitch(up(s.head_dim, width) * width),
-        added_pairs(s.added_pairs) {}
+        added_pairs(s.added_pairs),
+        own_keys(s.own_keys) {}
 
   /// Queries of an outer block where `heads` heads of queries read the same keys.
   constexpr std::size_t outer(std::size_t heads) const noexcept {
@@ -74,6 +76,8 @@ struct attend_sizes {
   constexpr std::size_t short_keys() const noexcept { return keys <= short_problem ? keys : 0; }
   /// Pairs of such a problem, queries padded, where functions add to them.
   constexpr std::size_t short_pairs() const noexcept { return added_pairs ? short_keys() * padded_keys(short_keys()) : 0; }
+  /// Pairs of a small group whose keys are not its queries: which of them see each other is kept for all heads.
+  constexpr std::size_t near_pairs() const noexcept { return own_keys && queries <= 64 && panels <= chunk ? queries * panels * width : 0; }
 
  private:
   static constexpr std::size_t up(std::size_t n, std::size_t to) noexcept { return (n + to - 1) / to; }
@@ -126,6 +130,7 @@ struct attend_scratch {
   float* inverse;      ///< `[2][block_lanes]`
   float* stage;        ///< `[V, stage_pitch]`
   float* bias;         ///< `[bias_runs][block, chunk * V]`
+  float* near;         ///< `[queries, panels * V]` of `near_pairs`: 0 for a key that the query sees, else -1
   float* short_rows;   ///< `[short_keys, out_pitch]`
   float* short_added;  ///< `[short_keys, queries padded]`: what functions add to the pairs of a group
   float* short_starts; ///< the same with the biases of a head
@@ -166,6 +171,7 @@ struct attend_scratch {
         inverse{},
         stage{},
         bias{},
+        near{},
         short_rows{},
         short_added{},
         short_starts{} {}
@@ -199,6 +205,7 @@ struct attend_scratch {
     f(a.inverse, 2 * s.block_lanes);
     f(a.stage, w * s.stage_pitch);
     f(a.bias, s.bias_runs * s.block * s.chunk * w);
+    f(a.near, s.near_pairs());
     f(a.short_rows, s.short_keys() * Products::out_pitch(s.head_dim));
     f(a.short_added, s.short_pairs());
     f(a.short_starts, s.short_pairs());

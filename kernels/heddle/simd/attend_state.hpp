@@ -8,6 +8,10 @@
 #include <heddle/simd/attend_batch.hpp>
 #include <heddle/simd/attend_scratch.hpp>
 
+namespace heddle::inline v0 {
+struct neighborhood_groups;
+}
+
 namespace heddle::inline v0::detail {
 
 /// Applies the position and score policies to a copy of a row, which holds whole vectors, zeros behind head_dim.
@@ -47,6 +51,9 @@ struct attend_state {
   /// Position i of the only group is token i.
   static constexpr bool plain_queries = std::is_same_v<typename composition_type::partition_type, global>;
   static constexpr bool plain_keys = cross || (plain_queries && !own_keys);
+  /// Only the map hides keys, and from all heads the same.
+  static constexpr bool keeps_near = std::is_same_v<map_type, neighborhood_groups> && mask_type::by_map && !mask_type::by_slot &&
+                                     !mask_type::by_normalizer && normalizer_parts<normalizer_type> == 1;
 
   const Arguments& a;
   const attend_sizes<Products>& sizes;
@@ -58,6 +65,7 @@ struct attend_state {
   bool in_place;  ///< few queries: rows of keys and values are not packed
   float importance_weight = 0.0F;
   mutable bool added = false;  ///< `s.short_added` is made
+  mutable bool near_found = false;
 
   attend_state(arena memory, const Arguments& arguments, const attend_sizes<Products>& z, std::size_t batch, std::size_t view,
                std::size_t group, bool is_local)
@@ -124,6 +132,17 @@ struct attend_state {
     return {a.v, view_batch, key_head, tokens, local};
   }
 
+  /// Finds `s.near` for the group, if there is room for it.
+  void find_near() const {
+    if (near_found || sizes.near_pairs() == 0) return;
+    near_found = true;
+    write_near();
+  }
+  /// `s.near` of a query and a panel, or null.
+  HEDDLE_ALWAYS_INLINE const float* near(std::size_t q, std::size_t panel) const noexcept {
+    return near_found ? s.near + (q * sizes.panels + panel) * v::size : nullptr;
+  }
+
   /// Where the output of query i is written.
   std::size_t output_row(const token_range& tokens, std::size_t q) const noexcept { return local ? q : tokens.token(q); }
 
@@ -134,6 +153,19 @@ struct attend_state {
   }
 
  private:
+  HEDDLE_NOINLINE void write_near() const {
+    const map_type map = a.plan.map();   // its own: the compiler then knows that storing does not change it
+    context_type c = context;
+    c.map = &map;
+    const v last(static_cast<float>(sizes.keys - 1));   // not asked about keys that are not there
+    float* out = s.near;
+    for (std::size_t q = 0; q < sizes.queries; ++q)
+      for (std::size_t p = 0; p < sizes.panels; ++p, out += v::size) {
+        const v k = min(batch_traits<v>::positions(static_cast<float>(p * v::size)), last);
+        select(mask(c, v(static_cast<float>(q)), k), v::zero(), v(-1.0F)).store(out);
+      }
+  }
+
   bool whole_queries() const noexcept { return sizes.queries <= sizes.list_limit; }
   bool whole_keys() const noexcept { return sizes.keys <= sizes.list_limit; }
 
