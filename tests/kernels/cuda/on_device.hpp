@@ -9,6 +9,7 @@
 #include <heddle/cuda/launch.cuh>
 #include <heddle/cuda/runtime/runtime.hpp>
 
+#include "tests/kernels/cuda/native.hpp"
 #include "tests/support/catch.hpp"
 
 namespace heddle::test {
