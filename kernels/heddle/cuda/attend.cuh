@@ -117,9 +117,18 @@ class attend_device {
   void by_rows(const parameters& p) {
     using kernel_type = attend_row_kernel<parameters>;
     const attend_row_sizes sizes(shape_of(a_));
-    const kernel_type kernel{p, scratch_.template take<float>(sizes.blocks * sizes.floats()), sizes};
+    kernel_type kernel{p, scratch_.template take<float>(sizes.blocks * sizes.floats()), sizes};
     const std::size_t items = kernel.items();
-    device::launch(stream_, items < sizes.blocks ? items : sizes.blocks, 0, kernel);
+    if constexpr (kernel_type::leaves_sums) {
+      for (; kernel.first_item < items; kernel.first_item += sizes.blocks) {
+        const std::size_t left = items - kernel.first_item;
+        const attend_row_importance<parameters> sums{kernel, left < sizes.blocks ? left : sizes.blocks};
+        device::launch(stream_, sums.count, 0, kernel);
+        device::launch(stream_, blocks_for(sums.problems() * p.keys, sums.threads), 0, sums);
+      }
+    } else {
+      device::launch(stream_, items < sizes.blocks ? items : sizes.blocks, 0, kernel);
+    }
   }
 };
 

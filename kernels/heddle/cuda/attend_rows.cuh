@@ -49,12 +49,15 @@ struct attend_row_kernel {
   static constexpr unsigned warps = threads / device::warp_size;
   static constexpr float hidden = -std::numeric_limits<float>::infinity();
   static constexpr bool copies = copies_rows<composition_type>;
-  /// What several queries add to one number is added by one block, in one order.
-  static constexpr bool adds_up = observer::importance;
+  /// What several queries add to one number is added in one order: where groups share keys by one block, else every block
+  /// leaves what its queries add, and `attend_row_importance` adds it up.
+  static constexpr bool adds_up = observer::importance && P::keyed;
+  static constexpr bool leaves_sums = observer::importance && !P::keyed;
 
   P p;
   float* scratch;
   attend_row_sizes sizes;
+  std::size_t first_item = 0;   ///< of this launch
 
   HEDDLE_HOST_DEVICE std::size_t row_blocks() const noexcept { return (p.queries + sizes.rows - 1) / sizes.rows; }
   HEDDLE_HOST_DEVICE std::size_t items() const noexcept {
@@ -63,7 +66,7 @@ struct attend_row_kernel {
 
   HEDDLE_DEVICE void operator()() const {
     const std::size_t per_problem = row_blocks();
-    for (std::size_t item = device::block_index(); item < items(); item += device::grid_size()) {
+    for (std::size_t item = first_item + device::block_index(); item < items(); item += leaves_sums ? items() : device::grid_size()) {
       if constexpr (adds_up) {
         for (std::size_t g = 0; g < p.groups; ++g) {
           const problem_type problem(p, item / p.heads, g, item % p.heads);
@@ -98,6 +101,7 @@ struct attend_row_kernel {
     find_weights(problem, c, q0, count);
     device::sync_block();
     sum_values(problem, count);
+    if constexpr (leaves_sums) device::sync_block();   // sums take the place of weights
     if constexpr (observer::weights) observe(problem, q0, count);
     device::sync_block();
   }
@@ -299,7 +303,9 @@ struct attend_row_kernel {
           added += w * (equal ? equal_weight : device::load_global(&o.row_weights(problem.batch(), problem.head(), problem.row(q0 + r, query))));
         }
       }
-      if constexpr (observer::importance) {
+      if constexpr (leaves_sums) {
+        device::store_global(scores(0) + k, added);   // nobody else reads this column
+      } else if constexpr (observer::importance) {
         float* const sum = &o.importance(problem.batch(), problem.head(), key);
         device::store_global(sum, device::load_global(sum) + added);
       }
@@ -312,6 +318,39 @@ struct attend_row_kernel {
     float n = 0.0F;
     for (std::size_t q = device::lane(); q < p.queries; q += device::warp_size) n += problem.query_token(q) >= 0 ? 1.0F : 0.0F;
     return device::warp_sum(n);
+  }
+};
+
+/// Adds what the blocks of one launch left to the importance of the keys, block after block of the same problem.
+template <class P>
+struct attend_row_importance {
+  static constexpr unsigned threads = 128;
+  attend_row_kernel<P> rows;
+  std::size_t count;   ///< items of the launch
+
+  HEDDLE_HOST_DEVICE std::size_t first_problem() const noexcept { return rows.first_item / rows.row_blocks(); }
+  HEDDLE_HOST_DEVICE std::size_t problems() const noexcept {
+    return (rows.first_item + count - 1) / rows.row_blocks() + 1 - first_problem();
+  }
+
+  HEDDLE_DEVICE void operator()() const {
+    const std::size_t keys = rows.p.keys;
+    const std::size_t step = static_cast<std::size_t>(device::grid_size()) * threads;
+    for (std::size_t i = static_cast<std::size_t>(device::block_index()) * threads + device::thread(); i < problems() * keys; i += step) {
+      const std::size_t number = first_problem() + i / keys;
+      const std::size_t k = i % keys;
+      const auto problem = attend_problem<P>::numbered(rows.p, number);
+      const std::int32_t token = problem.key_token(k);
+      if (token < 0) continue;
+      const std::size_t begin = number * rows.row_blocks();
+      const std::size_t end = begin + rows.row_blocks();
+      const std::size_t last = rows.first_item + count;
+      float sum = 0.0F;
+      for (std::size_t item = begin < rows.first_item ? rows.first_item : begin; item < (end < last ? end : last); ++item)
+        sum += device::load_global(rows.scratch + (item - rows.first_item) * rows.sizes.floats() + k);
+      float* const to = &rows.p.outputs.importance(problem.batch(), problem.head(), problem.row(k, token));
+      device::store_global(to, device::load_global(to) + sum);
+    }
   }
 };
 

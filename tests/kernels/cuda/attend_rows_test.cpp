@@ -16,6 +16,11 @@ TEST_CASE("attend cuda rows: observers of weights") {
   require_like_definition(attention{everything{}, window<>{4, 4, 1, 2}, same_region{}, softmax_one{}}, self_call({1, 9, 7}, 8), 3);
 }
 
+TEST_CASE("attend cuda rows: importance of more rows than a launch takes") {
+  const attention c{everything{}, window<>{1, 2, 0, 1}, same_region{}, softmax_one{}};
+  require_like_definition(c, self_call({1, 30, 36}, 2), 4);   // 1080 problems, of which 1024 have scratch
+}
+
 TEST_CASE("attend cuda rows: importance weighs rows") {
   const attend_sizes_of_call s = self_call(sequence_grid(33), 8, 2, 2);
   attend_inputs<float> x(s, 4);
