@@ -17,7 +17,7 @@ set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
 set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose names match it are built; all if empty")
 
 # Systems whose runners put their inputs where a device reads them.
-set(heddle_golden_cuda_systems evad maxsr maxvit maxvit-rmlp mixformerv2 resample swin-transformer-v2 tome)
+set(heddle_golden_cuda_systems decoupled-attention evad maxsr maxvit maxvit-rmlp mixformerv2 resample swin-transformer-v2 tome)
 
 # Every folder with a config.json: an entry itself, or the folders inside it.
 function(heddle_find_goldens out)

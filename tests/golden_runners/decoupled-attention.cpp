@@ -39,7 +39,7 @@ struct keys_of_kind {
   using policy_category = mask_tag;
   bool prompts = false;
   template <class T>
-  typename batch_traits<T>::mask operator()(T, T k) const {
+  HEDDLE_HOST_DEVICE typename batch_traits<T>::mask operator()(T, T k) const {
     const T border = batch_traits<T>::broadcast(static_cast<float>(golden::instances));
     return prompts ? k >= border : k < border;
   }
@@ -48,11 +48,11 @@ struct keys_of_kind {
 template <class Backend>
 class runner {
   session& s_;
-  rows projection_;   ///< `[batch, tokens, 3, heads, head_dim]`
+  golden::placed<Backend> projection_{0};   ///< `[batch, tokens, 3, heads, head_dim]`
   rows out_weight_;
   rows out_bias_;
-  rows instance_gate_;
-  rows prompt_gate_;
+  made_weights instance_gate_;
+  made_weights prompt_gate_;
 
  public:
   explicit runner(session& s) : s_(s) {
@@ -64,19 +64,19 @@ class runner {
       append(x, instances, b, golden::instances);
       append(x, prompts, b, golden::prompts);
     }
-    projection_ = linear(x, golden::batch * tokens, weights.floats("in_proj_weight"), weights.floats("in_proj_bias"));
+    projection_ = golden::placed<Backend>(linear(x, golden::batch * tokens, weights.floats("in_proj_weight"), weights.floats("in_proj_bias")));
     out_weight_ = weights.floats("out_proj.weight");
     out_bias_ = weights.floats("out_proj.bias");
-    instance_gate_ = weights.floats("head_gate_instance");
-    prompt_gate_ = weights.floats("head_gate_prompt");
+    instance_gate_ = keep_weights(Backend{}, weights.floats("head_gate_instance"));
+    prompt_gate_ = keep_weights(Backend{}, weights.floats("head_gate_prompt"));
   }
 
   void run() {
     using namespace share;
     const std::array<float, 2> beta = golden::odds_of_queries;
     const std::array<float, 2> c = golden::const_of_queries;
-    const head_gate instance_gate{instance_gate_.data(), golden::heads};
-    const head_gate prompt_gate{prompt_gate_.data(), golden::heads};
+    const head_gate instance_gate{instance_gate_.data, golden::heads};
+    const head_gate prompt_gate{prompt_gate_.data, golden::heads};
     compare("exact", decoupled<exact, exact>{prompt_range});
     compare("odds", decoupled<odds, odds>{prompt_range, {beta[0]}, {beta[1]}});
     compare("no_prompt_to_prompt", decoupled<exact, drop_prompts>{prompt_range});
@@ -100,18 +100,19 @@ class runner {
   rows attend_with(const Composition& c, rows* lse = nullptr) const {
     constexpr token_grid grid = sequence_grid(tokens);
     const Backend backend{};
-    const workspace memory(plan_bytes(c, grid, golden::heads) + attend_bytes(backend, c, grid, head_dim));
+    const golden::workspace_of<Backend> memory(plan_bytes(c, grid, golden::heads) + attend_bytes(backend, c, grid, head_dim));
     const auto x = qkv_views<head_dim>(projection_.data(), golden::batch, tokens, golden::heads);
-    rows y(golden::batch * tokens * golden::dim);
+    golden::placed<Backend> y(golden::batch * tokens * golden::dim);
+    golden::placed<Backend> sums(golden::batch * golden::heads * tokens);
     attend_outputs more;
     if (lse != nullptr) {
-      lse->resize(golden::batch * golden::heads * tokens);
-      more = head_rows<float>(lse->data(), extents<dyn, dyn, dyn>(golden::batch, golden::heads, tokens),
+      more = head_rows<float>(sums.data(), extents<dyn, dyn, dyn>(golden::batch, golden::heads, tokens),
                               {golden::heads * tokens, tokens, std::size_t{1}});
     }
     attend(context<Backend>{backend, memory.scratch()}, c, x.q, x.k, x.v,
            merged_heads<head_dim>(y.data(), golden::batch, tokens, golden::heads), grid, more);
-    return y;
+    if (lse != nullptr) *lse = sums.host();
+    return y.host();
   }
 
   template <class Policy>
