@@ -184,6 +184,16 @@ TEST_CASE("cuda gemm: fragments are read without bank conflicts", "[cuda]") {
 #endif
 
 #if HEDDLE_HAS_EXCEPTIONS
+TEST_CASE("cuda gemm: more segments than a kernel takes are refused", "[cuda]") {
+  const cuda<> backend;
+  on_device<float> x(std::vector<float>(64));
+  const std::vector<float> weight(33);
+  const std::vector<row_segment> parts(33, row_segment{x.data(), 1, 1});
+  CHECK_THROWS_AS(gemm(context<cuda<>>{backend, {}}, segmented_rows{2, parts}, prepare_dense(backend, make_matrix(weight.data(), 1, 33)),
+                       make_matrix(x.data() + 40, 2, 1)),
+                  shape_error);
+}
+
 TEST_CASE("cuda gemm: memory that the device cannot reach is refused", "[cuda]") {
   const problem p(2, 3, 4, 0, 0);
   const cuda<> backend;
