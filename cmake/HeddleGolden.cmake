@@ -19,6 +19,9 @@ set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose 
 # Systems whose runners put their inputs where a device reads them.
 set(heddle_golden_cuda_systems decoupled-attention evad maxsr maxvit maxvit-rmlp mixformerv2 resample swin-transformer-v2 tome)
 
+set(HEDDLE_TEST_GOLDENS_OPTIMISED "" CACHE STRING
+  "Regular expression: goldens that are compiled with -O1 whatever flags the others have; none if empty")
+
 # Every folder with a config.json: an entry itself, or the folders inside it.
 function(heddle_find_goldens out)
   set(found "")
@@ -56,9 +59,19 @@ function(heddle_add_golden_program name isa folder system generated)
     list(APPEND definitions HEDDLE_GOLDEN_BACKEND_REFERENCE)
   endif()
   set(target "golden.${name}.${isa}")
-  heddle_test_executable("${target}" ${isa} ${options} OPENMP CROSSED PRECOMPILED
+  set(optimised no)
+  if(HEDDLE_TEST_GOLDENS_OPTIMISED AND name MATCHES "${HEDDLE_TEST_GOLDENS_OPTIMISED}")
+    set(optimised yes)
+  endif()
+  if(NOT optimised)
+    list(APPEND options PRECOMPILED)   # whose flags must be the same
+  endif()
+  heddle_test_executable("${target}" ${isa} ${options} OPENMP CROSSED
     SOURCES "${PROJECT_SOURCE_DIR}/tests/golden_runners/${system}.cpp" DEFINITIONS ${definitions})
   target_include_directories("${target}" PRIVATE "${generated}" "${PROJECT_SOURCE_DIR}/tests/golden_runners")
+  if(optimised)
+    target_compile_options("${target}" PRIVATE -O1)
+  endif()
   heddle_isa_missing(${isa} missing)
   if(missing)
     heddle_add_skipped("golden/${name}.${isa}" "this processor has no ${missing}" LABELS golden)
@@ -109,7 +122,7 @@ function(heddle_add_golden name folder out_unknown)
 
   set(isas baseline)
   if(TARGET heddle::simd)
-    set(isas ${HEDDLE_TEST_ISAS})
+    set(isas ${heddle_test_isas})
   endif()
   foreach(isa IN LISTS isas)
     heddle_add_golden_program("${name}" ${isa} "${folder}" "${system}" "${generated}")
