@@ -4,6 +4,7 @@
 // BUDGET all registers<=232
 // SASS all HGMMA=32 kernel=logsumexp
 // SASS all HGMMA=24 kernel=sliding
+// SASS all HGMMA=32 kernel=causal
 // SASS all STL=0 LDL=0 USETMAXREG=2 UTMALDG>=3
 #include <heddle/cuda/attend_hopper.cuh>
 
@@ -22,3 +23,4 @@ void enqueue(const parameters<Composition, D>& a) {
 
 template void enqueue<attention<logsumexp>, 128>(const parameters<attention<logsumexp>, 128>&);
 template void enqueue<attention<sliding<1024>>, 64>(const parameters<attention<sliding<1024>>, 64>&);
+template void enqueue<attention<causal<>>, 128>(const parameters<attention<causal<>>, 128>&);

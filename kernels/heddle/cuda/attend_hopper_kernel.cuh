@@ -15,8 +15,8 @@
 
 namespace heddle::inline v0::detail {
 
-/// Blocks take tiles of 128 queries in turn. Every role goes over the same list of tiles of keys: those that the mask does not
-/// leave out.
+/// Blocks take tiles of 128 queries in turn. The producer goes over the tiles of keys, leaves out those that nobody sees, and says
+/// beside every tile what it is, so that the others ask no policy about tiles.
 template <class P>
 struct attend_hopper_kernel {
   using T = typename P::value_type;
@@ -64,11 +64,11 @@ struct attend_hopper_kernel {
   }
 
  private:
-  /// A tile of keys that somebody sees.
-  struct key_tile {
-    unsigned number;
-    bool partial;
-  };
+  /// A tile of keys that somebody sees: twice its number, and one more if some pair is hidden. `last_tile`: there are no more.
+  using key_tile = std::uint32_t;
+  static constexpr key_tile last_tile = 0xffffffffU;
+  static HEDDLE_DEVICE std::size_t first_key(key_tile t) { return static_cast<std::size_t>(t / 2U) * layout::keys; }
+  static HEDDLE_DEVICE bool partial(key_tile t) { return (t & 1U) != 0U; }
   struct item {
     problem_type problem;
     context_type context;
@@ -86,6 +86,8 @@ struct attend_hopper_kernel {
   static HEDDLE_DEVICE device::shared_address v_checked(unsigned s) { return barrier(2 + 4 * layout::stages + s); }
   static HEDDLE_DEVICE device::shared_address keys_at(unsigned s) { return at(layout::k_offset + s * layout::tile_bytes); }
   static HEDDLE_DEVICE device::shared_address values_at(unsigned s) { return at(layout::v_offset + s * layout::tile_bytes); }
+  static HEDDLE_DEVICE device::shared_view<key_tile> listed_keys() { return {at(layout::list_offset)}; }
+  static HEDDLE_DEVICE device::shared_view<key_tile> listed_values() { return {at(layout::list_offset + 4U * layout::stages)}; }
   static HEDDLE_DEVICE device::shared_view<std::uint32_t> flaws_of(unsigned s) { return {at(layout::flaw_offset + 16U * s)}; }
 
   HEDDLE_DEVICE void begin() const {
@@ -96,7 +98,7 @@ struct attend_hopper_kernel {
       device::mbarrier_init(k_full(s), 1);
       device::mbarrier_init(k_empty(s), warps);
       device::mbarrier_init(v_full(s), 1);
-      device::mbarrier_init(v_empty(s), warps);
+      device::mbarrier_init(v_empty(s), warps + (checks ? layout::checkers : 0));
       device::mbarrier_init(v_checked(s), layout::checkers);
     }
     device::fence_mbarrier_init();
@@ -110,7 +112,7 @@ struct attend_hopper_kernel {
   }
   HEDDLE_DEVICE unsigned key_tiles() const { return static_cast<unsigned>((p.keys + layout::keys - 1) / layout::keys); }
 
-  /// The first tile from `n` on that somebody sees; number `key_tiles()`: none.
+  /// The first tile from number `n` on that somebody sees.
   HEDDLE_DEVICE key_tile next(const item& i, unsigned n) const {
     if constexpr (mask_type::masked) {
       const std::size_t q1 = i.q0 + layout::queries < p.queries ? i.q0 + layout::queries : p.queries;
@@ -118,22 +120,12 @@ struct attend_hopper_kernel {
         const std::size_t k0 = static_cast<std::size_t>(n) * layout::keys;
         const std::size_t k1 = k0 + layout::keys < p.keys ? k0 + layout::keys : p.keys;
         const tile seen = mask_type(p.composition).classify(i.context, i.q0, q1, k0, k1);
-        if (seen != tile::skip) return {n, seen == tile::partial};
+        if (seen != tile::skip) return 2U * n + (seen == tile::partial ? 1U : 0U);
       }
     }
-    return {n, false};
+    return n < key_tiles() ? 2U * n : last_tile;
   }
-  /// The same in registers that the compiler knows to be one for the warp: products may not lie in divergent code.
-  HEDDLE_DEVICE key_tile next_of_warp(const item& i, unsigned n) const {
-    if constexpr (mask_type::masked) {
-      const key_tile t = next(i, n);
-      const unsigned both = device::shuffle(t.number * 2U + (t.partial ? 1U : 0U), 0U);
-      return {both / 2U, (both & 1U) != 0U};
-    } else {
-      return {n, false};
-    }
-  }
-  static HEDDLE_DEVICE bool checked(const key_tile& t) { return modified_scores || (checks && t.partial); }
+  static HEDDLE_DEVICE bool checked(key_tile t) { return modified_scores || (checks && partial(t)); }
 
   // The producer: one lane.
 
@@ -147,22 +139,32 @@ struct attend_hopper_kernel {
       const int key_head = static_cast<int>(i.problem.key_head());
       device::mbarrier_wait(q_empty(), (turn & 1U) ^ 1U);
       load(q_map, at(0), q_full(), static_cast<int>(i.q0), static_cast<int>(i.problem.head()), batch);
-      // Values are wanted one tile later than keys.
-      unsigned before = key_tiles();
-      for (key_tile t = next(i, 0);; t = next(i, t.number + 1U)) {
-        if (t.number < key_tiles()) {
-          device::mbarrier_wait(k_empty(k.stage()), k.empty_parity());
-          load(k_map, keys_at(k.stage()), k_full(k.stage()), static_cast<int>(t.number * layout::keys), key_head, batch);
-          k.advance();
+      key_tile before = last_tile;   // values are wanted one tile later than keys
+      key_tile t = next(i, 0);
+      for (;;) {
+        device::mbarrier_wait(k_empty(k.stage()), k.empty_parity());
+        listed_keys().store(k.stage(), t);
+        if (t != last_tile) {
+          load(k_map, keys_at(k.stage()), k_full(k.stage()), static_cast<int>(first_key(t)), key_head, batch);
+        } else {
+          device::mbarrier_arrive(k_full(k.stage()));
         }
-        if (before < key_tiles()) {
+        k.advance();
+        if (before != last_tile) {
           device::mbarrier_wait(v_empty(v.stage()), v.empty_parity());
-          load(v_map, values_at(v.stage()), v_full(v.stage()), static_cast<int>(before * layout::keys), key_head, batch);
+          if constexpr (checks) listed_values().store(v.stage(), before);
+          load(v_map, values_at(v.stage()), v_full(v.stage()), static_cast<int>(first_key(before)), key_head, batch);
           v.advance();
         }
-        before = t.number;
-        if (t.number >= key_tiles()) break;
+        if (t == last_tile) break;
+        before = t;
+        t = next(i, t / 2U + 1U);
       }
+    }
+    if constexpr (checks) {   // the checkers end
+      device::mbarrier_wait(v_empty(v.stage()), v.empty_parity());
+      listed_values().store(v.stage(), last_tile);
+      device::mbarrier_arrive(v_full(v.stage()));
     }
   }
 
@@ -178,28 +180,27 @@ struct attend_hopper_kernel {
 
   HEDDLE_DEVICE void check_values() const {
     if constexpr (checks) {
-      place v;
-      for (std::size_t index = device::block_index(); index < items(); index += device::grid_size()) {
-        const item i = item_of(index);
-        for (key_tile t = next(i, 0); t.number < key_tiles(); t = next(i, t.number + 1U), v.advance())
-          if (checked(t)) check_tile(v);
+      for (place v;; v.advance()) {
+        device::mbarrier_wait(v_full(v.stage()), v.full_parity());
+        const key_tile t = listed_values().load(v.stage());
+        if (t == last_tile) return;
+        if (checked(t)) check_tile(v.stage());
+        release(v_empty(v.stage()));
       }
     }
   }
-  HEDDLE_DEVICE void check_tile(const place& v) const {
-    device::mbarrier_wait(v_full(v.stage()), v.full_parity());
+  HEDDLE_DEVICE void check_tile(unsigned stage) const {
     for (unsigned group = device::warp() - 1U; group < layout::keys / 32; group += layout::checkers) {
-      const device::shared_address row = values_at(v.stage()) + (group * 32U + device::lane()) * layout::row_bytes;
+      const device::shared_address row = values_at(stage) + (group * 32U + device::lane()) * layout::row_bytes;
       bool flawed = false;
       HEDDLE_DEVICE_NO_UNROLL
       for (unsigned piece = 0; piece < layout::panels * 8; ++piece)   // the permutation moves pieces inside their row
         if (take_out_flaws<T>(row + piece / 8U * layout::panel_bytes + ((piece + device::lane()) & 7U) * 16U)) flawed = true;
       const std::uint32_t found = device::ballot(flawed);
-      if (device::lane() == 0) flaws_of(v.stage()).store(group, found);
+      if (device::lane() == 0) flaws_of(stage).store(group, found);
     }
     device::fence_async_proxy();
-    device::sync_warp();
-    if (device::lane() == 0) device::mbarrier_arrive(v_checked(v.stage()));
+    release(v_checked(stage));
   }
 
   // The consumers: 64 queries each.
@@ -224,12 +225,12 @@ struct attend_hopper_kernel {
       rows_state state;
       start(state, i);
       device::mbarrier_wait(q_full(), turn & 1U);
-      key_tile t = next_of_warp(i, 0);
-      if (t.number < key_tiles()) {
+      key_tile t = listed(k);
+      if (t != last_tile) {
         device::accumulator<layout::keys> s;
         weights_type weights;
+        float factor[2];
         take_turn(group);
-        device::mbarrier_wait(k_full(k.stage()), k.full_parity());
         device::wgmma_fence();
         multiply_keys(s, group, k.stage());
         device::wgmma_commit();
@@ -237,14 +238,13 @@ struct attend_hopper_kernel {
         device::wgmma_wait<0>(s);
         release(k_empty(k.stage()));
         k.advance();
-        float factor[2];
         weigh(s, scores, t, state, factor);
         pack(weights, s);
         for (;;) {
           const key_tile before = t;
-          t = next_of_warp(i, t.number + 1U);
-          if (t.number >= key_tiles()) {
-            wait_values(v, before, looked);
+          t = listed(k);
+          wait_values(v, before, looked);
+          if (t == last_tile) {
             device::pin(state.o);
             device::wgmma_fence();
             multiply_values(state.o, weights, v.stage());
@@ -256,8 +256,6 @@ struct attend_hopper_kernel {
             break;
           }
           take_turn(group);
-          device::mbarrier_wait(k_full(k.stage()), k.full_parity());
-          wait_values(v, before, looked);
           device::pin(s);
           device::pin(state.o);
           device::wgmma_fence();
@@ -270,20 +268,36 @@ struct attend_hopper_kernel {
           release(k_empty(k.stage()));
           k.advance();
           weigh(s, scores, t, state, factor);   // beside the products with values, and the other warpgroup's
-          device::wgmma_wait<0>(state.o);
-          repair(i, first, before, weights, state, v.stage());
+          need_exponentials(state);
+          if constexpr (checks) {   // fewer registers while values are looked at
+            weights_type packed;
+            pack(packed, s);
+            device::wgmma_wait<0>(state.o);
+            repair(i, first, before, weights, state, v.stage());
+            copy(weights, packed);
+          } else {
+            device::wgmma_wait<0>(state.o);
+            pack(weights, s);
+          }
           release(v_empty(v.stage()));
           v.advance();
           rescale(state.o, factor);
-          pack(weights, s);
         }
       }
+      release(k_empty(k.stage()));   // of the end of the list
+      k.advance();
       release(q_empty());
       finish(i, first, state);
     }
     if (group == 0) take_turn(group);   // the last turn that was given
   }
 
+  /// Waits for a tile of keys; says which it is, in a register that the compiler knows to be one for the warp: products may not
+  /// lie in divergent code.
+  static HEDDLE_DEVICE key_tile listed(const place& k) {
+    device::mbarrier_wait(k_full(k.stage()), k.full_parity());
+    return device::shuffle(listed_keys().load(k.stage()), 0U);
+  }
   static HEDDLE_DEVICE void take_turn(unsigned group) { device::barrier_sync(1U + group, 256); }
   static HEDDLE_DEVICE void give_turn(unsigned group) { device::barrier_arrive(2U - group, 256); }
   static HEDDLE_DEVICE void release(device::shared_address empty) {
@@ -322,7 +336,7 @@ struct attend_hopper_kernel {
   }
 
   /// Values are there, and if they are looked at, that is done.
-  static HEDDLE_DEVICE void wait_values(const place& v, const key_tile& t, [[maybe_unused]] unsigned& looked) {
+  static HEDDLE_DEVICE void wait_values(const place& v, key_tile t, [[maybe_unused]] unsigned& looked) {
     device::mbarrier_wait(v_full(v.stage()), v.full_parity());
     if constexpr (checks) {
       if (!checked(t)) return;
@@ -332,12 +346,12 @@ struct attend_hopper_kernel {
   }
 
   /// Scores become weights in place; `factor`: what sums so far are multiplied by.
-  HEDDLE_DEVICE void weigh(device::accumulator<layout::keys>& s, const scores_of& scores, const key_tile& t, rows_state& state,
+  HEDDLE_DEVICE void weigh(device::accumulator<layout::keys>& s, const scores_of& scores, key_tile t, rows_state& state,
                            float (&factor)[2]) const {
     auto& tiles = reinterpret_cast<float(&)[score_tiles][4]>(s.values);
     stream_keys keys;
-    keys.first = static_cast<std::size_t>(t.number) * layout::keys;
-    keys.ask = t.partial;
+    keys.first = first_key(t);
+    keys.ask = partial(t);
     keys.ragged = keys.first + layout::keys > p.keys;
     scores.apply(tiles, keys);
     HEDDLE_DEVICE_UNROLL
@@ -371,19 +385,33 @@ struct attend_hopper_kernel {
     }
   }
 
+  /// A branch that needs all exponentials of a tile: without it the compiler puts them behind the wait that follows, and
+  /// nothing runs beside the products. Sums of exponentials are not negative.
+  static HEDDLE_DEVICE void need_exponentials(const rows_state& state) {
+    if (state.sum[0] + state.sum[1] < 0.0F) assertion_failed("attend: a sum of exponentials is negative", __FILE__, __LINE__);
+  }
+
+  static HEDDLE_DEVICE void copy(weights_type& to, const weights_type& from) {
+    HEDDLE_DEVICE_UNROLL
+    for (unsigned step = 0; step < key_steps; ++step) {
+      HEDDLE_DEVICE_UNROLL
+      for (unsigned r = 0; r < 4; ++r) to[step][r] = from[step][r];
+    }
+  }
+
   static HEDDLE_DEVICE void rescale(device::accumulator<layout::dim>& o, const float (&factor)[2]) {
     HEDDLE_DEVICE_UNROLL
     for (unsigned i = 0; i < layout::dim / 2; ++i) o[i] *= factor[i / 2 % 2];
   }
 
   /// Adds values that were taken out, for the queries that see them.
-  HEDDLE_DEVICE void repair(const item& i, std::size_t first, const key_tile& t, const weights_type& weights, rows_state& state,
+  HEDDLE_DEVICE void repair(const item& i, std::size_t first, key_tile t, const weights_type& weights, rows_state& state,
                             unsigned stage) const {
     if constexpr (checks) {
       if (!checked(t)) return;
       const auto found = device::shared_load<device::vector<std::uint32_t, 4>>(flaws_of(stage).at(0));
       if ((found[0] | found[1] | found[2] | found[3]) == 0U) return;
-      const std::size_t key = static_cast<std::size_t>(t.number) * layout::keys;
+      const std::size_t key = first_key(t);
       add_single_values<layout::dim, score_tiles>(
           [&](unsigned n, unsigned j) {
             const std::uint32_t pair = weights[n / 2][n % 2 * 2 + j / 2];
@@ -396,8 +424,8 @@ struct attend_hopper_kernel {
           [&](unsigned n) { return i.problem.value(key + n); });
     }
   }
-  HEDDLE_DEVICE bool sees(const item& i, std::size_t first, const key_tile& t, unsigned h, std::size_t key) const {
-    if (!t.partial) return true;
+  HEDDLE_DEVICE bool sees(const item& i, std::size_t first, key_tile t, unsigned h, std::size_t key) const {
+    if (!partial(t)) return true;
     const std::size_t row = first + device::lane() / 4U + 8U * h;
     const std::size_t q = row < p.queries ? row : p.queries - 1;
     return mask_type(p.composition)(i.context, static_cast<float>(q), static_cast<float>(key));

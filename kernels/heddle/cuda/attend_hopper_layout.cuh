@@ -28,7 +28,8 @@ struct hopper_layout {
   static constexpr unsigned barrier_offset = v_offset + stages * tile_bytes;
   static constexpr unsigned barriers = 2 + 5 * stages;
   static constexpr unsigned flaw_offset = (barrier_offset + 8 * barriers + 15) / 16 * 16;   ///< `[stages, 4]`: a bit for each key
-  static constexpr unsigned bytes = flaw_offset + stages * 16;
+  static constexpr unsigned list_offset = flaw_offset + stages * 16;                        ///< `[2, stages]`: tiles of keys, of values
+  static constexpr unsigned bytes = list_offset + stages * 8;
   static_assert(bytes <= 227 * 1024, "one block of a processor of Hopper");
 
   static constexpr unsigned consumers = 2;            ///< warpgroups
