@@ -288,47 +288,11 @@ class block {
     }
   }
 
-  static std::string describe_outside(const void* data, std::size_t bytes) {
-    const auto address = reinterpret_cast<std::uintptr_t>(data);
-    for (const auto& b : detail::memory().buffers) {
-      const std::uintptr_t end = b.begin + b.bytes;
-      if (address >= b.begin && address < end + 4096) {
-        return ": byte " + std::to_string(address - b.begin) + ", " + std::to_string(bytes) + " bytes long, of " + b.name + ", which has " +
-               std::to_string(b.bytes) + " bytes";
-      }
-      if (address < b.begin && b.begin - address <= 4096) {
-        return ": " + std::to_string(b.begin - address) + " bytes before the start of " + b.name;
-      }
-    }
-    return ": " + std::to_string(bytes) + " bytes outside every buffer of the device";
-  }
-
   void report_deadlock() {
-    unsigned ended = 0;
-    std::vector<std::pair<const lane_state*, unsigned>> places;
-    for (const auto& l : lanes_) {
-      if (l.ended) {
-        ++ended;
-        continue;
-      }
-      bool known = false;
-      for (auto& [first, count] : places) {
-        if (first->waits_at == l.waits_at && first->waits_in == l.waits_in) {
-          ++count;
-          known = true;
-        }
-      }
-      if (!known) places.push_back({&l, 1});
-    }
-    if (places.empty()) return;
-    report(problem::deadlock, places.front().first->waits_at, {}, [&] {
-      std::string text = "block " + std::to_string(index) + ": ";
-      for (const auto& [first, count] : places) {
-        text += std::to_string(count) + " lanes (the first is " + std::to_string(first->thread) + ") wait in " + first->waits_in + " at " +
-                to_string(first->waits_at) + ", ";
-      }
-      return text + std::to_string(ended) + " have ended";
-    });
+    const lane_state* first = nullptr;
+    for (const auto& l : lanes_) first = first == nullptr && !l.ended ? &l : first;
+    if (first == nullptr) return;
+    report(problem::deadlock, first->waits_at, {}, [&] { return "block " + std::to_string(index) + ": " + describe_waiting(lanes_); });
   }
 
   schedule schedule_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace heddle::inline v0::device::emulation {
@@ -69,6 +70,22 @@ inline const buffer* find_buffer(const void* data, std::size_t bytes = 1) noexce
   if (!found->contains(address, bytes)) return nullptr;
   state.last_found = static_cast<std::size_t>(found - state.buffers.begin());
   return &*found;
+}
+
+/// Where an access lies that `find_buffer` does not know: near which buffer, if there is one.
+inline std::string describe_outside(const void* data, std::size_t bytes) {
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  for (const auto& b : detail::memory().buffers) {
+    const std::uintptr_t end = b.begin + b.bytes;
+    if (address >= b.begin && address < end + 4096) {
+      return ": byte " + std::to_string(address - b.begin) + ", " + std::to_string(bytes) + " bytes long, of " + b.name + ", which has " +
+             std::to_string(b.bytes) + " bytes";
+    }
+    if (address < b.begin && b.begin - address <= 4096) {
+      return ": " + std::to_string(b.begin - address) + " bytes before the start of " + b.name;
+    }
+  }
+  return ": " + std::to_string(bytes) + " bytes outside every buffer of the device";
 }
 
 /// Sets the functions that make device memory accessible and inaccessible; null for none.

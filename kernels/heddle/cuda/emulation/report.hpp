@@ -80,6 +80,8 @@ inline thread_local report_list* collector = nullptr;   // the innermost report_
 
 }  // namespace detail
 
+inline std::string to_string(source_line line) { return std::string(line.file) + ':' + std::to_string(line.line); }
+
 inline std::string to_string(const report& r) {
   return r.text + " (" + std::to_string(r.count) + (r.count == 1 ? " time)" : " times)");
 }

@@ -2,8 +2,11 @@
 /// The lanes of a block as fibers of one thread, and who runs next.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "fiber.hpp"
@@ -19,6 +22,30 @@ struct lane_state {
   const char* waits_in = nullptr;   // null: ready
   source_line waits_at{};
 };
+
+/// How many lanes wait where, and how many have ended.
+inline std::string describe_waiting(const std::vector<lane_state>& lanes) {
+  unsigned ended = 0;
+  std::vector<std::pair<const lane_state*, unsigned>> places;
+  for (const auto& l : lanes) {
+    if (l.ended) {
+      ++ended;
+      continue;
+    }
+    const auto known = std::find_if(places.begin(), places.end(), [&](const auto& p) { return p.first->waits_at == l.waits_at; });
+    if (known == places.end()) {
+      places.push_back({&l, 1});
+    } else {
+      ++known->second;
+    }
+  }
+  std::string text;
+  for (const auto& [first, count] : places) {
+    text += std::to_string(count) + " lanes (the first is " + std::to_string(first->thread) + ") wait in " + first->waits_in + " at " +
+            to_string(first->waits_at) + ", ";
+  }
+  return text + std::to_string(ended) + " have ended";
+}
 
 class schedule {
  public:

@@ -24,8 +24,6 @@ struct access {
   source_line line{};
 };
 
-inline std::string to_string(source_line line) { return std::string(line.file) + ':' + std::to_string(line.line); }
-
 inline std::string to_string(const access& a) {
   return std::string(a.function) + " of shared bytes " + std::to_string(a.address) + " to " +
          std::to_string(a.address + a.bytes - 1) + " by lane " + std::to_string(a.lane) + " at " + to_string(a.line);

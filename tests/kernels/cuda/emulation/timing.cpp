@@ -62,7 +62,7 @@ void measure(unsigned length, emulation::emulation_options how) {
 int main() {
   for (const unsigned length : {64u, 256u, 512u}) {
     for (const bool races : {true, false}) {
-      for (const std::uint64_t seed : {0, 1}) measure(length, {.seed = seed, .races = races});
+      for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{1}}) measure(length, {.seed = seed, .races = races});
     }
   }
 }
