@@ -76,7 +76,7 @@ struct attend_stream_kernel {
   static HEDDLE_DEVICE device::shared_view<std::uint16_t> classes() { return {at(layout::class_offset)}; }
 
   HEDDLE_DEVICE void run(const problem_type& problem, std::size_t q0) const {
-    const stream_rows<layout> rows{static_cast<unsigned>(p.dim()), whole_vectors};
+    const stream_rows<layout> rows{static_cast<unsigned>(p.dim()), whole_vectors, p.q.data_handle()};
     rows_state state;
     HEDDLE_DEVICE_UNROLL
     for (unsigned n = 0; n < layout::tiles_of_dim; ++n) {

@@ -20,6 +20,7 @@ struct stream_rows {
 
   unsigned dim;
   bool whole_vectors;
+  const T* readable;   ///< any row: where copies of zeros pretend to read
 
   /// Row `r` of `Rows` is the one that `row(r)` points to; zeros behind its end, and where it is null. Copies may be under way
   /// on return. True if a value is known to be a flaw; of copies under way nothing is known.
@@ -30,7 +31,7 @@ struct stream_rows {
       each_vector<Rows>([&](unsigned r, unsigned vector) {
         const T* const from = row(r);
         const bool there = from != nullptr && vector < vectors;
-        device::copy_async16(to + r * Layout::row_bytes + vector * 16U, there ? from + vector * per_vector : from, there);
+        device::copy_async16(to + r * Layout::row_bytes + vector * 16U, there ? from + vector * per_vector : readable, there);
       });
       return false;
     }
