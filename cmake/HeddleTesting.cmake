@@ -191,11 +191,13 @@ function(heddle_choose_test_files variable)
 endfunction()
 
 # The tests of device code as CUDA sources, run on the device that is there: name.on_device/<file>, kind `device` of
-# HEDDLE_TEST_KINDS, with HEDDLE_CUDA=ON. What tests the emulation itself is left out.
+# HEDDLE_TEST_KINDS, with HEDDLE_CUDA=ON. Left out is what tests the emulation itself, and the crossed test, whose policies
+# read tables of the host.
 function(heddle_add_device_test name)
   if(NOT "device" IN_LIST HEDDLE_TEST_KINDS OR NOT HEDDLE_CUDA OR name MATCHES "emulation$")
     return()
   endif()
+  list(FILTER ARGN EXCLUDE REGEX "/attend_crossed")
   set(units "")
   foreach(source IN LISTS ARGN)
     get_filename_component(file "${source}" NAME_WE)
