@@ -1,4 +1,4 @@
-// The host's side of the device backend, on the emulated device.
+// The host's side of the device backend, on the emulated device or a real one.
 #include <heddle/cuda/runtime/runtime.hpp>
 
 #include <sys/wait.h>
@@ -14,6 +14,7 @@ using namespace heddle;
 
 namespace {
 
+#if HEDDLE_CUDA_EMULATED
 /// Whether a child that reads `p` ends by a fault.
 bool faults(const float* p) {
   const pid_t child = fork();
@@ -27,6 +28,7 @@ bool faults(const float* p) {
   waitpid(child, &status, 0);
   return WIFSIGNALED(status) && (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS);
 }
+#endif
 
 using row = extents<dyn>;
 
@@ -45,6 +47,7 @@ TEST_CASE("device memory comes back as it was sent", "[cuda]") {
   CHECK(b.to_host()(999) == 0.0F);
 }
 
+#if HEDDLE_CUDA_EMULATED
 TEST_CASE("the host stops where it follows a device pointer", "[cuda]") {
   device_tensor<float, row> a{row(4)};
   CHECK(faults(a.data()));
@@ -59,16 +62,20 @@ TEST_CASE("the host stops where it follows a device pointer", "[cuda]") {
   CHECK(managed.as<float>()[0] == 0.0F);
 }
 
+#endif
+
 TEST_CASE("where pointers lead", "[cuda]") {
   float host = 0.0F;
   const device::memory d = device::allocate(100);
   const device::memory m = device::allocate_managed(100);
   CHECK(device::place_of(&host).kind == device::memory_kind::host);
   CHECK(device::place_of(d.data() + 99).kind == device::memory_kind::device);
-  CHECK(device::place_of(d.data() + 100).kind == device::memory_kind::host);
   CHECK(device::place_of(m.data()).kind == device::memory_kind::managed);
+#if HEDDLE_CUDA_EMULATED
+  CHECK(device::place_of(d.data() + 100).kind == device::memory_kind::host);
   CHECK(device::emulated::memory_map::instance().holds(d.data(), 100));
   CHECK_FALSE(device::emulated::memory_map::instance().holds(d.data() + 1, 100));
+#endif
   CHECK_NOTHROW(device::require_device_pointer("attend", "q", d.data()));
   CHECK_NOTHROW(device::require_device_pointer("attend", "q", nullptr));
 }
@@ -92,9 +99,13 @@ TEST_CASE("refusals are one clear sentence each", "[cuda]") {
   float* const on_device = d.as<float>();
   CHECK(refusal([&] { device::require_device_pointer("attend", "q", host.data()); }) ==
         "attend: q points to host memory; copy it to the device (heddle::device_tensor)");
+#if HEDDLE_CUDA_EMULATED
   const std::byte* other = device::emulated::memory_map::instance().allocate(64, false, 3);
   CHECK(refusal([&] { device::require_device_pointer("gemm", "x", other); }) == "gemm: x lies on device 3, but the current device is 0");
   device::emulated::memory_map::instance().release(const_cast<std::byte*>(other));
+  CHECK(refusal([&] { device::copy_to_device<float>(nullptr, on_device + 1, host.data(), 8); }) ==
+        "device::copy: the destination has less than the 32 bytes that are copied");
+#endif
   CHECK(refusal([&] { device::require_aligned("gemm", "x", on_device + 1, 16); }) == "gemm: x must be aligned to 16 bytes");
   CHECK(refusal([&] { device::require_shared_memory("attend", 300000, 101376); }) ==
         "attend: a block needs 300000 bytes of shared memory, this device has 101376");
@@ -104,8 +115,6 @@ TEST_CASE("refusals are one clear sentence each", "[cuda]") {
         "device::copy: the source points to host memory, where device memory is due");
   CHECK(refusal([&] { device::copy_to_host<float>(nullptr, on_device, on_device, 8); }) ==
         "device::copy: the destination points to device memory, where host memory is due");
-  CHECK(refusal([&] { device::copy_to_device<float>(nullptr, on_device + 1, host.data(), 8); }) ==
-        "device::copy: the destination has less than the 32 bytes that are copied");
 }
 
 TEST_CASE("what cannot be captured is refused", "[cuda]") {
@@ -116,8 +125,10 @@ TEST_CASE("what cannot be captured is refused", "[cuda]") {
         "device::wait: the stream is being captured into a graph; do this before the capture or after it");
   CHECK(refusal([&] { device::capture(s, [&] { device::copy_to_device<float>(s, a.as<float>(), host.data(), 8); }); }) ==
         "device::copy: the stream is being captured into a graph; do this before the capture or after it");
+#if HEDDLE_CUDA_EMULATED
   CHECK(refusal([&] { device::capture(s, [&] { static_cast<void>(device::allocate(8)); }); }) ==
         "device memory: the stream is being captured into a graph; do this before the capture or after it");
+#endif
   CHECK_FALSE(device::capturing(s));
   const device::graph g = device::capture(s, [&] { device::copy_on_device<float>(s, b.as<float>(), a.as<float>(), 8); });
   std::fill(host.begin(), host.end(), 7.0F);
