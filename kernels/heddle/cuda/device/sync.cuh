@@ -25,12 +25,12 @@ HEDDLE_DEVICE void sync_warp(HEDDLE_ONLY_LINE) {
 #endif
 }
 
-/// Waits at barrier `id` (1 to 15; 0 is `sync_block`'s) until `lanes` lanes have come, whole warps.
+/// Waits at barrier `id` (1 to 15; 0 is `sync_block`'s) until `lanes` lanes have come. All lanes of a warp call together.
 HEDDLE_DEVICE void barrier_sync(unsigned id, unsigned lanes HEDDLE_LINE) {
 #if HEDDLE_CUDA_EMULATED
   emulation::machine::current().barrier(id, lanes, false, "barrier_sync", line);
 #else
-  asm volatile("barrier.sync %0, %1;" ::"r"(id), "r"(lanes) : "memory");
+  asm volatile("barrier.sync.aligned %0, %1;" ::"r"(id), "r"(lanes) : "memory");
 #endif
 }
 
@@ -39,7 +39,7 @@ HEDDLE_DEVICE void barrier_arrive(unsigned id, unsigned lanes HEDDLE_LINE) {
 #if HEDDLE_CUDA_EMULATED
   emulation::machine::current().barrier(id, lanes, true, "barrier_arrive", line);
 #else
-  asm volatile("barrier.arrive %0, %1;" ::"r"(id), "r"(lanes) : "memory");
+  asm volatile("barrier.arrive.aligned %0, %1;" ::"r"(id), "r"(lanes) : "memory");
 #endif
 }
 

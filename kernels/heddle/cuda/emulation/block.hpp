@@ -102,12 +102,14 @@ class block {
     check_same_line(b, function, line);
     b.expected = count;
     ++b.arrived;
+    ++b.of_warp[lane().thread / 32];
     if (arrive_only) {
       if (checked_) clocks_.release(lane().thread, b.clock);
     } else {
       b.waiting.push_back(&lane());
     }
     if (b.arrived == count) {
+      check_whole_warps(b, function, line);
       complete(b);
     } else if (!arrive_only) {
       schedule_.wait(function, line);
@@ -219,6 +221,7 @@ class block {
   struct named_barrier {
     unsigned expected = 0;
     unsigned arrived = 0;
+    unsigned of_warp[32] = {};
     released_clock clock;
     std::vector<lane_state*> waiting;
   };
@@ -261,6 +264,18 @@ class block {
     if (last.thread / 32 != lane().thread / 32 || last.waits_at == line) return;
     fatal(problem::diverged, line,
           [&] { return here(function, line) + ", while lanes of its warp are in " + last.waits_in + " at " + to_string(last.waits_at); });
+  }
+
+  /// A barrier counts warps: all lanes of one or none.
+  void check_whole_warps(named_barrier& b, const char* function, source_line line) {
+    for (unsigned w = 0; w < 32; ++w) {
+      const unsigned lanes = b.of_warp[w];
+      b.of_warp[w] = 0;
+      if (lanes % 32 == 0) continue;
+      report(problem::diverged, line, {}, [&] {
+        return here(function, line) + ": " + std::to_string(lanes) + " lanes of warp " + std::to_string(w) + " came, the others did not";
+      });
+    }
   }
 
   void complete(named_barrier& b) {

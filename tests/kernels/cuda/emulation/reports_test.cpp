@@ -31,6 +31,7 @@ enum class kind {
   read_only,
   barrier_of_part_of_a_warp,
   barrier_counts_differ,
+  barrier_of_half_warps,
   half_a_block_syncs,
   early_arrival,
   plain_access_to_mbarrier,
@@ -94,6 +95,8 @@ struct faulty {
       device::barrier_sync(1, 48);
     } else if constexpr (Kind == kind::barrier_counts_differ) {
       device::barrier_sync(1, device::warp() < 2 ? 128 : 64);
+    } else if constexpr (Kind == kind::barrier_of_half_warps) {
+      if (device::lane() < 16) device::barrier_sync(1, 64);
     } else if constexpr (Kind == kind::half_a_block_syncs) {
       if (device::warp() < 2) device::sync_block();
     } else if constexpr (Kind == kind::early_arrival || Kind == kind::plain_access_to_mbarrier) {
@@ -177,6 +180,7 @@ TEST_CASE("emulation: addresses") {
 TEST_CASE("emulation: barriers") {
   check<kind::barrier_of_part_of_a_warp>("of 48 lanes", {problem::barrier_misuse});
   check<kind::barrier_counts_differ>("barrier_sync", {problem::diverged, problem::deadlock});
+  check<kind::barrier_of_half_warps>("16 lanes of warp 0 came", {problem::diverged});
   check<kind::half_a_block_syncs>("64 lanes", {problem::deadlock});
 }
 
