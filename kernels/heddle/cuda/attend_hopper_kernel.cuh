@@ -6,12 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <heddle/cuda/attend_hopper_layout.cuh>
+#include <heddle/cuda/attend_hopper_block.cuh>
 #include <heddle/cuda/attend_short_products.cuh>
 #include <heddle/cuda/attend_short_scores.cuh>
 #include <heddle/cuda/attend_stream_scores.cuh>
-#include <heddle/cuda/device/tiles.cuh>
-#include <heddle/cuda/device/wgmma.cuh>
 
 namespace heddle::inline v0::detail {
 
@@ -28,11 +26,13 @@ struct attend_hopper_kernel {
   using problem_type = attend_problem<P>;
   using scores_of = stream_scores<P>;
   using layout = hopper_layout<static_cast<unsigned>(P::head_dim)>;
+  using unit = hopper_block<T, static_cast<unsigned>(P::head_dim)>;
+  using key_tile = typename unit::key_tile;
+  using weights_type = typename unit::weights_type;
   using place = ring_place<layout::stages>;
   static constexpr unsigned threads = layout::threads;
   static constexpr unsigned shared_bytes = layout::bytes;
   static constexpr unsigned score_tiles = layout::keys / 8;
-  static constexpr unsigned key_steps = layout::keys / 16;
   static constexpr float hidden = scores_of::hidden;
   /// A weight of zero may meet a value that is not finite: of a key that a mask hides, or that a modifier gives -inf.
   static constexpr bool modified_scores = composition_type::modifiers > 0;
@@ -48,7 +48,7 @@ struct attend_hopper_kernel {
   HEDDLE_HOST_DEVICE std::size_t items() const noexcept { return p.problems() * query_tiles(); }
 
   HEDDLE_DEVICE void operator()() const {
-    if (device::thread() == 0) begin();
+    if (device::thread() == 0) unit::begin(checks ? layout::checkers : 0);
     device::sync_block();
     if (device::warpgroup() == 0) {
       device::set_registers_down<layout::producer_registers>();
@@ -64,45 +64,11 @@ struct attend_hopper_kernel {
   }
 
  private:
-  /// A tile of keys that somebody sees: twice its number, and one more if some pair is hidden. `last_tile`: there are no more.
-  using key_tile = std::uint32_t;
-  static constexpr key_tile last_tile = 0xffffffffU;
-  static HEDDLE_DEVICE std::size_t first_key(key_tile t) { return static_cast<std::size_t>(t / 2U) * layout::keys; }
-  static HEDDLE_DEVICE bool partial(key_tile t) { return (t & 1U) != 0U; }
   struct item {
     problem_type problem;
     context_type context;
     std::size_t q0;
   };
-
-  static HEDDLE_DEVICE device::shared_address at(unsigned offset) { return device::shared_base() + offset; }
-  static HEDDLE_DEVICE device::shared_address barrier(unsigned n) { return at(layout::barrier_offset + 8U * n); }
-  static HEDDLE_DEVICE device::shared_address q_full() { return barrier(0); }
-  static HEDDLE_DEVICE device::shared_address q_empty() { return barrier(1); }
-  static HEDDLE_DEVICE device::shared_address k_full(unsigned s) { return barrier(2 + s); }
-  static HEDDLE_DEVICE device::shared_address k_empty(unsigned s) { return barrier(2 + layout::stages + s); }
-  static HEDDLE_DEVICE device::shared_address v_full(unsigned s) { return barrier(2 + 2 * layout::stages + s); }
-  static HEDDLE_DEVICE device::shared_address v_empty(unsigned s) { return barrier(2 + 3 * layout::stages + s); }
-  static HEDDLE_DEVICE device::shared_address v_checked(unsigned s) { return barrier(2 + 4 * layout::stages + s); }
-  static HEDDLE_DEVICE device::shared_address keys_at(unsigned s) { return at(layout::k_offset + s * layout::tile_bytes); }
-  static HEDDLE_DEVICE device::shared_address values_at(unsigned s) { return at(layout::v_offset + s * layout::tile_bytes); }
-  static HEDDLE_DEVICE device::shared_view<key_tile> listed_keys() { return {at(layout::list_offset)}; }
-  static HEDDLE_DEVICE device::shared_view<key_tile> listed_values() { return {at(layout::list_offset + 4U * layout::stages)}; }
-  static HEDDLE_DEVICE device::shared_view<std::uint32_t> flaws_of(unsigned s) { return {at(layout::flaw_offset + 16U * s)}; }
-
-  HEDDLE_DEVICE void begin() const {
-    constexpr unsigned warps = 4 * layout::consumers;
-    device::mbarrier_init(q_full(), 1);
-    device::mbarrier_init(q_empty(), warps);
-    for (unsigned s = 0; s < layout::stages; ++s) {
-      device::mbarrier_init(k_full(s), 1);
-      device::mbarrier_init(k_empty(s), warps);
-      device::mbarrier_init(v_full(s), 1);
-      device::mbarrier_init(v_empty(s), warps + (checks ? layout::checkers : 0));
-      device::mbarrier_init(v_checked(s), layout::checkers);
-    }
-    device::fence_mbarrier_init();
-  }
 
   HEDDLE_DEVICE item item_of(std::size_t i) const {
     const std::size_t tiles = query_tiles();
@@ -123,9 +89,9 @@ struct attend_hopper_kernel {
         if (seen != tile::skip) return 2U * n + (seen == tile::partial ? 1U : 0U);
       }
     }
-    return n < key_tiles() ? 2U * n : last_tile;
+    return n < key_tiles() ? 2U * n : unit::last_tile;
   }
-  static HEDDLE_DEVICE bool checked(key_tile t) { return modified_scores || (checks && partial(t)); }
+  static HEDDLE_DEVICE bool checked(key_tile t) { return modified_scores || (checks && unit::partial(t)); }
 
   // The producer: one lane.
 
@@ -137,43 +103,37 @@ struct attend_hopper_kernel {
       const item i = item_of(index);
       const int batch = static_cast<int>(i.problem.batch());
       const int key_head = static_cast<int>(i.problem.key_head());
-      device::mbarrier_wait(q_empty(), (turn & 1U) ^ 1U);
-      load(q_map, at(0), q_full(), static_cast<int>(i.q0), static_cast<int>(i.problem.head()), batch);
-      key_tile before = last_tile;   // values are wanted one tile later than keys
+      device::mbarrier_wait(unit::q_empty(), (turn & 1U) ^ 1U);
+      unit::load(q_map, unit::at(0), unit::q_full(), static_cast<int>(i.q0), static_cast<int>(i.problem.head()), batch);
+      key_tile before = unit::last_tile;   // values are wanted one tile later than keys
       key_tile t = next(i, 0);
       for (;;) {
-        device::mbarrier_wait(k_empty(k.stage()), k.empty_parity());
-        listed_keys().store(k.stage(), t);
-        if (t != last_tile) {
-          load(k_map, keys_at(k.stage()), k_full(k.stage()), static_cast<int>(first_key(t)), key_head, batch);
+        device::mbarrier_wait(unit::k_empty(k.stage()), k.empty_parity());
+        unit::listed_keys().store(k.stage(), t);
+        if (t != unit::last_tile) {
+          unit::load(k_map, unit::keys_at(k.stage()), unit::k_full(k.stage()), static_cast<int>(unit::first_key(t)), key_head,
+                     batch);
         } else {
-          device::mbarrier_arrive(k_full(k.stage()));
+          device::mbarrier_arrive(unit::k_full(k.stage()));
         }
         k.advance();
-        if (before != last_tile) {
-          device::mbarrier_wait(v_empty(v.stage()), v.empty_parity());
-          if constexpr (checks) listed_values().store(v.stage(), before);
-          load(v_map, values_at(v.stage()), v_full(v.stage()), static_cast<int>(first_key(before)), key_head, batch);
+        if (before != unit::last_tile) {
+          device::mbarrier_wait(unit::v_empty(v.stage()), v.empty_parity());
+          if constexpr (checks) unit::listed_values().store(v.stage(), before);
+          unit::load(v_map, unit::values_at(v.stage()), unit::v_full(v.stage()), static_cast<int>(unit::first_key(before)), key_head,
+                     batch);
           v.advance();
         }
-        if (t == last_tile) break;
+        if (t == unit::last_tile) break;
         before = t;
         t = next(i, t / 2U + 1U);
       }
     }
     if constexpr (checks) {   // the checkers end
-      device::mbarrier_wait(v_empty(v.stage()), v.empty_parity());
-      listed_values().store(v.stage(), last_tile);
-      device::mbarrier_arrive(v_full(v.stage()));
+      device::mbarrier_wait(unit::v_empty(v.stage()), v.empty_parity());
+      unit::listed_values().store(v.stage(), unit::last_tile);
+      device::mbarrier_arrive(unit::v_full(v.stage()));
     }
-  }
-
-  static HEDDLE_DEVICE void load(const device::tensor_map& map, device::shared_address to, device::shared_address full, int row, int head,
-                                 int batch) {
-    device::mbarrier_arrive_expect(full, layout::tile_bytes);
-    HEDDLE_DEVICE_UNROLL
-    for (unsigned panel = 0; panel < layout::panels; ++panel)
-      device::tile_load(to + panel * layout::panel_bytes, map, full, {static_cast<int>(64U * panel), row, head, batch});
   }
 
   // The checkers: what is not finite is taken out of values that a weight of zero may meet.
@@ -181,26 +141,26 @@ struct attend_hopper_kernel {
   HEDDLE_DEVICE void check_values() const {
     if constexpr (checks) {
       for (place v;; v.advance()) {
-        device::mbarrier_wait(v_full(v.stage()), v.full_parity());
-        const key_tile t = listed_values().load(v.stage());
-        if (t == last_tile) return;
+        device::mbarrier_wait(unit::v_full(v.stage()), v.full_parity());
+        const key_tile t = unit::listed_values().load(v.stage());
+        if (t == unit::last_tile) return;
         if (checked(t)) check_tile(v.stage());
-        release(v_empty(v.stage()));
+        unit::release(unit::v_empty(v.stage()));
       }
     }
   }
   HEDDLE_DEVICE void check_tile(unsigned stage) const {
     for (unsigned group = device::warp() - 1U; group < layout::keys / 32; group += layout::checkers) {
-      const device::shared_address row = values_at(stage) + (group * 32U + device::lane()) * layout::row_bytes;
+      const device::shared_address row = unit::values_at(stage) + (group * 32U + device::lane()) * layout::row_bytes;
       bool flawed = false;
       HEDDLE_DEVICE_NO_UNROLL
       for (unsigned piece = 0; piece < layout::panels * 8; ++piece)   // the permutation moves pieces inside their row
         if (take_out_flaws<T>(row + piece / 8U * layout::panel_bytes + ((piece + device::lane()) & 7U) * 16U)) flawed = true;
       const std::uint32_t found = device::ballot(flawed);
-      if (device::lane() == 0) flaws_of(stage).store(group, found);
+      if (device::lane() == 0) unit::flaws_of(stage).store(group, found);
     }
     device::fence_async_proxy();
-    release(v_checked(stage));
+    unit::release(unit::v_checked(stage));
   }
 
   // The consumers: 64 queries each.
@@ -210,101 +170,93 @@ struct attend_hopper_kernel {
     float largest[2];   ///< in base 2
     float sum[2];       ///< of this lane's columns
   };
-  using weights_type = std::uint32_t[key_steps][4];
 
   HEDDLE_DEVICE void consume(unsigned group) const {
     place k;
     place v;
     unsigned looked = 0;   // a bit for each stage: the parity of the next look at its values
     unsigned turn = 0;
-    if (group == 1) give_turn(group);
+    if (group == 1) unit::give_turn(group);
     for (std::size_t index = device::block_index(); index < items(); index += device::grid_size(), ++turn) {
       const item i = item_of(index);
       const std::size_t first = i.q0 + 64U * group + 16U * (device::warp() & 3U);
       const scores_of scores(p, i.problem, first);
       rows_state state;
       start(state, i);
-      device::mbarrier_wait(q_full(), turn & 1U);
+      device::mbarrier_wait(unit::q_full(), turn & 1U);
       key_tile t = listed(k);
-      if (t != last_tile) {
+      if (t != unit::last_tile) {
         device::accumulator<layout::keys> s;
         weights_type weights;
         float factor[2];
-        take_turn(group);
+        unit::take_turn(group);
         device::wgmma_fence();
-        multiply_keys(s, group, k.stage());
+        unit::multiply_keys(s, group, k.stage());
         device::wgmma_commit();
-        give_turn(group);
+        unit::give_turn(group);
         device::wgmma_wait<0>(s);
-        release(k_empty(k.stage()));
+        unit::release(unit::k_empty(k.stage()));
         k.advance();
         weigh(s, scores, t, state, factor);
-        pack(weights, s);
+        unit::pack(weights, s);
         for (;;) {
           const key_tile before = t;
           t = listed(k);
           wait_values(v, before, looked);
-          if (t == last_tile) {
+          if (t == unit::last_tile) {
             device::pin(state.o);
             device::wgmma_fence();
-            multiply_values(state.o, weights, v.stage());
+            unit::multiply_values(state.o, weights, v.stage());
             device::wgmma_commit();
             device::wgmma_wait<0>(state.o);
             repair(i, first, before, weights, state, v.stage());
-            release(v_empty(v.stage()));
+            unit::release(unit::v_empty(v.stage()));
             v.advance();
             break;
           }
-          take_turn(group);
+          unit::take_turn(group);
           device::pin(s);
           device::pin(state.o);
           device::wgmma_fence();
-          multiply_keys(s, group, k.stage());
+          unit::multiply_keys(s, group, k.stage());
           device::wgmma_commit();
-          multiply_values(state.o, weights, v.stage());
+          unit::multiply_values(state.o, weights, v.stage());
           device::wgmma_commit();
-          give_turn(group);
+          unit::give_turn(group);
           device::wgmma_wait<1>(s);
-          release(k_empty(k.stage()));
+          unit::release(unit::k_empty(k.stage()));
           k.advance();
           weigh(s, scores, t, state, factor);   // beside the products with values, and the other warpgroup's
           need_exponentials(state);
           if constexpr (checks) {   // fewer registers while values are looked at
             weights_type packed;
-            pack(packed, s);
+            unit::pack(packed, s);
             device::wgmma_wait<0>(state.o);
             repair(i, first, before, weights, state, v.stage());
-            copy(weights, packed);
+            unit::copy(weights, packed);
           } else {
             device::wgmma_wait<0>(state.o);
-            pack(weights, s);
+            unit::pack(weights, s);
           }
-          release(v_empty(v.stage()));
+          unit::release(unit::v_empty(v.stage()));
           v.advance();
-          rescale(state.o, factor);
+          unit::rescale(state.o, factor);
         }
       }
-      release(k_empty(k.stage()));   // of the end of the list
+      unit::release(unit::k_empty(k.stage()));   // of the end of the list
       k.advance();
-      release(q_empty());
+      unit::release(unit::q_empty());
       finish(i, first, state);
     }
-    if (group == 0) take_turn(group);   // the last turn that was given
+    if (group == 0) unit::take_turn(group);   // the last turn that was given
   }
 
   /// Waits for a tile of keys; says which it is, in a register that the compiler knows to be one for the warp: products may not
   /// lie in divergent code.
   static HEDDLE_DEVICE key_tile listed(const place& k) {
-    device::mbarrier_wait(k_full(k.stage()), k.full_parity());
-    return device::shuffle(listed_keys().load(k.stage()), 0U);
+    device::mbarrier_wait(unit::k_full(k.stage()), k.full_parity());
+    return device::shuffle(unit::listed_keys().load(k.stage()), 0U);
   }
-  static HEDDLE_DEVICE void take_turn(unsigned group) { device::barrier_sync(1U + group, 256); }
-  static HEDDLE_DEVICE void give_turn(unsigned group) { device::barrier_arrive(2U - group, 256); }
-  static HEDDLE_DEVICE void release(device::shared_address empty) {
-    device::sync_warp();
-    if (device::lane() == 0) device::mbarrier_arrive(empty);
-  }
-
   HEDDLE_DEVICE void start(rows_state& state, const item& i) const {
     state.o.clear();
     HEDDLE_DEVICE_UNROLL
@@ -318,29 +270,12 @@ struct attend_hopper_kernel {
     }
   }
 
-  static HEDDLE_DEVICE void multiply_keys(device::accumulator<layout::keys>& s, unsigned group, unsigned stage) {
-    const std::uint64_t q = device::matrix_descriptor(at(64U * group * layout::row_bytes), 16, layout::eight_rows, device::swizzle::bytes_128);
-    const std::uint64_t k = device::matrix_descriptor(keys_at(stage), 16, layout::eight_rows, device::swizzle::bytes_128);
-    HEDDLE_DEVICE_UNROLL
-    for (unsigned step = 0; step < layout::dim / 16; ++step) {
-      const unsigned bytes = step / 4U * layout::panel_bytes + step % 4U * 32U;
-      device::wgmma_ss<T, layout::keys>(s, device::advanced(q, bytes), device::advanced(k, bytes), step > 0);
-    }
-  }
-  static HEDDLE_DEVICE void multiply_values(device::accumulator<layout::dim>& o, const weights_type& weights, unsigned stage) {
-    const std::uint64_t v =
-        device::matrix_descriptor(values_at(stage), layout::panel_bytes, layout::eight_rows, device::swizzle::bytes_128);
-    HEDDLE_DEVICE_UNROLL
-    for (unsigned step = 0; step < key_steps; ++step)
-      device::wgmma_rs<T, layout::dim, true>(o, weights[step], device::advanced(v, step * 2U * layout::eight_rows), true);
-  }
-
   /// Values are there, and if they are looked at, that is done.
   static HEDDLE_DEVICE void wait_values(const place& v, key_tile t, [[maybe_unused]] unsigned& looked) {
-    device::mbarrier_wait(v_full(v.stage()), v.full_parity());
+    device::mbarrier_wait(unit::v_full(v.stage()), v.full_parity());
     if constexpr (checks) {
       if (!checked(t)) return;
-      device::mbarrier_wait(v_checked(v.stage()), looked >> v.stage() & 1U);
+      device::mbarrier_wait(unit::v_checked(v.stage()), looked >> v.stage() & 1U);
       looked ^= 1U << v.stage();
     }
   }
@@ -350,8 +285,8 @@ struct attend_hopper_kernel {
                            float (&factor)[2]) const {
     auto& tiles = reinterpret_cast<float(&)[score_tiles][4]>(s.values);
     stream_keys keys;
-    keys.first = first_key(t);
-    keys.ask = partial(t);
+    keys.first = unit::first_key(t);
+    keys.ask = unit::partial(t);
     keys.ragged = keys.first + layout::keys > p.keys;
     scores.apply(tiles, keys);
     HEDDLE_DEVICE_UNROLL
@@ -377,41 +312,21 @@ struct attend_hopper_kernel {
     }
   }
 
-  static HEDDLE_DEVICE void pack(weights_type& weights, const device::accumulator<layout::keys>& s) {
-    HEDDLE_DEVICE_UNROLL
-    for (unsigned step = 0; step < key_steps; ++step) {
-      HEDDLE_DEVICE_UNROLL
-      for (unsigned r = 0; r < 4; ++r) weights[step][r] = device::pack<T>(s[8 * step + 2 * r], s[8 * step + 2 * r + 1]);
-    }
-  }
-
   /// A branch that needs all exponentials of a tile: without it the compiler puts them behind the wait that follows, and
   /// nothing runs beside the products. Sums of exponentials are not negative.
   static HEDDLE_DEVICE void need_exponentials(const rows_state& state) {
     if (state.sum[0] + state.sum[1] < 0.0F) assertion_failed("attend: a sum of exponentials is negative", __FILE__, __LINE__);
   }
 
-  static HEDDLE_DEVICE void copy(weights_type& to, const weights_type& from) {
-    HEDDLE_DEVICE_UNROLL
-    for (unsigned step = 0; step < key_steps; ++step) {
-      HEDDLE_DEVICE_UNROLL
-      for (unsigned r = 0; r < 4; ++r) to[step][r] = from[step][r];
-    }
-  }
-
-  static HEDDLE_DEVICE void rescale(device::accumulator<layout::dim>& o, const float (&factor)[2]) {
-    HEDDLE_DEVICE_UNROLL
-    for (unsigned i = 0; i < layout::dim / 2; ++i) o[i] *= factor[i / 2 % 2];
-  }
 
   /// Adds values that were taken out, for the queries that see them.
   HEDDLE_DEVICE void repair(const item& i, std::size_t first, key_tile t, const weights_type& weights, rows_state& state,
                             unsigned stage) const {
     if constexpr (checks) {
       if (!checked(t)) return;
-      const auto found = device::shared_load<device::vector<std::uint32_t, 4>>(flaws_of(stage).at(0));
+      const auto found = device::shared_load<device::vector<std::uint32_t, 4>>(unit::flaws_of(stage).at(0));
       if ((found[0] | found[1] | found[2] | found[3]) == 0U) return;
-      const std::size_t key = first_key(t);
+      const std::size_t key = unit::first_key(t);
       add_single_values<layout::dim, score_tiles>(
           [&](unsigned n, unsigned j) {
             const std::uint32_t pair = weights[n / 2][n % 2 * 2 + j / 2];
@@ -419,13 +334,13 @@ struct attend_hopper_kernel {
           },
           [&](unsigned d, unsigned j) -> float& { return state.o[4 * d + j]; },
           static_cast<unsigned>(p.keys - key < layout::keys ? p.keys - key : layout::keys),
-          [&](unsigned n) { return (flaws_of(stage).load(n / 32U) >> (n % 32U) & 1U) != 0U; },
+          [&](unsigned n) { return (unit::flaws_of(stage).load(n / 32U) >> (n % 32U) & 1U) != 0U; },
           [&](unsigned h, unsigned n, float w) { return (!modified_scores || w != 0.0F) && sees(i, first, t, h, key + n); },
           [&](unsigned n) { return i.problem.value(key + n); });
     }
   }
   HEDDLE_DEVICE bool sees(const item& i, std::size_t first, key_tile t, unsigned h, std::size_t key) const {
-    if (!partial(t)) return true;
+    if (!unit::partial(t)) return true;
     const std::size_t row = first + device::lane() / 4U + 8U * h;
     const std::size_t q = row < p.queries ? row : p.queries - 1;
     return mask_type(p.composition)(i.context, static_cast<float>(q), static_cast<float>(key));

@@ -82,8 +82,8 @@ class attend_short_way {
  private:
   static short_blocks blocks_of(const attend_parameters<Arguments>& a) {
     const unsigned entries = runs::count > 0 ? static_cast<unsigned>(a.bias.table_size()) : 0;
-    return choose_blocks<layout>(static_cast<unsigned>(a.queries), static_cast<unsigned>(a.heads), static_cast<unsigned>(a.problems()), runs::count,
-                                 entries, attend_short_kernel<Arguments>::checks, short_shared_bytes<Arch>);
+    return choose_blocks<layout>(static_cast<unsigned>(a.queries), static_cast<unsigned>(a.heads),
+                                 static_cast<unsigned>(a.problems()), runs::count, entries, attend_short_kernel<Arguments>::checks, short_shared_bytes<Arch>);
   }
 };
 

@@ -114,7 +114,11 @@ struct attend_short_kernel {
   HEDDLE_DEVICE problem problem_of(unsigned first, unsigned slot) const {
     const unsigned all = (first + slot) / heads;
     const unsigned row = (all - first / heads) * padded_length() * 4U;
-    return {all / groups, static_cast<unsigned>(a.first_group) + all % groups, (first + slot) % heads, slot, device::shared_base() + blocks.tokens + row,
+    return {all / groups,
+            static_cast<unsigned>(a.first_group) + all % groups,
+            (first + slot) % heads,
+            slot,
+            device::shared_base() + blocks.tokens + row,
             device::shared_base() + blocks.codes + row};
   }
   HEDDLE_DEVICE context_type context_of(const problem& p) const {

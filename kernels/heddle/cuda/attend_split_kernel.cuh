@@ -189,8 +189,10 @@ struct attend_split_kernel {
       const unsigned r = i / copies;
       const bool valid = chunk + r < last;
       const unsigned key = valid ? chunk + r : chunk;
-      short_stage<layout>::copy_piece(keys_of(stage) + r * layout::row_bytes, call.a.k.row(p.batch, p.key_head, key), i % copies, valid, whole);
-      short_stage<layout>::copy_piece(values_of(stage) + r * layout::row_bytes, call.a.v.row(p.batch, p.key_head, key), i % copies, valid, whole);
+      const value_type* const k = call.a.k.row(p.batch, p.key_head, key);
+      const value_type* const v = call.a.v.row(p.batch, p.key_head, key);
+      short_stage<layout>::copy_piece(keys_of(stage) + r * layout::row_bytes, k, i % copies, valid, whole);
+      short_stage<layout>::copy_piece(values_of(stage) + r * layout::row_bytes, v, i % copies, valid, whole);
     }
   }
 
@@ -262,6 +264,7 @@ struct attend_split_kernel {
   HEDDLE_DEVICE void finish(const place& p, const outputs_type& o, statistics& rows) const {
     const unsigned lane = device::lane();
     const device::shared_view<float> sums{mine()};
+    const device::shared_view<device::vector<float, 2>> pairs{mine()};
     constexpr unsigned pitch = layout::sum_pitch;
     device::sync_warp();
     HEDDLE_DEVICE_UNROLL
@@ -269,7 +272,7 @@ struct attend_split_kernel {
       const unsigned r = lane / 4U + 8U * h;
       HEDDLE_DEVICE_UNROLL
       for (unsigned d = 0; d < layout::tiles_of_dim; ++d)
-        device::shared_view<device::vector<float, 2>>{mine()}.store((r * pitch + 8U * d) / 2U + (lane & 3U), {{o[d][2 * h], o[d][2 * h + 1]}});
+        pairs.store((r * pitch + 8U * d) / 2U + (lane & 3U), {{o[d][2 * h], o[d][2 * h + 1]}});
       float sum = rows.sum[h] + device::shuffle_xor(rows.sum[h], 1U);
       sum += device::shuffle_xor(sum, 2U);
       if ((lane & 3U) == 0) {
