@@ -40,15 +40,21 @@ struct ats_attention {
   static constexpr std::uint64_t multiply_adds(std::size_t tokens, std::size_t kept) noexcept {
     return std::uint64_t{tokens} * 3 * C * C + std::uint64_t{kept} * C * (2 * tokens + C);
   }
+  /// Of sequences of up to `tokens` tokens: a shorter one may take another way, which needs more.
   template <class Backend>
   static constexpr std::size_t attend_scratch(const Backend& backend, std::size_t tokens) {
-    const auto of = [&](const auto& composition, std::size_t queries) {
-      return plan_bytes(composition, sequence_grid(queries), sequence_grid(tokens), Heads) +
-             attend_bytes(backend, composition, sequence_grid(queries), sequence_grid(tokens), head_dim);
+    const auto of = [&](const auto& composition, std::size_t queries, std::size_t keys) {
+      return plan_bytes(composition, sequence_grid(queries), sequence_grid(keys), Heads) +
+             attend_bytes(backend, composition, sequence_grid(queries), sequence_grid(keys), head_dim);
     };
-    const std::size_t whole = of(composition_type{}, tokens);
-    const std::size_t scoring = of(scoring_type{}, 1);
-    return whole > scoring ? whole : scoring;
+    std::size_t most = 0;
+    for (std::size_t n = 1; n <= tokens; ++n) {
+      const std::size_t whole = of(composition_type{}, n, n);
+      const std::size_t scoring = of(scoring_type{}, 1, n);
+      most = most < whole ? whole : most;
+      most = most < scoring ? scoring : most;
+    }
+    return most;
   }
 
   /// `queries` rows `[.., C]` see the keys and values of `projection` rows `[tokens, 3 C]`.
