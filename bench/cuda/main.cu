@@ -5,6 +5,7 @@
 #include <regex>
 #include <sstream>
 
+#include "bench/support/json_text.hpp"
 #include "device_subject.hpp"
 #include "timing.hpp"
 
@@ -12,14 +13,6 @@ namespace {
 
 using namespace heddle;
 using namespace heddle::bench;
-
-std::string figure(double value, const char* format = "%.4g") {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-/// Texts and names are ours: none holds a quotation mark or a backslash.
-std::string member(const char* name, const std::string& value) { return std::string("\"") + name + "\": \"" + value + '"'; }
 
 std::string list_line() {
   std::string line;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "bench/peers/timing.hpp"
+#include "json_text.hpp"
 #include "limits.hpp"
 #include "subject.hpp"
 
@@ -26,15 +27,6 @@ void say(const std::string& line) {
   std::puts(line.c_str());
   std::fflush(stdout);
 }
-
-std::string figure(double value, const char* format = "%.4g") {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
-/// Texts and names are ours: none holds a quotation mark or a backslash.
-std::string member(const char* name, const std::string& value) { return std::string("\"") + name + "\": \"" + value + '"'; }
 
 std::string list_line() {
   std::string line;
