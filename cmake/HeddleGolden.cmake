@@ -8,8 +8,8 @@
 # A runner is built once per instruction set. HEDDLE_GOLDEN_BACKEND_SIMD is defined where heddle::simd is linked,
 # HEDDLE_GOLDEN_BACKEND_REFERENCE in the baseline program, which runs both. Its argument is the golden's folder.
 #
-# The systems of heddle_golden_cuda_systems are also built with HEDDLE_GOLDEN_BACKEND_CUDA alone: the device's kernels,
-# emulated (golden/<name>.cuda).
+# The systems of heddle_golden_cuda_systems that HEDDLE_TEST_GOLDENS_DEVICE names are also built with
+# HEDDLE_GOLDEN_BACKEND_CUDA alone: the device's kernels, emulated (golden/<name>.cuda).
 
 set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
   "Goldens: folders that hold a golden, or that hold folders of goldens")
@@ -18,6 +18,10 @@ set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose 
 
 # Systems whose runners put their inputs where a device reads them.
 set(heddle_golden_cuda_systems decoupled-attention evad maxsr maxvit maxvit-rmlp mixformerv2 resample swin-transformer-v2 tome)
+
+# Each costs as much as four host goldens: the suite runs these, the others on request.
+set(HEDDLE_TEST_GOLDENS_DEVICE "^(evad|maxsr|maxvit|maxvit-rmlp|mixformerv2|resample|swin-transformer-v2)$" CACHE STRING
+  "Regular expression: systems whose goldens also run on the emulated device; `.` for all that can")
 
 set(HEDDLE_TEST_GOLDENS_OPTIMISED "" CACHE STRING
   "Regular expression: goldens that are compiled with -O1 whatever flags the others have; none if empty")
@@ -83,6 +87,9 @@ endfunction()
 # The runner of one golden on the emulated device. It needs no vectors of the processor, but one optimisation level.
 function(heddle_add_golden_cuda_program name folder system generated)
   if(NOT "cuda" IN_LIST HEDDLE_TEST_KINDS OR NOT system IN_LIST heddle_golden_cuda_systems OR WIN32 OR CMAKE_CROSSCOMPILING)
+    return()
+  endif()
+  if(NOT HEDDLE_TEST_GOLDENS_DEVICE OR NOT system MATCHES "${HEDDLE_TEST_GOLDENS_DEVICE}")
     return()
   endif()
   set(target "golden.${name}.cuda")
