@@ -1,5 +1,5 @@
 /// @file
-/// `inverse_cdf` by one sort of whole numbers and one walk: points and distribution both ascend.
+/// `inverse_cdf` by one sort of whole numbers and one walk: points and distribution both ascend, but for their rounding.
 #pragma once
 
 #include <algorithm>
@@ -18,20 +18,21 @@ struct kernel<op::inverse_cdf, simd_backend<Isa, Executor>> {
   static std::size_t run(arena memory, std::span<const float> scores, const inverse_cdf_options& options, std::int32_t* order,
                          float* distribution, std::int32_t* picked) {
     const std::size_t n = scores.size();
-    if (!distribute(memory.take<std::uint64_t>(n), scores, options.from_zero, order, distribution)) {
+    auto* const keys = memory.take<std::uint64_t>(n);
+    if (!distribute(keys, scores, options.from_zero, order, distribution)) {
       picked[0] = order[n - 1];
       return 1;
     }
     std::size_t first = 0;
     while (distribution[first] == 0.0F) ++first;
+    // Places are marked and taken in their order: of shares that lie too close to be told apart from a point the first is its
+    // nearest, which may be one that stands before the nearest of an earlier point.
+    for (std::size_t t = 0; t < n; ++t) keys[t] = 0;
     walk at{distribution, n, first};
+    for (std::size_t k = 0; k < options.points; ++k) keys[at.nearest(detail::sample_point(distribution[first], k, options.points))] = 1;
     std::size_t count = 0;
-    std::size_t last = n;
-    for (std::size_t k = 0; k < options.points; ++k) {
-      const std::size_t t = at.nearest(detail::sample_point(distribution[first], k, options.points));
-      if (t != last) picked[count++] = order[t];
-      last = t;
-    }
+    for (std::size_t t = 0; t < n; ++t)
+      if (keys[t] != 0) picked[count++] = order[t];
     return count;
   }
 
@@ -62,7 +63,7 @@ struct kernel<op::inverse_cdf, simd_backend<Isa, Executor>> {
     return tells_apart;
   }
 
-  /// Follows points that do not descend.
+  /// Follows points, which hardly ever descend.
   struct walk {
     const float* distribution;
     std::size_t n;
@@ -70,6 +71,7 @@ struct kernel<op::inverse_cdf, simd_backend<Isa, Executor>> {
 
     std::size_t nearest(float y) noexcept {
       while (below + 1 < n && distribution[below + 1] <= y) ++below;
+      while (below > 0 && distribution[below] > y) --below;
       const float distance = y - distribution[below];
       if (below + 1 < n && distribution[below + 1] - y < std::fabs(distance)) return below + 1;
       std::size_t t = below;

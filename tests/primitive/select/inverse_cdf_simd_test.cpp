@@ -70,6 +70,21 @@ TEST_CASE("inverse_cdf: vectors pick what the definition picks") {
   }
 }
 
+TEST_CASE("inverse_cdf: scores of any size, denormal ones too, are picked once and in their order") {
+  // F = 0, 1e-12, 1: the points behind the first are as far from 0 as from 1e-12, and 0 comes first.
+  CHECK(pick<simd>({1e18F, 1e6F, 1e-3F}, {21}) == pick<reference>({1e18F, 1e6F, 1e-3F}, {21}));
+  for (unsigned seed = 0; seed < 2000; ++seed) {
+    test::generator random(seed);
+    std::vector<float> scores(random.integer(1, 12));
+    const double spread = 8.0 * static_cast<double>(seed % 4);
+    const double middle = seed % 3 == 0 ? -100.0 : 0.0;   // e^-100 is denormal
+    for (float& s : scores)
+      s = seed % 5 == 0 ? static_cast<float>(random.integer(0, 5)) * 1.4e-45F : static_cast<float>(std::exp(middle + spread * random.normal()));
+    const inverse_cdf_options options{random.integer(1, 40), random.uniform() < 0.5};
+    REQUIRE(pick<simd>(scores, options) == pick<reference>(scores, options));
+  }
+}
+
 TEST_CASE("inverse_cdf: misuse is refused") {
   const std::vector<float> scores(8, 1.0F);
   std::vector<std::int32_t> few(3);
