@@ -3,6 +3,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from ngswin_model import NGswin
+
 WEIGHTS = 5   # the seed
 
 
@@ -84,6 +86,7 @@ def networks():
         "n-swinv2-t": (lambda: from_timm("swinv2_tiny_window8_256"), 256),
         "n-maxvit-t": (lambda: from_timm("maxvit_tiny_tf_224"), 224),
         "n-vit-b": (lambda: from_timm("vit_base_patch16_224"), 224),
+        "n-ngswin": (NGswin, 64),
     }
 
 
