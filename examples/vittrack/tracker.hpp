@@ -6,9 +6,11 @@
 #include <array>
 #include <optional>
 
+#include "../tracking/exchanged.hpp"
 #include "../tracking/sample_target.hpp"
 #include "../tracking/tracker.hpp"
 #include "heddle/core/tensor.hpp"
+#include "heddle/model/memory_of.hpp"
 #include "vittrack.hpp"
 
 namespace heddle::examples {
@@ -18,7 +20,7 @@ namespace heddle::examples {
 template <class Backend, vittrack_config C = vittrack_config{}>
 class vittrack_tracker {
   using network_type = vittrack<C>;
-  using map_tensor = tensor<float, dynamic_extents<4>>;
+  using memory = memory_of<Backend>;
   static constexpr double template_factor = 2.0;   ///< side of the crop: so many times the side of a square as large as the box
   static constexpr double search_factor = 4.0;
   static constexpr std::size_t cells = network_type::search_cells;
@@ -27,19 +29,18 @@ class vittrack_tracker {
   const network_type& net_;
   Backend backend_;
   pixel_normaliser normalise_{};
-  workspace scratch_;
+  workspace crop_scratch_;
+  typename memory::workspace_type scratch_;
   tensor<std::uint8_t, dynamic_extents<1>> pixels_{dynamic_extents<1>(largest_side * largest_side * 3)};
-  map_tensor image_{map_extents(1, largest_side, largest_side, 3)};
-  map_tensor template_{network_type::token_extents(network_type::template_tokens)};
-  map_tensor score_{map_extents(1, cells, cells, 1)};
-  map_tensor size_{map_extents(1, cells, cells, 2)};
-  map_tensor offset_{map_extents(1, cells, cells, 2)};
+  exchanged<Backend> image_{largest_side * largest_side * 3};
+  typename memory::template tensor_type<float, map_extents> template_{network_type::token_extents(network_type::template_tokens)};
+  exchanged<Backend> maps_{center_map_floats(1, cells, cells)};
   std::array<float, cells> window_{};
   std::optional<box> target_{};
 
  public:
   explicit vittrack_tracker(const network_type& net, const Backend& backend = {})
-      : net_(net), backend_(backend), scratch_(std::max(network_type::scratch_bytes(backend), sample_target_bytes(largest_side))) {
+      : net_(net), backend_(backend), crop_scratch_(sample_target_bytes(largest_side)), scratch_(network_type::scratch_bytes(backend)) {
     hann_window(window_);
   }
 
@@ -59,10 +60,10 @@ class vittrack_tracker {
     const crop_square square = square_around(*target_, search_factor);
     const map_view<const float> image = picture(frame, square, C.search_side);
     result.times.crop = clock.lap();
-    const center_maps maps{score_.view(), size_.view(), offset_.view()};
-    net_.forward(context<Backend>{backend_, scratch_.scratch()}, template_.view(), image, maps);
+    net_.forward(context<Backend>{backend_, scratch_.scratch()}, template_.view(), image, center_maps_in(maps_.placed(), 1, cells, cells));
+    maps_.take(backend_, maps_.size());
     result.times.network = clock.lap();
-    const center_box found = decode_center(maps, window_, window_);
+    const center_box found = decode_center(maps(), window_, window_);
     const box moved = from_crop({found.cx, found.cy, found.width, found.height}, *target_, static_cast<double>(square.side));
     target_ = clipped(moved, static_cast<double>(frame.width), static_cast<double>(frame.height));
     result.box = *target_;
@@ -72,15 +73,17 @@ class vittrack_tracker {
   }
 
   /// The maps of the last `track`, for whoever wants to look at them.
-  center_maps maps() noexcept { return {score_.view(), size_.view(), offset_.view()}; }
+  center_maps maps() noexcept { return center_maps_in(maps_.host(), 1, cells, cells); }
 
  private:
+  /// A square of the frame where the network reads it.
   map_view<const float> picture(const frame_view& frame, const crop_square& square, std::size_t side) {
     const image_u8_view<std::uint8_t> bytes(pixels_.data(), dynamic_extents<3>(side, side, 3));
-    sample_target(frame, square, bytes, scratch_.scratch());
-    const map_view<float> image(image_.data(), map_extents(1, side, side, 3));
-    normalise_(bytes, image);
-    return image;
+    sample_target(frame, square, bytes, crop_scratch_.scratch());
+    const map_extents e(1, side, side, 3);
+    normalise_(bytes, map_view<float>(image_.host(), e));
+    image_.put(backend_, e.size());
+    return {image_.placed(), e};
   }
 };
 

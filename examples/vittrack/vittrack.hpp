@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
 
 #include "heddle/head/center.hpp"
 #include "heddle/io/key_map.hpp"
@@ -119,7 +118,8 @@ struct vittrack {
     require_image("vittrack: search", C.search_side, search);
     require_extent("vittrack: tokens_of_template", "elements", template_tokens * channels, tokens_of_template.size());
     const map_view<float> u(ctx.scratch.template take<float>(tokens * channels), token_extents(tokens));
-    std::memcpy(u.data_handle(), tokens_of_template.data_handle(), template_tokens * channels * sizeof(float));
+    heddle::map(ctx, make_matrix(tokens_of_template.data_handle(), template_tokens, channels), make_matrix(u.data_handle(), template_tokens, channels),
+                identity{});
     float* const own = u.data_handle() + template_tokens * channels;
     embed(ctx, search, search_cells, pos_embed_x.data(), own);
     for (const block_type& b : blocks) heddle::forward(ctx, b, u, u);
@@ -141,7 +141,7 @@ struct vittrack {
   void embed(context<Backend> ctx, map_view<const float> image, std::size_t cells, const float* positions, float* y) const {
     heddle::forward(ctx, patch_embed, image, map_view<float>(y, map_extents(1, cells, cells, channels)));
     const auto rows = make_matrix(y, cells * cells, channels);
-    heddle::map(ctx, as_const(rows), make_matrix(positions, cells * cells, channels), rows, [](auto a, auto b) { return a + b; });
+    heddle::map(ctx, as_const(rows), make_matrix(positions, cells * cells, channels), rows, heddle::detail::sum{});
   }
 };
 

@@ -19,15 +19,6 @@ using golden::map_tensor;
 using golden::session;
 using network = examples::vittrack<golden_config>;
 
-/// What a module makes of a map.
-template <class Backend, class Module>
-map_tensor output_of(const Module& m, const map_view<const float>& x) {
-  map_tensor y(output_extents<Module>(x.extents()));
-  const workspace scratch(workspace_bytes<Module, Backend>(x.extents()));
-  run<Backend>(m, x, y.view(), scratch);
-  return y;
-}
-
 void check_tokens(session& s, const std::string& name, const map_view<const float>& tokens) {
   const std::size_t channels = tokens.extent(3);
   const std::size_t shape[] = {tokens.extent(0), tokens.size() / channels / tokens.extent(0), channels};
@@ -37,8 +28,9 @@ void check_tokens(session& s, const std::string& name, const map_view<const floa
 /// `mid.*`: the same network, one module at a time.
 template <class Backend>
 void check_mid(session& s, const network& net, const map_tensor& first, const map_tensor& search) {
-  const map_tensor z = output_of<Backend>(net.patch_embed, first.view());
-  const map_tensor x = output_of<Backend>(net.patch_embed, search.view());
+  using golden::output_of;
+  const map_tensor z = output_of<Backend>(net.patch_embed, first);
+  const map_tensor x = output_of<Backend>(net.patch_embed, search);
   check_tokens(s, "mid.embed_template", z.view());
   check_tokens(s, "mid.embed_search", x.view());
   map_tensor u(network::token_extents(network::tokens));
@@ -47,13 +39,13 @@ void check_mid(session& s, const network& net, const map_tensor& first, const ma
   for (std::size_t i = 0; i < net.blocks.size(); ++i) {
     const std::string name = "mid.block" + std::to_string(i);
     if (s.file().find(name + "_attn") != nullptr) {
-      const map_tensor normed = output_of<Backend>(net.blocks[i].norm1, u.view());
-      check_tokens(s, name + "_attn", output_of<Backend>(net.blocks[i].attn, normed.view()).view());
+      const map_tensor normed = output_of<Backend>(net.blocks[i].norm1, u);
+      check_tokens(s, name + "_attn", output_of<Backend>(net.blocks[i].attn, normed).view());
     }
-    u = output_of<Backend>(net.blocks[i], u.view());
+    u = output_of<Backend>(net.blocks[i], u);
     check_tokens(s, name, u.view());
   }
-  check_tokens(s, "mid.norm", output_of<Backend>(net.norm, u.view()).view());
+  check_tokens(s, "mid.norm", output_of<Backend>(net.norm, u).view());
 }
 
 /// The decoded box. The golden does not say how large its frame was, so only the edges at zero clip.
@@ -77,18 +69,19 @@ void run_all(session& s) {
   const map_tensor search = s.map("input.search");
 
   constexpr std::size_t cells = network::search_cells;
-  const workspace scratch(network::scratch_bytes(Backend{}));
+  const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}));
   const context<Backend> ctx{Backend{}, scratch.scratch()};
-  map_tensor tokens(network::token_extents(network::template_tokens));
-  map_tensor score(map_extents(1, cells, cells, 1));
-  map_tensor size(map_extents(1, cells, cells, 2));
-  map_tensor offset(map_extents(1, cells, cells, 2));
-  const center_maps maps{score.view(), size.view(), offset.view()};
-  net.embed_template(ctx, first.view(), tokens.view());
-  net.forward(ctx, tokens.view(), search.view(), maps);
-  s.check_map("output.score_map", score.view());
-  s.check_map("output.size_map", size.view());
-  s.check_map("output.offset_map", offset.view());
+  const golden::placed_map<Backend> placed_first(first);
+  const golden::placed_map<Backend> placed_search(search);
+  golden::placed_map<Backend> tokens(network::token_extents(network::template_tokens));
+  golden::placed<Backend> written(center_map_floats(1, cells, cells));
+  net.embed_template(ctx, placed_first.view(), tokens.view());
+  net.forward(ctx, tokens.view(), placed_search.view(), center_maps_in(written.data(), 1, cells, cells));
+  std::vector<float> copied = written.host();
+  const center_maps maps = center_maps_in(copied.data(), 1, cells, cells);
+  s.check_map("output.score_map", maps.score);
+  s.check_map("output.size_map", maps.size);
+  s.check_map("output.offset_map", maps.offset);
 
   std::vector<float> window(cells);
   hann_window(window);

@@ -47,6 +47,26 @@ struct center_maps {
   map_view<float> offset;   ///< `[batch, height, width, 2]`: x and y of the centre inside the cell, in cells
 };
 
+namespace detail {
+/// A map's floats rounded up to 64 bytes, so that what lies behind it is aligned as it is.
+constexpr std::size_t center_map_room(std::size_t floats) noexcept { return (floats + 15) / 16 * 16; }
+}  // namespace detail
+
+/// Floats of one memory that holds the three maps of `batch` images.
+constexpr std::size_t center_map_floats(std::size_t batch, std::size_t height, std::size_t width) noexcept {
+  const std::size_t cells = batch * height * width;
+  return detail::center_map_room(cells) + detail::center_map_room(2 * cells) + 2 * cells;
+}
+
+/// The three maps one behind the other in `memory` of `center_map_floats`, so that one copy moves them all.
+inline center_maps center_maps_in(float* memory, std::size_t batch, std::size_t height, std::size_t width) noexcept {
+  const std::size_t cells = batch * height * width;
+  float* const size = memory + detail::center_map_room(cells);
+  float* const offset = size + detail::center_map_room(2 * cells);
+  const map_extents pairs(batch, height, width, 2);
+  return {map_view<float>(memory, map_extents(batch, height, width, 1)), map_view<float>(size, pairs), map_view<float>(offset, pairs)};
+}
+
 /// The body: three branches on the same map. Children: `ctr`, `size`, `offset`, each with `conv1` ... `conv5`. A
 /// checkpoint whose batch norms were folded into its convolutions has no `Norm`.
 template <std::size_t In, center_channels Channels, template <std::size_t> class Norm = center_no_norm>
