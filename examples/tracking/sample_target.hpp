@@ -117,7 +117,7 @@ inline void sample_target(const frame_view& frame, const crop_square& square, im
   constexpr std::size_t none = static_cast<std::size_t>(-1);
   std::size_t held[2] = {none, none};   // rows of the square whose sums are there
   for (std::size_t i = 0; i < side; ++i) {
-    const heddle::detail::fixed_taps taps = rule::at(i, square.side, side);
+    const heddle::detail::fixed_taps taps = rule::row_at(i, square.side, side);
     if (held[1] == taps.index[0]) {
       std::swap(held[0], held[1]);
       std::swap(sums[0], sums[1]);

@@ -35,7 +35,7 @@ struct resize_bytes_of_image {
   }
 
   HEDDLE_DEVICE std::uint8_t interpolated(const std::uint8_t* from, std::uint64_t i, std::uint64_t j) const {
-    const heddle::detail::fixed_taps rows = Rule::at(i, x_height, height);
+    const heddle::detail::fixed_taps rows = Rule::row_at(i, x_height, height);
     const heddle::detail::fixed_taps columns = Rule::at(j, x_width, width);
     int sums[4] = {};
     HEDDLE_DEVICE_UNROLL

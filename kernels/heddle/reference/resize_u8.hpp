@@ -90,7 +90,7 @@ struct kernel<op::resize_u8, reference> {
   template <class Rule>
   static std::uint8_t interpolated(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y, std::size_t i,
                                    std::size_t j, std::size_t c) {
-    const detail::fixed_taps rows = Rule::at(i, x.extent(0), y.extent(0));
+    const detail::fixed_taps rows = Rule::row_at(i, x.extent(0), y.extent(0));
     const detail::fixed_taps columns = Rule::at(j, x.extent(1), y.extent(1));
     int sums[4] = {};
     for (int t = 0; t < Rule::taps; ++t)

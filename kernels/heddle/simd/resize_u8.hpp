@@ -46,7 +46,7 @@ struct kernel<op::resize_u8, simd_backend<Isa, Executor>> {
   static void row(const input& x, const output& y, std::size_t i, const detail::fixed_taps* columns, int* buffer) {
     const std::size_t channels = y.extent(2);
     const std::size_t count = y.extent(1) * channels;
-    const detail::fixed_taps rows = Rule::at(i, x.extent(0), y.extent(0));
+    const detail::fixed_taps rows = Rule::row_at(i, x.extent(0), y.extent(0));
     for (std::size_t t = 0; t < Rule::taps; ++t) {
       const std::uint8_t* source = x.data_handle() + rows.index[t] * x.extent(1) * channels;
       int* sums = buffer + t * count;

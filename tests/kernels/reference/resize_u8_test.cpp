@@ -88,3 +88,9 @@ TEST_CASE("resize_u8: one pixel fills the image") {
   const image y = resized(x, 4, 5, heddle::u8_rule::bilinear{});
   for (std::size_t i = 0; i < y.bytes.size(); ++i) REQUIRE(y.bytes[i] == x.bytes[i % 3]);
 }
+
+TEST_CASE("resize_u8: rows outside the image round their two products apart, columns do not: the bytes of OpenCV") {
+  const image x{2, 2, 1, {0, 5, 0, 5}};
+  const image y = resized(x, 3, 5, heddle::u8_rule::bilinear{});
+  REQUIRE(y.bytes == std::vector<std::uint8_t>{0, 0, 2, 4, 5, 0, 1, 3, 4, 5, 0, 0, 2, 4, 5});
+}

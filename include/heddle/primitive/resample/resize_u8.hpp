@@ -33,7 +33,12 @@ struct fixed_taps {
   int weight[4] = {};
 };
 
-/// Linear taps at `low + fraction`; a position outside the axis reads the outermost pixel alone.
+/// The weights of a position `fraction` behind its first tap.
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_taps(std::size_t first, std::size_t second, float fraction) noexcept {
+  return {{first, second, 0, 0}, {rounded((1.0f - fraction) * fixed_one), rounded(fraction * fixed_one), 0, 0}};
+}
+
+/// Linear taps of a column at `low + fraction`; a position outside the axis reads the outermost pixel alone.
 HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed(std::ptrdiff_t low, float fraction, std::size_t n) noexcept {
   const auto last = static_cast<std::ptrdiff_t>(n) - 1;
   if (low < 0 || low >= last) {
@@ -41,22 +46,41 @@ HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed(std::ptrdiff_t l
     return {{edge, edge, 0, 0}, {fixed_one, 0, 0, 0}};
   }
   const auto first = static_cast<std::size_t>(low);
-  return {{first, first + 1, 0, 0}, {rounded((1.0f - fraction) * fixed_one), rounded(fraction * fixed_one), 0, 0}};
+  return linear_taps(first, first + 1, fraction);
+}
+
+/// Linear taps of a row. Outside the axis both are the outermost row, each with its own weight: the products of rows are
+/// rounded apart, so that this is not the same as one tap.
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed_row(std::ptrdiff_t low, float fraction, std::size_t n) noexcept {
+  const auto last = static_cast<std::ptrdiff_t>(n) - 1;
+  const std::ptrdiff_t first = low < 0 ? 0 : (low < last ? low : last);
+  const std::ptrdiff_t second = low < 0 ? 0 : (low < last ? low + 1 : last);
+  return linear_taps(static_cast<std::size_t>(first), static_cast<std::size_t>(second), fraction);
 }
 
 }  // namespace detail
 
-/// Rules of `resize_u8`.
+/// Rules of `resize_u8`: `at` are the taps of a column, `row_at` those of a row.
 namespace u8_rule {
 
 /// Linear interpolation, half-pixel centres; weights rounded to 1/2048.
 struct bilinear {
   static constexpr int taps = 2;
   static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps at(std::size_t k, std::size_t n, std::size_t o) noexcept {
+    const float x = position(k, n, o);
+    const float low = math::floor(x);
+    return detail::linear_fixed(static_cast<std::ptrdiff_t>(low), x - low, n);
+  }
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n, std::size_t o) noexcept {
+    const float y = position(k, n, o);
+    const float low = math::floor(y);
+    return detail::linear_fixed_row(static_cast<std::ptrdiff_t>(low), y - low, n);
+  }
+
+ private:
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE float position(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double step = static_cast<double>(n) / static_cast<double>(o);
-    const auto position = static_cast<float>(math::product(static_cast<double>(k) + 0.5, step) - 0.5);
-    const float low = math::floor(position);
-    return detail::linear_fixed(static_cast<std::ptrdiff_t>(low), position - low, n);
+    return static_cast<float>(math::product(static_cast<double>(k) + 0.5, step) - 0.5);
   }
 };
 
@@ -77,6 +101,7 @@ struct bicubic {
     }
     return result;
   }
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n, std::size_t o) noexcept { return at(k, n, o); }
 };
 
 /// Shrinking on both axes: the mean of the covered inputs, partly covered ones by their share. Otherwise: linear, with
@@ -89,12 +114,14 @@ struct area {
     const auto covered = static_cast<float>(static_cast<double>(k + 1) - math::product(static_cast<double>(low + 1), inverse));
     return detail::linear_fixed(low, covered <= 0.0f ? 0.0f : covered - math::floor(covered), n);
   }
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n, std::size_t o) noexcept { return at(k, n, o); }
 };
 
 }  // namespace u8_rule
 
 /// Resizes `x` to the height and width of `y` by `Rule` of `heddle::u8_rule`; both `[height, width, channels]`, not
-/// overlapping. Within 1 of OpenCV's `resize`, whose own vector code rounds differently from its scalar code.
+/// overlapping. Linear: the bytes of OpenCV's `resize`. The others: within 1 of them, for OpenCV's own vector code rounds
+/// differently from its scalar code.
 /// Scratch: `resize_u8_bytes`.
 /// @throws shape_error, workspace_error before any work
 template <class Backend, class Rule = u8_rule::bilinear>
