@@ -19,6 +19,20 @@ struct layer_scale {
 /// Stands where a branch has no layer scale.
 struct no_scale {};
 
+namespace detail {
+/// What a branch of a block has as its scale. Without scales the two branches have two types: of one empty type each needs
+/// an address of its own, one of them behind all other members, and nvcc (13.0) runs out of memory over a class that is
+/// derived from such a block and has members.
+template <class Scale, int Branch>
+struct branch_scale {
+  using type = Scale;
+};
+template <int Branch>
+struct branch_scale<no_scale, Branch> {
+  struct type {};
+};
+}  // namespace detail
+
 /// Pre-norm transformer block (Vaswani et al., arXiv 1706.03762, with the norm in front):
 /// `x += s1 * Attention(Norm(x))`, `x += s2 * Mlp(Norm(x))`. Children: `norm1`, `attn`, `ls1`, `norm2`, `mlp`, `ls2`.
 ///
@@ -33,10 +47,10 @@ struct encoder_block {
 
   Norm norm1;
   Attention attn;
-  [[no_unique_address]] Scale ls1;
+  [[no_unique_address]] typename detail::branch_scale<Scale, 1>::type ls1;
   Norm norm2;
   Mlp mlp;
-  [[no_unique_address]] Scale ls2;
+  [[no_unique_address]] typename detail::branch_scale<Scale, 2>::type ls2;
 
   static constexpr bool in_place = true;
 
