@@ -20,6 +20,30 @@ void keep_rows(context<Backend> ctx, std::span<const std::int32_t> kept, matrix_
 }
 
 namespace detail {
+/// Positions in sequences become rows of their batch.
+struct row_of_kept {
+  const std::int32_t* kept;
+  std::size_t kept_places;
+  std::size_t places;
+  std::int32_t* rows;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t n) const {
+    rows[n] = kept[n] < 0 ? -1 : static_cast<std::int32_t>(n / kept_places * places) + kept[n];
+  }
+};
+}  // namespace detail
+
+/// The rows of a batch that a plan for all sequences keeps (`plan_all`): `rows[b, i] = b places + kept[b, i]`, -1 where nothing is kept. For
+/// `keep_rows` of the whole batch at once.
+/// @param kept `[batch, most]`, rows without gaps
+/// @param rows `[batch * most]`
+template <class Backend>
+void rows_of_kept(context<Backend> ctx, matrix_view<const std::int32_t> kept, std::size_t places, std::span<std::int32_t> rows) {
+  require_extent("rows_of_kept: kept", "as the stride of sequences", kept.extent(1), kept.stride(0));
+  require_extent("rows_of_kept: rows", "rows", kept.extent(0) * kept.extent(1), rows.size());
+  each(ctx, rows.size(), detail::row_of_kept{kept.data_handle(), kept.extent(1), places, rows.data()});
+}
+
+namespace detail {
 struct second_of_two {
   template <class T>
   HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE T operator()(T, T b) const noexcept {

@@ -17,10 +17,12 @@ struct token_evidence {
   head_rows<const float> importance{};   ///< `[batch, heads, tokens]`: sums of columns (observer `key_importance`)
   head_view<const float> values{};       ///< `[batch, heads, tokens, head_dim]`
   matrix_view<const float> rows{};       ///< `[batch * tokens, channels]`: the tokens themselves
+  std::size_t sequences = 1;             ///< of `rows`, for rankings that ask for one token alone
 };
 
 /// A ranking gives every token behind the first ones a score, the larger the more it matters:
-/// `rank.score(evidence, sequence, first, scores)` sets `scores[i]` for token `first + i`.
+/// `rank.score(evidence, sequence, first, scores)` sets `scores[i]` for token `first + i`. One that also has a
+/// `HEDDLE_HOST_DEVICE float at(evidence, sequence, token)` works on devices.
 template <class R>
 concept token_ranking = requires(const R& r, const token_evidence& e, std::span<float> s) { r.score(e, std::size_t{}, std::size_t{}, s); };
 
@@ -43,16 +45,52 @@ HEDDLE_HOST_DEVICE inline float mean_over_heads(const head_rows<const float>& x,
   return static_cast<float>(static_cast<double>(static_cast<float>(sum)) * (1.0 / static_cast<double>(x.extent(1))));
 }
 
-/// Scores one token, for rankings that ask every token alone: `rank.at(evidence, sequence, token)`.
+/// Scores one token, for rankings that ask every token alone: `rank.at(evidence, sequence, token)`. Of several sequences from
+/// `sequence` on, `count` scores each; tokens behind the length of theirs get 0.
 template <class Rank>
 struct score_one {
   Rank rank;
   token_evidence evidence;
   std::size_t sequence;
   std::size_t first;
+  std::size_t count;
+  const std::int32_t* lengths;   ///< null: all tokens are there
   float* scores;
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { scores[i] = rank.at(evidence, sequence, first + i); }
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t b = sequence + i / count;
+    const std::size_t token = first + i % count;
+    const bool there = lengths == nullptr || static_cast<std::int32_t>(token) < lengths[b];
+    scores[i] = there ? static_cast<float>(rank.at(evidence, b, token)) : 0.0F;
+  }
 };
+/// Scores of sequences of `count`, each divided by the sum of its sequence.
+struct share_of_scores {
+  const float* scores;
+  std::size_t count;
+  float* shares;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const float* const all = scores + i / count * count;
+    double total = 0.0;
+    for (std::size_t k = 0; k < count; ++k) total += static_cast<double>(all[k]);
+    shares[i] = total > 0.0 ? static_cast<float>(static_cast<double>(scores[i]) * (1.0 / total)) : scores[i];
+  }
+};
+
+/// Scores of `batch` sequences from `sequence` on, `[batch, count]`, where the backend has its memory, for the tokens behind the
+/// first ones. `spare` has as much room.
+template <class Backend, class Rank>
+void score_tokens(context<Backend> ctx, const Rank& rank, const token_evidence& e, std::size_t sequence, std::size_t batch, std::size_t first,
+                  std::size_t count, const std::int32_t* lengths, float* scores, [[maybe_unused]] float* spare) {
+  static_assert(requires { rank.at(e, sequence, first); },
+                "heddle: on a device, and for many sequences at once, a ranking needs `at(evidence, sequence, token)`");
+  const auto ask = [&](float* to) { each(ctx, batch * count, score_one<Rank>{rank, e, sequence, first, count, lengths, to}); };
+  if constexpr (requires { requires bool(Rank::sums_to_one); }) {
+    ask(spare);
+    each(ctx, batch * count, share_of_scores{spare, count, scores});
+  } else {
+    ask(scores);
+  }
+}
 /// `row_weights` of `keyframe_attention` for one query.
 struct weigh_keyframe {
   float* weights;
@@ -96,9 +134,15 @@ struct class_attention_times_value_norm {
     }
     if (total > 0.0) detail::scale_scores(scores, 1.0 / total);
   }
+  static constexpr bool sums_to_one = true;   ///< of all tokens, what `at` says of each only up to a factor
+  HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept {
+    double sum = 0.0;
+    for (std::size_t h = 0; h < e.class_row.extent(1); ++h) sum += static_cast<double>(e.class_row(b, h, token));
+    return static_cast<float>(static_cast<double>(static_cast<float>(sum)) * std::sqrt(squared_length(e.values, b, token)));
+  }
 
  private:
-  static double squared_length(const head_view<const float>& v, std::size_t b, std::size_t token) noexcept {
+  HEDDLE_HOST_DEVICE static double squared_length(const head_view<const float>& v, std::size_t b, std::size_t token) noexcept {
     double sum = 0.0;
     for (std::size_t h = 0; h < v.extent(1); ++h) {
       const float* const row = v.data_handle() + v.offset(b, h, token, std::size_t{0});
@@ -156,6 +200,14 @@ struct token_norm {
       for (std::size_t c = 0; c < e.rows.extent(1); ++c) sum += static_cast<double>(row[c]) * static_cast<double>(row[c]);
       scores[i] = static_cast<float>(std::sqrt(sum));
     }
+  }
+  /// The rows are those of sequences of one length.
+  HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept {
+    const std::size_t tokens = e.rows.extent(0) / (e.sequences == 0 ? 1 : e.sequences);
+    const float* const row = e.rows.data_handle() + (b * tokens + token) * e.rows.stride(0);
+    double sum = 0.0;
+    for (std::size_t c = 0; c < e.rows.extent(1); ++c) sum += static_cast<double>(row[c]) * static_cast<double>(row[c]);
+    return static_cast<float>(std::sqrt(sum));
   }
 };
 

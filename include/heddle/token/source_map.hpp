@@ -54,6 +54,36 @@ struct go_on {
     if (positions[i] >= 0) positions[i] = next[i / before * next_before + static_cast<std::size_t>(positions[i])];
   }
 };
+/// Where token i of a sequence is among the kept ones.
+struct find_kept {
+  const std::int32_t* kept;
+  std::size_t count;
+  std::int32_t* positions;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    std::int32_t at = -1;
+    for (std::size_t k = count; k-- > 0;)
+      if (kept[k] == static_cast<std::int32_t>(i)) at = static_cast<std::int32_t>(k);
+    positions[i] = at;
+  }
+};
+/// One number of a membership.
+struct find_member {
+  const std::int32_t* positions;
+  std::size_t before;
+  view<float, dynamic_extents<3>> members;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t n) const {
+    const std::size_t i = n % before;
+    const std::size_t j = n / before % members.extent(1);
+    const std::size_t b = n / before / members.extent(1);
+    members(b, j, i) = positions[b * before + i] == static_cast<std::int32_t>(j) ? 1.0F : 0.0F;
+  }
+};
+template <class Isa = isa::native>
+void require_members(const source_map& map, const view<float, dynamic_extents<3>>& members) {
+  require_extent("membership: members", "sequences", map.batch, members.extent(0));
+  require_extent("membership: members", "tokens", map.after, members.extent(1));
+  require_extent("membership: members", "sources", map.before, members.extent(2));
+}
 }  // namespace detail
 
 /// Every token stays where it is.
@@ -82,6 +112,14 @@ void set_kept(const source_map& map, std::size_t b, std::span<const std::int32_t
     if (kept[i] >= 0) map.of(b)[static_cast<std::size_t>(kept[i])] = static_cast<std::int32_t>(i);
 }
 
+/// The same where the backend has its memory; positions that do not exist are left out there.
+template <class Backend>
+void set_kept(context<Backend> ctx, const source_map& map, std::size_t b, std::span<const std::int32_t> kept) {
+  require_extent("set_kept: kept", "tokens", map.after, kept.size());
+  detail::require_positions_of<Backend>("set_kept: kept", kept, map.before);
+  each(ctx, map.before, detail::find_kept{kept.data(), kept.size(), map.of(b).data()});
+}
+
 /// `total` followed by `next`: afterwards `total` leads to where `next` leads.
 /// @throws shape_error if `next` does not begin where `total` ends
 template <class Isa = isa::native>
@@ -107,13 +145,18 @@ void follow(context<Backend> ctx, source_map& total, const source_map& next) {
 /// @throws shape_error
 template <class Isa = isa::native>
 void membership(const source_map& map, const view<float, dynamic_extents<3>>& members) {
-  require_extent("membership: members", "sequences", map.batch, members.extent(0));
-  require_extent("membership: members", "tokens", map.after, members.extent(1));
-  require_extent("membership: members", "sources", map.before, members.extent(2));
+  detail::require_members(map, members);
   for (std::size_t b = 0; b < map.batch; ++b)
     for (std::size_t j = 0; j < map.after; ++j)
       for (std::size_t i = 0; i < map.before; ++i)
         members(b, j, i) = map.of(b)[i] == static_cast<std::int32_t>(j) ? 1.0F : 0.0F;
+}
+
+/// The same where the backend has its memory.
+template <class Backend>
+void membership(context<Backend> ctx, const source_map& map, const view<float, dynamic_extents<3>>& members) {
+  detail::require_members(map, members);
+  each(ctx, map.batch * map.after * map.before, detail::find_member{map.positions, map.before, members});
 }
 
 /// The way back: `y[b, i] = x[b, positions[b, i]]`, zeros for dropped tokens. Un-merges, scatters back, propagates.

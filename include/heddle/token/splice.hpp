@@ -10,6 +10,20 @@
 
 namespace heddle::inline v0 {
 
+namespace detail {
+/// Where token i of a sequence is behind an insertion.
+struct place_inserted {
+  std::int32_t* positions;
+  std::size_t before;
+  std::size_t at;
+  std::size_t tokens;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t place = i % before;
+    positions[i] = static_cast<std::int32_t>(place < at ? place : place + tokens);
+  }
+};
+}  // namespace detail
+
 /// A run of tokens at one place of every sequence of a batch: prompts behind the class token, the tokens of a video between the
 /// words of a question.
 ///
@@ -79,10 +93,14 @@ struct token_segment {
   template <class Isa = isa::native>
   void set_inserted(source_map& positions) const {
     positions.after = positions.before + tokens;
-    for (std::size_t i = 0; i < positions.batch * positions.before; ++i) {
-      const std::size_t place = i % positions.before;
-      positions.positions[i] = static_cast<std::int32_t>(place < at ? place : place + tokens);
-    }
+    const detail::place_inserted place{positions.positions, positions.before, at, tokens};
+    for (std::size_t i = 0; i < positions.batch * positions.before; ++i) place(i);
+  }
+  /// The same where the backend has its memory.
+  template <class Backend>
+  void set_inserted(context<Backend> ctx, source_map& positions) const {
+    positions.after = positions.before + tokens;
+    each(ctx, positions.batch * positions.before, detail::place_inserted{positions.positions, positions.before, at, tokens});
   }
 
   /// Public, as device code names it.

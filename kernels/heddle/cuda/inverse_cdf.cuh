@@ -39,6 +39,7 @@ struct sample_scores {
   }
 
   HEDDLE_DEVICE void operator()() const {
+    if (n == 0 || points == 0) return pick_nothing();
     const key_array sorted{{shared_base()}, keys};
     for (std::uint64_t i = thread(); i < key_count; i += threads) sorted.store(i, i < n ? key(load_global(scores + i), i) : no_key);
     block_sort<threads>::run(sorted, key_count);
@@ -55,6 +56,11 @@ struct sample_scores {
   }
 
  private:
+  HEDDLE_DEVICE void pick_nothing() const {
+    for (std::uint64_t i = thread(); i < limit; i += threads) store_global(picked + i, -1);
+    if (thread() == 0) store_global(count, 0U);
+  }
+
   /// Scores are not negative, so that their bits are in their order.
   static HEDDLE_DEVICE std::uint64_t key(float score, std::uint64_t position) {
     return std::uint64_t{std::bit_cast<std::uint32_t>(heddle::detail::sampled_score(score))} << 32U | position;
@@ -183,6 +189,47 @@ struct sample_scores {
   }
 };
 
+/// The same of many rows, a block for each, or one for all where keys lie in global memory.
+struct sample_rows {
+  static constexpr unsigned threads = sample_scores::threads;
+  const float* scores;
+  std::uint64_t score_stride;
+  const inverse_cdf_row* row;
+  std::uint64_t rows;
+  std::uint64_t n;               ///< places of a row
+  std::uint64_t points;
+  std::int32_t* order;           ///< `[rows, n]`, as the next
+  float* distribution;
+  std::uint32_t* hits;
+  std::int32_t* picked;
+  std::uint64_t picked_stride;
+  std::uint64_t limit;
+  std::int32_t* counts;
+  std::uint64_t* keys;
+  std::int32_t* order_seen;
+  float* distribution_seen;
+  float* points_seen;
+
+  HEDDLE_DEVICE void operator()() const {
+    for (std::uint64_t r = block_index(); r < rows; r += grid_size()) {
+      const inverse_cdf_row own = load_global(row + r);
+      const std::uint64_t present = own.scores < 0 ? 0 : own.scores < static_cast<std::int64_t>(n) ? static_cast<std::uint64_t>(own.scores) : n;
+      std::uint64_t key_count = 1;
+      while (key_count < present) key_count *= 2;
+      sample_scores{scores + r * score_stride, present, points, own.from_zero != 0, order + r * n, distribution + r * n,
+                    picked + r * picked_stride, limit, reinterpret_cast<std::uint32_t*>(counts + r), hits + r * n,
+                    key_count <= shared_keys ? nullptr : keys, key_count, seen(order_seen, r * n), seen(distribution_seen, r * n), seen(points_seen, r * points)}();
+      sync_block();
+    }
+  }
+
+ private:
+  template <class T>
+  static HEDDLE_DEVICE T* seen(T* all, std::uint64_t first) {
+    return all == nullptr ? nullptr : all + first;
+  }
+};
+
 }  // namespace device
 
 template <class Arch>
@@ -211,6 +258,30 @@ struct kernel<op::inverse_cdf, cuda_backend<Arch>> {
     std::uint32_t found = 0;
     device::copy_to_host<std::uint32_t>(ctx.backend.stream, &found, count, 1);
     return found;
+  }
+
+  static constexpr std::size_t bytes_of_rows(std::size_t rows, std::size_t scores) noexcept {
+    return scratch_bytes<std::int32_t>(rows * scores) + scratch_bytes<float>(rows * scores) + scratch_bytes<std::uint32_t>(rows * scores) +
+           scratch_bytes<std::uint64_t>(device::sort_global_keys(scores));
+  }
+
+  /// Waits for nothing.
+  static void run_rows(context<backend_type> ctx, const matrix_view<const float>& scores, std::span<const inverse_cdf_row> rows, std::size_t points,
+                       const matrix_view<std::int32_t>& picked, std::span<std::int32_t> counts, const inverse_cdf_trace& trace) {
+    device::require_device_pointer("inverse_cdf_rows", "scores", scores.data_handle());
+    device::require_device_pointer("inverse_cdf_rows", "rows", rows.data());
+    device::require_device_pointer("inverse_cdf_rows", "picked", picked.data_handle());
+    device::require_device_pointer("inverse_cdf_rows", "counts", counts.data());
+    const std::size_t n = scores.extent(1);
+    const std::uint64_t keys = device::sort_global_keys(n);
+    auto* const order = ctx.scratch.template take<std::int32_t>(rows.size() * n);
+    auto* const distribution = ctx.scratch.template take<float>(rows.size() * n);
+    auto* const hits = ctx.scratch.template take<std::uint32_t>(rows.size() * n);
+    auto* const memory = keys == 0 ? nullptr : ctx.scratch.template take<std::uint64_t>(keys);
+    const device::sample_rows f{scores.data_handle(), scores.stride(0), rows.data(), rows.size(), n, points, order, distribution, hits,
+                                picked.data_handle(), picked.stride(0), picked.extent(1), counts.data(), memory, seen(trace.order),
+                                seen(trace.distribution), seen(trace.points)};
+    device::launch(ctx.backend.stream, memory == nullptr ? device::grid_of(f.rows) : 1, device::sample_scores::shared_bytes(n), f);
   }
 
  private:
