@@ -17,14 +17,15 @@ set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
 set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose names match it are built; all if empty")
 
 # Systems whose runners put their inputs where a device reads them.
-set(heddle_golden_cuda_systems decoupled-attention evad maxsr maxvit maxvit-rmlp mixformerv2 resample swin-transformer-v2 tome)
+set(heddle_golden_cuda_systems decoupled-attention evad maxsr maxvit maxvit-rmlp mixformer-vit mixformerv2 resample romtrack swin-transformer-v2 tome
+    vittrack)
 
 # Each costs as much as four host goldens: the suite runs these, the others on request.
 set(HEDDLE_TEST_GOLDENS_DEVICE "^(evad|maxsr|maxvit|maxvit-rmlp|mixformerv2|resample|swin-transformer-v2)$" CACHE STRING
   "Regular expression: systems whose goldens also run on the emulated device; `.` for all that can")
 
 set(HEDDLE_TEST_GOLDENS_OPTIMISED "" CACHE STRING
-  "Regular expression: goldens that are compiled with -O1 whatever flags the others have; none if empty")
+  "Regular expression: goldens (name.isa) that are compiled with -O1 whatever flags the others have; none if empty")
 
 # Every folder with a config.json: an entry itself, or the folders inside it.
 function(heddle_find_goldens out)
@@ -64,7 +65,7 @@ function(heddle_add_golden_program name isa folder system generated)
   endif()
   set(target "golden.${name}.${isa}")
   set(optimised no)
-  if(HEDDLE_TEST_GOLDENS_OPTIMISED AND name MATCHES "${HEDDLE_TEST_GOLDENS_OPTIMISED}")
+  if(HEDDLE_TEST_GOLDENS_OPTIMISED AND "${name}.${isa}" MATCHES "${HEDDLE_TEST_GOLDENS_OPTIMISED}")
     set(optimised yes)
   endif()
   if(NOT optimised)

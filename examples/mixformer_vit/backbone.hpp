@@ -9,21 +9,25 @@
 
 #include "../tracking/keyed_block.hpp"
 #include "config.hpp"
+#include "heddle/backend/tags.hpp"
 #include "heddle/layer/convolution.hpp"
 #include "heddle/layer/sequential.hpp"
+#include "heddle/model/memory_of.hpp"
 
 namespace heddle::examples {
 
 /// What a trunk keeps of the templates: their projections in every layer and their last tokens. Templates never look at the
-/// search region, so this holds until one of them changes. Allocates when it is made.
-template <mixvit_config C>
+/// search region, so this holds until one of them changes. It lies in the memory of `Backend` (the host's for all but devices).
+/// Allocates when it is made.
+template <mixvit_config C, class Backend = reference>
 class mixvit_memory {
+  using floats = typename memory_of<Backend>::template tensor_type<float, dynamic_extents<2>>;
   std::size_t batch_;
   std::size_t capacity_;
   std::size_t templates_ = 0;
-  tensor<float, dynamic_extents<2>> projections_;
-  tensor<float, dynamic_extents<2>> tokens_;
-  tensor<float, dynamic_extents<2>> score_keys_;
+  floats projections_;
+  floats tokens_;
+  floats score_keys_;
 
  public:
   static constexpr std::size_t channels = C.dim;
@@ -73,7 +77,7 @@ struct mixvit_backbone {
   using patch_type = convolution<3, C.dim, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
   using block_type = encoder_block<layer_norm<C.dim, epsilon>, self_attention<C.dim, C.heads>, mlp<C.dim, C.mlp_ratio * C.dim>>;
   using steps = keyed_block<block_type>;
-  using memory_type = mixvit_memory<C>;
+  using memory_type = mixvit_memory<C>;   ///< on the host
 
   patch_type patch_embed;
   parameter<1, C.template_tokens(), C.dim> pos_embed_t;
@@ -112,8 +116,8 @@ struct mixvit_backbone {
   }
   /// Runs the templates, each `[batch, template_size, template_size, 3]`: the first one, then the online ones.
   /// @throws shape_error, workspace_error before any work
-  template <class Backend>
-  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images, memory_type& memory) const {
+  template <class Backend, class Home>
+  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images, mixvit_memory<C, Home>& memory) const {
     const std::size_t batch = memory.batch();
     for (const auto& image : images) require_images("mixformer_vit: template", template_extents(batch), image.extents());
     require_scratch(template_bytes(ctx.backend, batch, images.size()), ctx.scratch);
@@ -124,7 +128,7 @@ struct mixvit_backbone {
       steps::project(ctx, blocks[l], as_const(memory.tokens()), memory.layer(l));
       const auto own = steps::views(memory.layer(l), batch, tokens);
       const auto none = steps::views(memory.layer(l), batch, 0);
-      steps::finish(ctx, blocks[l], own, join(own.k, none.k), join(own.v, none.v), memory.tokens());
+      steps::finish(ctx, blocks[l], own.q, join(own.k, none.k), join(own.v, none.v), memory.tokens());
     }
   }
 
@@ -139,8 +143,8 @@ struct mixvit_backbone {
   }
   /// Features of the search region, `[batch, search_side, search_side, dim]`, from `[batch, search_size, search_size, 3]`.
   /// @throws shape_error, workspace_error before any work
-  template <class Backend>
-  void forward(context<Backend> ctx, map_view<const float> image, const memory_type& memory, map_view<float> features) const {
+  template <class Backend, class Home>
+  void forward(context<Backend> ctx, map_view<const float> image, const mixvit_memory<C, Home>& memory, map_view<float> features) const {
     const std::size_t batch = memory.batch();
     require_images("mixformer_vit: search", search_extents(batch), image.extents());
     require_images("mixformer_vit: features", feature_extents(batch), features.extents());
@@ -155,7 +159,7 @@ struct mixvit_backbone {
       steps::project(ctx, blocks[l], as_const(x), projection);
       const auto own = steps::views(projection, batch, C.search_tokens());
       const auto stored = steps::views(memory.layer(l), batch, memory.tokens_per_video());
-      steps::finish(ctx, blocks[l], own, join(stored.k, own.k), join(stored.v, own.v), x);
+      steps::finish(ctx, blocks[l], own.q, join(stored.k, own.k), join(stored.v, own.v), x);
     }
   }
 
@@ -176,8 +180,8 @@ struct mixvit_backbone {
   }
 
   /// Tokens of template `index` of every video, with their positions.
-  template <class Backend>
-  void embed_template(context<Backend> ctx, map_view<const float> image, std::size_t index, memory_type& memory) const {
+  template <class Backend, class Home>
+  void embed_template(context<Backend> ctx, map_view<const float> image, std::size_t index, mixvit_memory<C, Home>& memory) const {
     constexpr std::size_t tokens = C.template_tokens();
     const map_extents e(memory.batch(), C.template_side(), C.template_side(), C.dim);
     const map_view<float> embedded(ctx.scratch.template take<float>(e.size()), e);

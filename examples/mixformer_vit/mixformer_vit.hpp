@@ -23,7 +23,7 @@ struct mixformer_vit {
   static constexpr mixvit_config config = C;
   static constexpr bool has_score = C.score_heads != 0;
   using backbone_type = mixvit_backbone<C>;
-  using memory_type = mixvit_memory<C>;
+  using memory_type = mixvit_memory<C>;   ///< on the host; devices keep theirs in `mixvit_memory<C, Backend>`
   using branch_type =
       std::conditional_t<C.head == mixvit_head::corner, corner_branch<C.dim, C.head_channels>, pyramid_corner_branch<C.dim, C.head_channels>>;
   using box_head_type = corner_head<branch_type>;
@@ -68,8 +68,8 @@ struct mixformer_vit {
     return backbone_type::template_bytes(backend, batch, templates);
   }
   /// @see mixvit_backbone::set_templates
-  template <class Backend>
-  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images, memory_type& memory) const {
+  template <class Backend, class Home>
+  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images, mixvit_memory<C, Home>& memory) const {
     backbone.set_templates(ctx, images, memory);
     if constexpr (has_score) {
       constexpr std::size_t tokens = C.template_tokens();
@@ -99,8 +99,8 @@ struct mixformer_vit {
   /// @param boxes  `[batch, 1, 1, 4]` = (x1, y1, x2, y2) as shares of the search region's side; may be inverted
   /// @param logits `[batch]`; a sigmoid makes scores of them. Left alone by a configuration without a score head
   /// @throws shape_error, workspace_error before any work
-  template <class Backend>
-  void forward(context<Backend> ctx, map_view<const float> image, const memory_type& memory, map_view<float> boxes,
+  template <class Backend, class Home>
+  void forward(context<Backend> ctx, map_view<const float> image, const mixvit_memory<C, Home>& memory, map_view<float> boxes,
                std::span<float> logits) const {
     const map_extents e = backbone_type::feature_extents(memory.batch());
     const map_view<float> features(ctx.scratch.template take<float>(e.size()), e);
@@ -110,8 +110,8 @@ struct mixformer_vit {
   }
 
   /// Logits of given boxes `[batch, 4]` on features of the search region.
-  template <class Backend>
-  void score(context<Backend> ctx, map_view<const float> features, matrix_view<const float> boxes, const memory_type& memory,
+  template <class Backend, class Home>
+  void score(context<Backend> ctx, map_view<const float> features, matrix_view<const float> boxes, const mixvit_memory<C, Home>& memory,
              std::span<float> logits) const {
     static_assert(has_score, "heddle::mixformer_vit: this configuration has no score head");
     score_branch.forward(ctx, features, boxes, memory.score_keys(), C.template_tokens(), logits);

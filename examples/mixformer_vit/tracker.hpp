@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mixformer_vit.hpp"
+#include "tracking/exchanged.hpp"
 #include "tracking/sample_target.hpp"
 #include "tracking/tracker.hpp"
 
@@ -44,13 +45,15 @@ class mixvit_tracker {
   const network* net_;
   mixvit_tracking options_;
   [[no_unique_address]] Backend backend_;
-  mixvit_memory<C> memory_;
+  mixvit_memory<C, Backend> memory_;
   bytes_tensor crop_;                             ///< what was cut out last
-  tensor<float, dynamic_extents<4>> search_;
-  tensor<float, dynamic_extents<2>> templates_;   ///< the first one, then the online ones
+  exchanged<Backend> search_;
+  exchanged<Backend> templates_;                  ///< the first one, then the online ones
+  exchanged<Backend> predicted_{5};               ///< corners, then the logit of the score
   tensor<float, dynamic_extents<1>> candidate_;   ///< the best one since the last renewal
   std::vector<map_view<const float>> views_;      ///< of `templates_`
-  workspace scratch_;
+  workspace crop_scratch_;
+  typename memory_of<Backend>::workspace_type scratch_;
   pixel_normaliser normalise_;
 
   box box_{};
@@ -63,10 +66,10 @@ class mixvit_tracker {
  public:
   explicit mixvit_tracker(const network& net, const mixvit_tracking& options = {}, Backend backend = {})
       : net_(&net), options_(checked(options)), backend_(backend), memory_(1 + options.online_size),
-        crop_(dynamic_extents<3>(largest_side(), largest_side(), 3)), search_(search_extents),
-        templates_(dynamic_extents<2>(1 + options.online_size, template_extents.size())),
-        candidate_(dynamic_extents<1>(template_extents.size())), scratch_(scratch_bytes(backend, options)) {
-    for (std::size_t i = 0; i <= options.online_size; ++i) views_.emplace_back(template_data(i), template_extents);
+        crop_(dynamic_extents<3>(largest_side(), largest_side(), 3)), search_(search_extents.size()),
+        templates_((1 + options.online_size) * template_extents.size()), candidate_(dynamic_extents<1>(template_extents.size())),
+        crop_scratch_(sample_target_bytes(largest_side())), scratch_(scratch_bytes(backend, options)) {
+    for (std::size_t i = 0; i <= options.online_size; ++i) views_.emplace_back(templates_.placed() + i * template_extents.size(), template_extents);
   }
   mixvit_tracker(const network& net, Backend backend) : mixvit_tracker(net, mixvit_tracking{}, backend) {}
 
@@ -95,15 +98,16 @@ class mixvit_tracker {
     track_result result;
     stage_clock clock;
     const crop_square region = square_around(box_, options_.search_factor);
-    cut(frame, region, search_.view());
+    cut(frame, region, map_view<float>(search_.host(), search_extents));
+    search_.put(backend_, search_.size());
     result.times.crop = clock.lap();
 
-    std::array<float, 4> corners{};
-    std::array<float, 1> logit{};
-    net_->forward(context<Backend>{backend_, scratch_.scratch()}, std::as_const(search_).view(), memory_,
-                  map_view<float>(corners.data(), map_extents(1, 1, 1, 4)), logit);
+    net_->forward(context<Backend>{backend_, scratch_.scratch()}, map_view<const float>(search_.placed(), search_extents), memory_,
+                  map_view<float>(predicted_.placed(), map_extents(1, 1, 1, 4)), {predicted_.placed() + 4, 1});
+    predicted_.take(backend_, predicted_.size());
     result.times.network = clock.lap();
 
+    const float* const corners = predicted_.host();
     const bool usable = std::isfinite(corners[0]) && std::isfinite(corners[1]) && std::isfinite(corners[2]) && std::isfinite(corners[3]);
     if (usable) {
       const auto at = [&](std::size_t i) { return static_cast<double>(corners[i]); };
@@ -114,7 +118,7 @@ class mixvit_tracker {
     result.box = box_;
     result.score = usable ? 1.0 : 0.0;
     if constexpr (network::has_score) {
-      if (usable) result.score = 1.0 / (1.0 + std::exp(-static_cast<double>(logit[0])));
+      if (usable) result.score = 1.0 / (1.0 + std::exp(-static_cast<double>(corners[4])));
       renew(frame, result.score);
     }
     result.times.decode = clock.lap();
@@ -129,7 +133,7 @@ class mixvit_tracker {
   static constexpr std::size_t template_bytes() noexcept { return template_extents.size() * sizeof(float); }
   static std::size_t scratch_bytes(const Backend& backend, const mixvit_tracking& options) {
     const std::size_t templates = 1 + options.online_size;
-    return std::max({network::template_bytes(backend, 1, templates), network::scratch_bytes(backend, 1, templates), sample_target_bytes(largest_side())});
+    return std::max(network::template_bytes(backend, 1, templates), network::scratch_bytes(backend, 1, templates));
   }
   static const mixvit_tracking& checked(const mixvit_tracking& o) {
     if (!(o.search_factor > 0) || !(o.template_factor > 0) || o.update_interval == 0 || o.online_size == 0)
@@ -137,16 +141,17 @@ class mixvit_tracker {
           "mixformer_vit: the search factor, the template factor, the number of online templates and the update interval must be above 0");
     return o;
   }
-  float* template_data(std::size_t i) noexcept { return templates_.data() + i * template_extents.size(); }
+  float* template_data(std::size_t i) noexcept { return templates_.host() + i * template_extents.size(); }
 
-  /// A region of the frame as the network reads it.
+  /// A region of the frame as the network reads it, on the host.
   void cut(const frame_view& frame, const crop_square& region, map_view<float> to) {
     const image_u8_view<std::uint8_t> bytes(crop_.data(), dynamic_extents<3>(to.extent(1), to.extent(2), 3));
-    sample_target(frame, region, bytes, scratch_.scratch());
+    sample_target(frame, region, bytes, crop_scratch_.scratch());
     normalise_(bytes, to);
   }
 
   void set_templates() {
+    templates_.put(backend_, (1 + online_) * template_extents.size());
     net_->set_templates(context<Backend>{backend_, scratch_.scratch()}, std::span(views_).first(1 + online_), memory_);
   }
 

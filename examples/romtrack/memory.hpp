@@ -3,19 +3,23 @@
 #pragma once
 
 #include "config.hpp"
+#include "heddle/backend/tags.hpp"
 #include "heddle/core/tensor.hpp"
+#include "heddle/model/memory_of.hpp"
 
 namespace heddle::examples {
 
 /// The state of `batch` videos: per layer the keys and values of the inherent template (the template alone, which never
 /// changes) and the variation tokens (the hybrid template's of the frame before), and the template's patches, from which the
-/// hybrid template starts again in every frame. Allocates when it is made.
-template <romtrack_config C>
+/// hybrid template starts again in every frame. It lies in the memory of `Backend` (the host's for all but devices). Allocates
+/// when it is made.
+template <romtrack_config C, class Backend = reference>
 class romtrack_memory {
+  using floats = typename memory_of<Backend>::template tensor_type<float, dynamic_extents<2>>;
   std::size_t batch_;
-  tensor<float, dynamic_extents<2>> inherent_;
-  tensor<float, dynamic_extents<2>> variation_;
-  tensor<float, dynamic_extents<2>> patches_;
+  floats inherent_;
+  floats variation_;
+  floats patches_;
   std::size_t variation_tokens_ = 0;
   bool is_set_ = false;
 

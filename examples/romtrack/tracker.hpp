@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "romtrack.hpp"
+#include "tracking/exchanged.hpp"
 #include "tracking/sample_target.hpp"
 #include "tracking/tracker.hpp"
 
@@ -27,7 +28,6 @@ struct romtrack_tracking {
 template <romtrack_config C, class Backend>
 class romtrack_tracker {
   using network = romtrack<C>;
-  using map_tensor = tensor<float, dynamic_extents<4>>;
   static constexpr map_extents search_extents = network::encoder_type::search_extents(1);
   static constexpr map_extents template_extents = network::encoder_type::template_extents(1);
   static constexpr std::size_t side = C.search_side();
@@ -35,14 +35,13 @@ class romtrack_tracker {
   const network* net_;
   romtrack_tracking options_;
   [[no_unique_address]] Backend backend_;
-  romtrack_memory<C> memory_{1};
+  romtrack_memory<C, Backend> memory_{1};
   tensor<std::uint8_t, dynamic_extents<3>> crop_;   ///< what was cut out last
-  map_tensor input_;
-  map_tensor score_{map_extents(1, side, side, 1)};
-  map_tensor size_{map_extents(1, side, side, 2)};
-  map_tensor offset_{map_extents(1, side, side, 2)};
+  exchanged<Backend> input_;
+  exchanged<Backend> maps_{center_map_floats(1, side, side)};
   std::array<float, side> window_{};
-  workspace scratch_;
+  workspace crop_scratch_;
+  typename memory_of<Backend>::workspace_type scratch_;
   pixel_normaliser normalise_;
   box box_{};
   bool started_ = false;
@@ -50,8 +49,8 @@ class romtrack_tracker {
  public:
   explicit romtrack_tracker(const network& net, const romtrack_tracking& options = {}, Backend backend = {})
       : net_(&net), options_(options), backend_(backend), crop_(dynamic_extents<3>(largest_side(), largest_side(), 3)),
-        input_(map_extents(1, largest_side(), largest_side(), 3)),
-        scratch_(std::max({network::template_bytes(backend, 1), network::scratch_bytes(backend, 1), sample_target_bytes(largest_side())})) {
+        input_(largest_side() * largest_side() * 3), crop_scratch_(sample_target_bytes(largest_side())),
+        scratch_(std::max(network::template_bytes(backend, 1), network::scratch_bytes(backend, 1))) {
     if (!(options.search_factor > 0) || !(options.template_factor > 0))
       heddle::detail::raise<shape_error>("romtrack: the search factor and the template factor must be above 0");
     hann_window(window_);
@@ -61,8 +60,7 @@ class romtrack_tracker {
   /// Begins to follow `target`. @throws shape_error for a frame or a box that cannot be followed
   void init(const frame_view& frame, const box& target) {
     require_target(frame, target);
-    const map_view<float> image(input_.data(), template_extents);
-    cut(frame, square_around(target, options_.template_factor), image);
+    const map_view<const float> image = cut(frame, square_around(target, options_.template_factor), template_extents);
     net_->set_template(context<Backend>{backend_, scratch_.scratch()}, image, image, memory_, options_.variation);
     box_ = target;
     started_ = true;
@@ -77,15 +75,14 @@ class romtrack_tracker {
     track_result result;
     stage_clock clock;
     const crop_square region = square_around(box_, options_.search_factor);
-    const map_view<float> image(input_.data(), search_extents);
-    cut(frame, region, image);
+    const map_view<const float> image = cut(frame, region, search_extents);
     result.times.crop = clock.lap();
 
-    const center_maps maps{score_.view(), size_.view(), offset_.view()};
-    net_->forward(context<Backend>{backend_, scratch_.scratch()}, image, memory_, maps);
+    net_->forward(context<Backend>{backend_, scratch_.scratch()}, image, memory_, center_maps_in(maps_.placed(), 1, side, side));
+    maps_.take(backend_, maps_.size());
     result.times.network = clock.lap();
 
-    const center_box found = decode_center(maps, window_, window_);
+    const center_box found = decode_center(center_maps_in(maps_.host(), 1, side, side), window_, window_);
     if (std::isfinite(found.cx) && std::isfinite(found.cy) && std::isfinite(found.width) && std::isfinite(found.height)) {
       const relative_box predicted{static_cast<double>(found.cx), static_cast<double>(found.cy), static_cast<double>(found.width),
                                    static_cast<double>(found.height)};
@@ -106,11 +103,13 @@ class romtrack_tracker {
  private:
   static constexpr std::size_t largest_side() noexcept { return std::max(C.search_size, C.template_size); }
 
-  /// A region of the frame as the network reads it.
-  void cut(const frame_view& frame, const crop_square& region, map_view<float> to) {
-    const image_u8_view<std::uint8_t> bytes(crop_.data(), dynamic_extents<3>(to.extent(1), to.extent(2), 3));
-    sample_target(frame, region, bytes, scratch_.scratch());
-    normalise_(bytes, to);
+  /// A region of the frame where the network reads it.
+  map_view<const float> cut(const frame_view& frame, const crop_square& region, const map_extents& e) {
+    const image_u8_view<std::uint8_t> bytes(crop_.data(), dynamic_extents<3>(e.extent(1), e.extent(2), 3));
+    sample_target(frame, region, bytes, crop_scratch_.scratch());
+    normalise_(bytes, map_view<float>(input_.host(), e));
+    input_.put(backend_, e.size());
+    return {input_.placed(), e};
   }
 };
 

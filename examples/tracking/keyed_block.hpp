@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "heddle/layer/encoder_block.hpp"
+#include "heddle/layer/stored_prefix.hpp"
 
 namespace heddle::examples {
 
@@ -25,6 +26,7 @@ struct keyed_block {
 
   using composition_type = attention<cross_source, scaled_dot>;
   using parts = qkv_parts<const element, head_dim>;
+  using query_type = head_view<const element, head_dim>;
   template <std::size_t Views>
   using keys = joined_heads<element, head_dim, Views>;
 
@@ -41,9 +43,19 @@ struct keyed_block {
   /// `projection = W_qkv Norm1(x) + b`, `[rows, 3 C]`.
   template <class Backend>
   static void project(context<Backend> ctx, const Block& block, matrix_view<const float> x, element* projection) {
-    const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * channels), x.extent(0), channels);
-    heddle::detail::forward_all_rows(ctx, block.norm1, x, h);
+    const auto h = normalised(ctx, block, x);
     block.attn.qkv.forward_rows(ctx, as_const(h), make_matrix(projection, x.extent(0), projected));
+  }
+  /// `x` in items of `tokens` tokens: keys and values of all, `[rows, 2 C]`, and queries of the last `asking` tokens of every
+  /// item, `[items * asking, C]`, for a block of which nothing else is read. Scratch: `project_bytes`.
+  template <class Backend>
+  static void project_last(context<Backend> ctx, const Block& block, const split_projection<attention_type>& split, matrix_view<const float> x,
+                           std::size_t tokens, std::size_t asking, element* queries, element* keys_and_values) {
+    const auto h = normalised(ctx, block, x);
+    split.keys_and_values.forward_rows(ctx, as_const(h), make_matrix(keys_and_values, x.extent(0), 2 * channels));
+    if (asking == 0) return;
+    for (std::size_t b = 0; b * tokens < x.extent(0); ++b)
+      split.queries.forward_rows(ctx, as_const(row_range(h, (b + 1) * tokens - asking, asking)), make_matrix(queries + b * asking * channels, asking, channels));
   }
 
   template <class Backend>
@@ -61,8 +73,8 @@ struct keyed_block {
   }
   /// `x += W_o attend(q, k, v) + b`, `x += Mlp(Norm2(x))`.
   template <class Backend, class Keys>
-  static void finish(context<Backend> ctx, const Block& block, const parts& own, const Keys& k, const Keys& v, matrix_view<float> x) {
-    attend_step(ctx, block, own.q, k, v, x);
+  static void finish(context<Backend> ctx, const Block& block, const query_type& q, const Keys& k, const Keys& v, matrix_view<float> x) {
+    attend_step(ctx, block, q, k, v, x);
     const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * channels), x.extent(0), channels);
     heddle::detail::forward_all_rows(ctx, block.norm2, as_const(x), h);
     block.mlp.accumulate_rows(ctx, as_const(h), x);
@@ -74,9 +86,17 @@ struct keyed_block {
     return heddle::detail::rows_scratch_bytes<M>(backend, rows);
   }
 
+  /// `Norm1(x)`, in scratch that `ctx` keeps.
+  template <class Backend>
+  static matrix_view<float> normalised(context<Backend>& ctx, const Block& block, matrix_view<const float> x) {
+    const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * channels), x.extent(0), channels);
+    heddle::detail::forward_all_rows(ctx, block.norm1, x, h);
+    return h;
+  }
+
   /// Takes its context by value: the merged heads are given back before the feed-forward part.
-  template <class Backend, class Query, class Keys>
-  static void attend_step(context<Backend> ctx, const Block& block, const Query& q, const Keys& k, const Keys& v, matrix_view<float> x) {
+  template <class Backend, class Keys>
+  static void attend_step(context<Backend> ctx, const Block& block, const query_type& q, const Keys& k, const Keys& v, matrix_view<float> x) {
     const std::size_t tokens = q.extent(2);
     const auto merged = make_matrix(ctx.scratch.template take<element>(x.extent(0) * channels), x.extent(0), channels);
     const auto plan = plan_attention(composition_type{}, sequence_grid(tokens), sequence_grid(k.extent(2)), heads, ctx.scratch);

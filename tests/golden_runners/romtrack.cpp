@@ -20,34 +20,31 @@ using golden::map_tensor;
 using golden::session;
 using network = examples::romtrack<golden_config>;
 using encoder = network::encoder_type;
-using memory_type = network::memory_type;
 
 /// What coordinates of the tracker may differ by.
 constexpr double pixels = 1e-2;
 constexpr std::size_t side = golden_config.search_side();
 
-/// Maps of one forward pass.
+/// Maps of one forward pass, on the host.
 struct head_maps {
-  map_tensor score;
-  map_tensor size;
-  map_tensor offset;
+  std::size_t batch;
+  std::vector<float> memory;
 
-  explicit head_maps(std::size_t batch)
-      : score(map_extents(batch, side, side, 1)), size(map_extents(batch, side, side, 2)), offset(map_extents(batch, side, side, 2)) {}
-  center_maps views() { return {score.view(), size.view(), offset.view()}; }
+  center_maps views() { return center_maps_in(memory.data(), batch, side, side); }
 };
 
 template <class Backend>
 class runner {
+  using state = examples::romtrack_memory<golden_config, Backend>;
   session& s_;
   network net_{};
-  map_tensor template_;
-  map_tensor inherent_;
+  golden::placed_map<Backend> template_;
+  golden::placed_map<Backend> inherent_;
   std::size_t batch_;
 
  public:
   explicit runner(session& s)
-      : s_(s), template_(s.map("input.template")), inherent_(s.map("input.inherent_template")), batch_(template_.extent(0)) {
+      : s_(s), template_(s.map("input.template")), inherent_(s.map("input.inherent_template")), batch_(template_.extents().extent(0)) {
     golden::load_weights<Backend>(net_, s, network::key_map());
   }
 
@@ -60,27 +57,26 @@ class runner {
  private:
   bool has(const std::string& name) const { return s_.file().find(name) != nullptr; }
 
-  memory_type remember(bool variation) const {
-    memory_type memory(batch_);
-    const workspace scratch(network::template_bytes(Backend{}, batch_));
+  void remember(state& memory, bool variation) const {
+    const golden::workspace_of<Backend> scratch(network::template_bytes(Backend{}, batch_));
     net_.set_template(context<Backend>{Backend{}, scratch.scratch()}, inherent_.view(), template_.view(), memory, variation);
-    return memory;
   }
 
-  head_maps forward(const map_tensor& search, memory_type& memory) const {
-    head_maps maps(batch_);
-    const workspace scratch(network::scratch_bytes(Backend{}, batch_));
-    net_.forward(context<Backend>{Backend{}, scratch.scratch()}, search.view(), memory, maps.views());
-    return maps;
+  head_maps forward(const map_tensor& search, state& memory) const {
+    const golden::placed_map<Backend> image(search);
+    golden::placed<Backend> maps(center_map_floats(batch_, side, side));
+    const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}, batch_));
+    net_.forward(context<Backend>{Backend{}, scratch.scratch()}, image.view(), memory, center_maps_in(maps.data(), batch_, side, side));
+    return {batch_, maps.host()};
   }
 
   void compare(const std::string& prefix, head_maps& maps) {
-    const auto map = [&](const char* name, const map_tensor& m) {
-      if (has(prefix + name)) s_.check_map(prefix + name, m.view());
+    const auto map = [&](const char* name, const map_view<float>& m) {
+      if (has(prefix + name)) s_.check_map(prefix + name, m);
     };
-    map("score_map", maps.score);
-    map("size_map", maps.size);
-    map("offset_map", maps.offset);
+    map("score_map", maps.views().score);
+    map("size_map", maps.views().size);
+    map("offset_map", maps.views().offset);
     const std::size_t shape[] = {batch_, 1, 4};
     if (has(prefix + "pred_boxes")) s_.check(prefix + "pred_boxes", boxes(maps, {}), shape);
   }
@@ -97,9 +93,10 @@ class runner {
   /// Without variation tokens on the first search region; what it leaves of the template is those of the second stage.
   void first_stage() {
     const map_tensor search = s_.map("input.search1");
-    memory_type memory = remember(false);
+    state memory(batch_);
+    remember(memory, false);
     if (s_.wants_mid()) middle(search, memory);
-    memory = remember(false);
+    remember(memory, false);
     head_maps first = forward(search, memory);
     compare("output.stage1.", first);
     if (s_.names("output.stage2.").empty()) return;
@@ -107,20 +104,22 @@ class runner {
     compare("output.stage2.", second);
   }
 
-  void middle(const map_tensor& search, memory_type& memory) {
-    map_tensor features(encoder::feature_extents(batch_));
+  void middle(const map_tensor& search, state& memory) {
+    const golden::placed_map<Backend> image(search);
+    golden::placed_map<Backend> features(encoder::feature_extents(batch_));
     const std::size_t template_side = golden_config.template_side();
     map_tensor of_template(map_extents(batch_, template_side, template_side, golden_config.dim));
-    map_tensor of_search(features.extents());
-    const workspace scratch(network::scratch_bytes(Backend{}, batch_));
-    net_.encoder.forward(context<Backend>{Backend{}, scratch.scratch()}, search.view(), memory, features.view(),
+    map_tensor of_search(encoder::feature_extents(batch_));
+    const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}, batch_));
+    net_.encoder.forward(context<Backend>{Backend{}, scratch.scratch()}, image.view(), memory, features.view(),
                          [&](std::size_t layer, matrix_view<const float> rows) {
                            const std::string name = "_block" + std::to_string(layer);
-                           split(rows, of_template, of_search);
+                           const std::vector<float> copy = golden::on_host<Backend>(rows.data_handle(), rows.size());
+                           split(make_matrix(copy.data(), rows.extent(0), rows.extent(1)), of_template, of_search);
                            if (has("mid.stage1.search" + name)) s_.check_map("mid.stage1.search" + name, of_search.view());
                            if (has("mid.stage1.template" + name)) s_.check_map("mid.stage1.template" + name, of_template.view());
                          });
-    if (has("mid.stage1.search_final")) s_.check_map("mid.stage1.search_final", features.view());
+    if (has("mid.stage1.search_final")) s_.check_map("mid.stage1.search_final", features.host().view());
     if (!has("mid.hann_window")) return;
     std::array<float, side> window{};
     hann_window(window);
@@ -142,11 +141,24 @@ class runner {
       }
   }
 
+  /// Two frames by the step of a frame, which is made before the state that it begins with.
   void cached() {
-    memory_type memory = remember(true);
-    head_maps first = forward(s_.map("input.search1"), memory);
+    state memory(batch_);
+    remember(memory, true);
+    golden::placed_map<Backend> image(encoder::search_extents(batch_));
+    golden::placed<Backend> maps(center_map_floats(batch_, side, side));
+    const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}, batch_));
+    auto frame = golden::make_frame_step<Backend>([&](const Backend& backend) {
+      net_.forward(context<Backend>{backend, scratch.scratch()}, image.view(), memory, center_maps_in(maps.data(), batch_, side, side));
+    });
+    remember(memory, true);
+    image.put(s_.map("input.search1"));
+    frame();
+    head_maps first{batch_, maps.host()};
     compare("output.test.frame1.", first);
-    head_maps second = forward(s_.map("input.search2"), memory);
+    image.put(s_.map("input.search2"));
+    frame();
+    head_maps second{batch_, maps.host()};
     compare("output.test.frame2.", second);
     if (!has("output.windowed_box")) return;
     std::array<float, side> window{};

@@ -8,6 +8,7 @@
 #include <heddle/cuda/convolve.cuh>
 #include <heddle/cuda/depthwise.cuh>
 #include <heddle/cuda/each.cuh>
+#include <heddle/cuda/expected_positions.cuh>
 #include <heddle/cuda/gather.cuh>
 #include <heddle/cuda/gemm.cuh>
 #include <heddle/cuda/gemm_bf16.cuh>

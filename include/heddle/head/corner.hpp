@@ -10,14 +10,9 @@
 
 #include "../layer/convolution.hpp"
 #include "../layer/sequential.hpp"
+#include "../primitive/expected_positions.hpp"
 
 namespace heddle::inline v0 {
-
-/// A position on a map, in cells, from the left edge of the first cell.
-struct map_position {
-  double x = 0;
-  double y = 0;
-};
 
 /// The softmax of all scores of a map: `p_i = exp(s_i - max s) / sum_j exp(s_j - max s)`. `p` may be `scores`.
 /// @throws shape_error
@@ -31,26 +26,6 @@ inline void map_softmax(std::span<const float> scores, std::span<float> p) {
     sum += static_cast<double>(p[i]);
   }
   for (float& v : p) v = static_cast<float>(static_cast<double>(v) / sum);
-}
-
-/// The expected cell under the softmax of a map `[rows, columns]`: `x = sum_i p_i column_i`, `y = sum_i p_i row_i`. No half
-/// cell is added.
-inline map_position soft_argmax(matrix_view<const float> scores) noexcept {
-  float largest = -std::numeric_limits<float>::infinity();
-  for (std::size_t i = 0; i < scores.extent(0); ++i)
-    for (std::size_t j = 0; j < scores.extent(1); ++j) largest = scores(i, j) > largest ? scores(i, j) : largest;
-  double sum = 0, x = 0, y = 0;
-  for (std::size_t i = 0; i < scores.extent(0); ++i) {
-    double row = 0;
-    for (std::size_t j = 0; j < scores.extent(1); ++j) {
-      const auto p = static_cast<double>(std::exp(scores(i, j) - largest));
-      row += p;
-      x += p * static_cast<double>(j);
-    }
-    sum += row;
-    y += row * static_cast<double>(i);
-  }
-  return {x / sum, y / sum};
 }
 
 namespace detail {
@@ -98,20 +73,15 @@ struct corner_head {
     const map_extents e = heat_extents(x.extents());
     const map_view<float> heat(ctx.scratch.template take<float>(e.size()), e);
     tl.forward(ctx, x, heat);
-    decode(heat, y, 0);
+    expected_positions(ctx, heat, corner(y, 0));
     br.forward(ctx, x, heat);
-    decode(heat, y, 2);
+    expected_positions(ctx, heat, corner(y, 2));
   }
 
-  /// Expected corners of heat maps `[batch, height, width, 1]` into columns `first` and `first + 1` of the boxes.
-  static void decode(map_view<const float> heat, map_view<float> boxes, std::size_t first) {
-    const std::size_t rows = heat.extent(1);
-    const std::size_t columns = heat.extent(2);
-    for (std::size_t b = 0; b < heat.extent(0); ++b) {
-      const map_position at = soft_argmax(make_matrix(heat.data_handle() + b * rows * columns, rows, columns));
-      boxes(b, 0, 0, first) = static_cast<float>(at.x / static_cast<double>(columns));
-      boxes(b, 0, 0, first + 1) = static_cast<float>(at.y / static_cast<double>(rows));
-    }
+ private:
+  /// Two neighbouring columns of the boxes.
+  static matrix_view<float> corner(const map_view<float>& boxes, std::size_t first) {
+    return make_matrix(boxes.data_handle() + first, boxes.extent(0), 2, 4);
   }
 };
 

@@ -6,29 +6,54 @@
 #include <array>
 
 #include "../layer/residual.hpp"
+#include "../primitive/each.hpp"
 #include "corner.hpp"
 
 namespace heddle::inline v0 {
 
 namespace detail {
 
+/// One number of `repeat_cells`.
+template <std::size_t Factor, class F>
+struct repeated_number {
+  const float* x;
+  float* y;
+  std::size_t width;      ///< of `x`, in cells
+  std::size_t channels;
+  F f;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t column = i / channels % (Factor * width);
+    const std::size_t row = i / (channels * Factor * width);   // those of all images below each other: their heights are whole factors
+    const float value = x[(row / Factor * width + column / Factor) * channels + i % channels];
+    if constexpr (requires { f(0.0F, 0.0F); }) {
+      y[i] = f(y[i], value);
+    } else {
+      y[i] = f(value);
+    }
+  }
+};
+
 /// `y = f(y, x)` with every cell of `x` repeated `Factor` times on both axes; a unary `f` only writes.
 template <std::size_t Factor, class Backend, class F>
 void repeat_cells(context<Backend> ctx, map_view<const float> x, map_view<float> y, F f) {
   const std::size_t columns = x.extent(2);
   const std::size_t channels = x.extent(3);
-  ctx.for_each(y.extent(0) * y.extent(1), 0, [&](auto worker, std::size_t row) {
-    const std::size_t source = row / y.extent(1) * x.extent(1) + row % y.extent(1) / Factor;
-    const auto from = make_matrix(x.data_handle() + source * columns * channels, columns, channels);
-    for (std::size_t j = 0; j < Factor; ++j) {
-      const auto to = make_matrix(y.data_handle() + (row * columns * Factor + j) * channels, columns, channels, Factor * channels);
-      if constexpr (requires { f(0.0F, 0.0F); }) {
-        map(worker, as_const(to), from, to, f);
-      } else {
-        map(worker, from, to, f);
+  if constexpr (prefers_whole_maps<Backend>) {
+    each(ctx, y.size(), repeated_number<Factor, F>{x.data_handle(), y.data_handle(), columns, channels, f});
+  } else {
+    ctx.for_each(y.extent(0) * y.extent(1), 0, [&](auto worker, std::size_t row) {
+      const std::size_t source = row / y.extent(1) * x.extent(1) + row % y.extent(1) / Factor;
+      const auto from = make_matrix(x.data_handle() + source * columns * channels, columns, channels);
+      for (std::size_t j = 0; j < Factor; ++j) {
+        const auto to = make_matrix(y.data_handle() + (row * columns * Factor + j) * channels, columns, channels, Factor * channels);
+        if constexpr (requires { f(0.0F, 0.0F); }) {
+          map(worker, as_const(to), from, to, f);
+        } else {
+          map(worker, from, to, f);
+        }
       }
-    }
-  });
+    });
+  }
 }
 
 }  // namespace detail

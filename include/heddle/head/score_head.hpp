@@ -12,6 +12,7 @@
 #include "../layer/linear.hpp"
 #include "../layer/norm.hpp"
 #include "../primitive/attend.hpp"
+#include "../primitive/each.hpp"
 #include "../primitive/map.hpp"
 #include "../primitive/resample/roi.hpp"
 
@@ -121,12 +122,24 @@ struct score_head {
     require_extent("score_head: boxes", "boxes, one of each image", batch, boxes.extent(0));
     require_extent("score_head: boxes", "columns (x1, y1, x2, y2)", 4, boxes.extent(1));
     const auto rois = make_matrix(ctx.scratch.template take<float>(batch * 5), batch, 5);
-    for (std::size_t b = 0; b < batch; ++b) {
-      rois(b, 0) = static_cast<float>(b);
-      for (std::size_t c = 0; c < 4; ++c) rois(b, 1 + c) = boxes(b, c) * static_cast<float>(c % 2 == 0 ? x.extent(2) : x.extent(1));
-    }
+    each(ctx, batch * 5, region_number{boxes.data_handle(), boxes.stride(0), rois.data_handle(), static_cast<float>(x.extent(2)),
+                                       static_cast<float>(x.extent(1))});
     precise_roi_pool(ctx, x, as_const(rois), pooled);
   }
+
+  /// One number of the regions: its image, then a box in cells.
+  struct region_number {
+    const float* boxes;
+    std::size_t pitch;
+    float* regions;
+    float width;
+    float height;
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      const std::size_t b = i / 5;
+      const std::size_t c = i % 5;
+      regions[i] = c == 0 ? static_cast<float>(b) : boxes[b * pitch + c - 1] * (c % 2 == 1 ? width : height);
+    }
+  };
 
  private:
   using composition_type = attention<cross_source, scaled_dot>;

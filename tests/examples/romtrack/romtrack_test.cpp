@@ -72,6 +72,30 @@ TEST_CASE("an inherent template that is run once is the joint pass", "[romtrack]
   CHECK(memory.variation_tokens() == t);   // the template's, for the next frame
 }
 
+TEST_CASE("the search region alone in the last block is the same as every token in it", "[romtrack]") {
+  const network net = random_network();
+  constexpr std::size_t batch = 2;
+  const std::vector<float> image = test::normal_vector(encoder::template_extents(batch).size(), 5);
+  const std::vector<float> search = test::normal_vector(encoder::search_extents(batch).size(), 6);
+  const map_view<const float> templ(image.data(), encoder::template_extents(batch));
+  const map_view<const float> region(search.data(), encoder::search_extents(batch));
+  const workspace scratch(std::max(network::template_bytes(reference{}, batch), network::scratch_bytes(reference{}, batch)));
+  const context<reference> ctx{reference{}, scratch.scratch()};
+  network::memory_type whole(batch), skipping(batch);
+  net.set_template(ctx, templ, templ, whole);
+  net.set_template(ctx, templ, templ, skipping);
+  for (int frame = 0; frame < 2; ++frame) {
+    std::vector<float> expected(encoder::feature_extents(batch).size()), got(expected.size());
+    net.encoder.forward(ctx, region, whole, map_view<float>(expected.data(), encoder::feature_extents(batch)), [](std::size_t, matrix_view<const float>) {});
+    net.encoder.forward(ctx, region, skipping, map_view<float>(got.data(), encoder::feature_extents(batch)));
+    CHECK(test::worst(expected, got).relative() < 1e-6);
+  }
+  for (std::size_t l = 0; l < small.depth; ++l) {
+    const std::size_t count = batch * small.template_tokens() * 2 * small.dim;
+    CHECK(test::worst(std::span<const float>(whole.variation(l), count), std::span<const float>(skipping.variation(l), count)).relative() < 1e-6);
+  }
+}
+
 TEST_CASE("variation tokens are read before they are replaced", "[romtrack]") {
   const network net = random_network();
   const std::vector<float> image = test::normal_vector(encoder::template_extents(1).size(), 5);

@@ -27,11 +27,12 @@ class placed_map {
 
  public:
   explicit placed_map(const map_extents& e) : memory_(e) {}
-  explicit placed_map(const map_tensor& from) : memory_(from.extents()) { memory_of<Backend>::put(Backend{}, from.data(), memory_.data(), memory_.size()); }
+  explicit placed_map(const map_tensor& from) : memory_(from.extents()) { put(from); }
 
   const map_extents& extents() const noexcept { return memory_.extents(); }
   map_view<float> view() noexcept { return memory_.view(); }
   map_view<const float> view() const noexcept { return memory_.view(); }
+  void put(const map_tensor& from) { memory_of<Backend>::put(Backend{}, from.data(), memory_.data(), memory_.size()); }
   /// A copy for the host.
   map_tensor host() const {
     map_tensor copy(memory_.extents());
@@ -67,6 +68,36 @@ std::vector<T> on_host(const T* from, std::size_t count) {
   std::vector<T> copy(count);
   memory_of<Backend>::take(Backend{}, from, copy.data(), count);
   return copy;
+}
+
+/// Work that is done for every frame, `f(backend)`, always on the same memory: run as it is, or on a device captured into a
+/// graph, which allows no allocation, no copy to the host and no waiting in it, and launched.
+template <class Backend, class F>
+class frame_step {
+  F f_;
+
+ public:
+  explicit frame_step(F f) : f_(f) {}
+  void operator()() { f_(Backend{}); }
+};
+#if defined(HEDDLE_GOLDEN_BACKEND_CUDA)
+template <class Arch, class F>
+class frame_step<cuda_backend<Arch>, F> {
+  device::owned_stream stream_;
+  device::graph graph_;
+
+ public:
+  explicit frame_step(F f) : graph_(device::capture(stream_, [f, s = stream_.get()] { f(cuda_backend<Arch>{s}); })) {}
+  void operator()() {
+    device::wait();   // for inputs
+    graph_.launch(stream_);
+    device::wait(stream_);
+  }
+};
+#endif
+template <class Backend, class F>
+frame_step<Backend, F> make_frame_step(F f) {
+  return frame_step<Backend, F>(f);
 }
 
 /// What a module makes of a map.
