@@ -29,7 +29,7 @@ struct maxvit_partition {
 /// One network of the family. The defaults are those of the official weights ("tf"); `as_rw` changes what the second
 /// style ("rw") has different.
 struct maxvit_config {
-  std::size_t classes = 1000;
+  std::size_t classes = 1000;                               ///< 0: no classifier
   std::size_t stages = 4;
   std::array<std::size_t, 8> channels{64, 128, 256, 512};   ///< of each stage; entries from `stages` on are not used
   std::array<std::size_t, 8> depth{2, 2, 5, 2};

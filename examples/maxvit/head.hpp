@@ -2,8 +2,11 @@
 /// The two heads of the MaxViT family: mean over the map, then one linear layer or two.
 #pragma once
 
+#include <type_traits>
+
 #include "heddle/layer/linear.hpp"
 #include "heddle/layer/norm.hpp"
+#include "heddle/layer/self_attention.hpp"
 #include "heddle/primitive/map.hpp"
 
 namespace heddle::examples {
@@ -24,11 +27,19 @@ matrix_view<float> mean_of_images(context<Backend>& ctx, map_view<const float> x
 
 }  // namespace detail
 
+namespace detail {
+/// The classifier, or nothing: without classes what it would read is the result.
+template <std::size_t In, std::size_t Classes>
+using maxvit_classifier = std::conditional_t<Classes == 0, heddle::detail::no_weights, linear<In, Classes == 0 ? 1 : Classes>>;
+}  // namespace detail
+
 /// Norm of every pixel, mean, linear layer ("rw").
 template <std::size_t Channels, std::size_t Classes, ratio Epsilon>
 struct maxvit_linear_head {
+  static constexpr std::size_t outputs = Classes == 0 ? Channels : Classes;
+
   layer_norm<Channels, Epsilon> norm;
-  linear<Channels, Classes> fc;
+  [[no_unique_address]] detail::maxvit_classifier<Channels, Classes> fc;
 
   static constexpr auto members() {
     return heddle::members<&maxvit_linear_head::norm, &maxvit_linear_head::fc>("norm", "head.fc");
@@ -48,16 +59,22 @@ struct maxvit_linear_head {
   template <class Backend>
   void classify(context<Backend> ctx, map_view<const float> features, matrix_view<float> y) const {
     const matrix_view<const float> mean = detail::mean_of_images(ctx, features);   // first: it takes scratch
-    fc.forward_rows(ctx, mean, y);
+    if constexpr (Classes == 0) {
+      map(ctx, mean, y, identity{});
+    } else {
+      fc.forward_rows(ctx, mean, y);
+    }
   }
 };
 
 /// Mean, norm, linear layer, hyperbolic tangent, linear layer ("tf").
 template <std::size_t Channels, std::size_t Hidden, std::size_t Classes, ratio Epsilon>
 struct maxvit_perceptron_head {
+  static constexpr std::size_t outputs = Classes == 0 ? Hidden : Classes;
+
   layer_norm<Channels, Epsilon> norm;
   linear<Channels, Hidden> pre_logits;
-  linear<Hidden, Classes> fc;
+  [[no_unique_address]] detail::maxvit_classifier<Hidden, Classes> fc;
 
   static constexpr auto members() {
     return heddle::members<&maxvit_perceptron_head::norm, &maxvit_perceptron_head::pre_logits, &maxvit_perceptron_head::fc>(
@@ -74,9 +91,13 @@ struct maxvit_perceptron_head {
   void classify(context<Backend> ctx, map_view<const float> features, matrix_view<float> y) const {
     const matrix_view<float> mean = detail::mean_of_images(ctx, features);
     norm.forward_rows(ctx, as_const(mean), mean);
-    const auto hidden = make_matrix(ctx.scratch.template take<float>(y.extent(0) * Hidden), y.extent(0), Hidden);
-    pre_logits.forward_rows(ctx, as_const(mean), hidden, tanh_activation{});
-    fc.forward_rows(ctx, as_const(hidden), y);
+    if constexpr (Classes == 0) {
+      pre_logits.forward_rows(ctx, as_const(mean), y, tanh_activation{});
+    } else {
+      const auto hidden = make_matrix(ctx.scratch.template take<float>(y.extent(0) * Hidden), y.extent(0), Hidden);
+      pre_logits.forward_rows(ctx, as_const(mean), hidden, tanh_activation{});
+      fc.forward_rows(ctx, as_const(hidden), y);
+    }
   }
 };
 

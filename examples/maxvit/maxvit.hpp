@@ -59,8 +59,9 @@ struct maxvit_stages<C, std::index_sequence<I...>> {
 };
 }  // namespace detail
 
-/// The network: `[batch, height, width, 3]`, normalised as its weights want it, to logits `[batch, 1, 1, classes]`. Every
-/// stage's map must be a multiple of the window and the grid, which holds for images of 32 times the window.
+/// The network: `[batch, height, width, 3]`, normalised as its weights want it, to logits `[batch, 1, 1, classes]` (without
+/// classes: to what the classifier would read). Every stage's map must be a multiple of the window and the grid, which
+/// holds for images of 32 times the window.
 template <maxvit_config C>
 struct maxvit {
   static_assert(C.stages >= 1 && C.stages <= 8, "maxvit: between 1 and 8 stages");
@@ -103,13 +104,13 @@ struct maxvit {
     map.rename(conv + "depthwise", conv + "conv2_kxk").rename(conv + "gate", conv + "se").rename(conv + "project", conv + "conv3_1x1");
     map.rename("stages.*.blocks.*.*.attn.bias.table", "stages.*.blocks.*.*.attn.rel_pos.relative_position_bias_table");
     map.rename("stages.*.blocks.*.*.attn.bias", "stages.*.blocks.*.*.attn.rel_pos.mlp");
-    map.ignore("**.num_batches_tracked");
+    map.ignore("**.num_batches_tracked").ignore("**.rel_pos.relative_position_index").ignore("**.rel_pos.rel_coords_log");
     return map;
   }
 
   static constexpr map_extents output_extents(const map_extents& x) {
     feature_extents(x);   // throws where the image does not fit
-    return map_extents(x.extent(0), 1, 1, C.classes);
+    return map_extents(x.extent(0), 1, 1, head_type::outputs);
   }
   /// Shape of the features that the head reads.
   static constexpr map_extents feature_extents(const map_extents& x) {

@@ -48,9 +48,9 @@ struct swin_config {
   constexpr std::size_t hidden_of(std::size_t stage) const noexcept {
     return channels_of(stage) * feed_forward.numerator / feed_forward.denominator;
   }
-  /// What is wrong with the sizes: every map is cut into whole windows, every map but the last into cells of 2 x 2.
+  /// Whether the sizes fit: every map is cut into whole windows, every map but the last into cells of 2 x 2, channels into
+  /// whole heads. Pixels behind the last whole patch of a side are not looked at, as in the official code.
   constexpr bool fits() const noexcept {
-    if (image[0] % patch != 0 || image[1] % patch != 0) return false;
     for (std::size_t s = 0; s < stages; ++s) {
       if ((image[0] / patch) % (std::size_t{1} << s) != 0 || (image[1] / patch) % (std::size_t{1} << s) != 0) return false;
       if (window_of(s) == 0 || rows(s) % window_of(s) != 0 || columns(s) % window_of(s) != 0) return false;

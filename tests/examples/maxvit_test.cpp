@@ -33,6 +33,16 @@ static_assert(output_extents<network>(images) == map_extents(2, 1, 1, 5));
 static_assert(network::feature_extents(images) == map_extents(2, 4, 8, 16));
 static_assert(workspace_bytes<network, reference>(images) > 0, "a constant for constant shapes");
 
+/// The same without a classifier.
+constexpr examples::maxvit_config small_headless = [] {
+  examples::maxvit_config c = small_network;
+  c.classes = 0;
+  return c;
+}();
+using headless = examples::maxvit<small_headless>;
+static_assert(output_extents<headless>(images) == map_extents(2, 1, 1, 12), "what the classifier would read");
+static_assert(parameters<network> - parameters<headless> == 12 * 5 + 5);
+
 network random_network() {
   network net;
   test::bind_random_weights(net, 3);
@@ -57,6 +67,23 @@ TEST_CASE("maxvit: every image of a batch is classified by itself") {
   std::vector<float> one_by_one = logits_of(net, x.data(), 1);
   for (const float logit : logits_of(net, x.data() + images.size() / 2, 1)) one_by_one.push_back(logit);
   REQUIRE(test::worst(both, one_by_one).relative() < 1e-6);
+}
+
+TEST_CASE("maxvit: without classes the result is what the classifier would read") {
+  const network net = random_network();
+  headless head;
+  test::bind_random_weights(head, 3);   // the classifier's weights come last: all others are those of the network
+  prepare<reference>(head);
+  const std::vector<float> x = test::normal_vector(images.size(), 4);
+  std::vector<float> hidden(2 * 12);
+  const workspace scratch(workspace_bytes<headless, reference>(images));
+  run<reference>(head, map_view<const float>(x.data(), images), map_view<float>(hidden.data(), map_extents(2, 1, 1, 12)), scratch);
+  std::vector<float> logits(10);
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    logits[i] = net.head.fc.bias.data()[i % 5];
+    for (std::size_t c = 0; c < 12; ++c) logits[i] += hidden[i / 5 * 12 + c] * net.head.fc.weight.data()[i % 5 * 12 + c];
+  }
+  REQUIRE(test::worst(logits_of(net, x.data(), 2), logits).relative() < 1e-5);
 }
 
 TEST_CASE("maxvit: a smaller workspace and an image that the windows do not tile are refused") {

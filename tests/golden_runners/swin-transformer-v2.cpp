@@ -45,13 +45,11 @@ void check_windows(session& s, const std::string& name, const Block& block, cons
 }
 
 /// A table of biases after the sigmoid, [offsets, heads].
-template <class Attention>
+template <class Backend, class Attention>
 void check_table(session& s, const std::string& name, const Attention& attention) {
   if (s.file().find(name) == nullptr) return;
-  if constexpr (requires { attention.bias.table.get(); }) {
-    const std::size_t shape[] = {Attention::weights_type::entries, Attention::heads};
-    s.check(name, std::span<const float>(attention.bias.table.get(), shape[0] * shape[1]), shape);
-  }
+  const std::size_t shape[] = {decltype(attention.bias)::entries, Attention::heads};
+  s.check(name, golden::on_host<Backend>(attention.bias.table, shape[0] * shape[1]), shape);
 }
 
 /// Blocks of the first stages one at a time.
@@ -71,7 +69,7 @@ void check_middle(session& s, const network& net, const map_tensor& image) {
     for (std::size_t j = 0; j < stage.blocks.size(); ++j) {
       const std::string block = name + ".block" + std::to_string(j);
       check_windows<Backend>(s, block + ".attn_windows", stage.blocks[j], x);
-      check_table(s, block + ".bias_table", stage.blocks[j].attn);
+      check_table<Backend>(s, block + ".bias_table", stage.blocks[j].attn);
       x = output_of<Backend>(stage.blocks[j], x);
     }
     if constexpr (!std::remove_cvref_t<decltype(stage)>::last) x = output_of<Backend>(stage.downsample, x);

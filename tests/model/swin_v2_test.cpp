@@ -37,6 +37,7 @@ constexpr map_extents images(2, 16, 32, 3);
 static_assert(output_extents<network>(images) == map_extents(2, 1, 1, 5));
 static_assert(workspace_bytes<network, reference>(images) > 0, "a constant for constant shapes");
 static_assert(!swin_config{.image = {224, 224}, .window = 8}.fits(), "56 tokens are whole windows of 8, 28 are not");
+static_assert(swin_config{.image = {258, 259}}.fits(), "pixels behind the last whole patch are not looked at");
 
 template <class Net>
 Net random_network() {
