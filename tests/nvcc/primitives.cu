@@ -7,6 +7,7 @@
 // SASS all LDG.E.128>=1 STG.E.128>=1 kernel=largest_of_cellsILj4E
 // SASS all LDG.E.128>=1 STG.E.128>=1 kernel=copy_pixels_betweenILj4E
 // SASS all LDGSTS>=1 LDS.128>=10 STG.E.128>=4 kernel=depthwise_tilesINS0_4geluELj4ELj7E
+#include <heddle/cuda/expected_positions.cuh>
 #include <heddle/cuda/map.cuh>
 #include <heddle/cuda/normalize.cuh>
 #include <heddle/cuda/pad.cuh>
@@ -39,4 +40,5 @@ void maps(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, const
   convolve_depthwise(ctx, x, w, window, y, gelu{});
   max_pool(ctx, x, as_rows(y));
   copy_pixels(ctx, pixel_view<const float>{}, pixel_view<float>{});
+  expected_positions(ctx, x, as_rows(y));
 }
