@@ -21,12 +21,16 @@ struct tf32_parts {
   }
 };
 
-/// `c += a b` in the accuracy of floats, but for the product of the two small parts.
+/// `c += a b` in the accuracy of floats, but for the product of the two small parts. The units cut sums off instead of rounding
+/// them, which would add up over many keys: the three products start from zero and are added in ordinary arithmetic.
 HEDDLE_DEVICE void mma_split(float (&c)[4], const std::uint32_t (&high)[4], const std::uint32_t (&low)[4], const tf32_parts& b0,
                              const tf32_parts& b1) {
-  device::mma<device::tf32>(c, low, b0.high, b1.high);
-  device::mma<device::tf32>(c, high, b0.low, b1.low);
-  device::mma<device::tf32>(c, high, b0.high, b1.high);
+  float part[4] = {};
+  device::mma<device::tf32>(part, low, b0.high, b1.high);
+  device::mma<device::tf32>(part, high, b0.low, b1.low);
+  device::mma<device::tf32>(part, high, b0.high, b1.high);
+  HEDDLE_DEVICE_UNROLL
+  for (unsigned i = 0; i < 4; ++i) c[i] += part[i];
 }
 
 /// Sixteen queries of a warp and up to 64 keys. Scores and outputs are accumulators: element `i` of tile `n` belongs to row

@@ -26,6 +26,15 @@ TEST_CASE("attend cuda stream: products of longer sums stay within the bound") {
   require_like_definition(attention<causal<>, logsumexp>{}, self_call(sequence_grid(300), 64, 1), 6);
 }
 
+TEST_CASE("attend cuda stream: sums over many keys of one sign do not drift") {
+  attend_sizes_of_call s = self_call(sequence_grid(16), 16, 1);
+  s.key_grid = sequence_grid(2048);
+  const attention<cross_source, logsumexp> c{};
+  attend_inputs<float> x(s, 3);
+  for (float& value : x.v) value = 1.0F + 0.25F * value;
+  require_same_results(run_definition<dyn>(c, s, x), run_on_device<dyn, float>(c, s, x), 2e-6);
+}
+
 TEST_CASE("attend cuda stream: rows of matrices lie in different banks") {
   const attend_sizes_of_call s = self_call(sequence_grid(64), 64, 1);
   const attend_inputs<float> x(s, 3);

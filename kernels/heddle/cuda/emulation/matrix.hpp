@@ -24,6 +24,32 @@ inline float tf32_value(std::uint32_t bits) noexcept { return std::bit_cast<floa
 /// Eight floats that compilers add and multiply at once, also where they do not look for such loops (-O1).
 typedef float eight_columns __attribute__((vector_size(32)));
 
+/// The same in twice the precision, which holds sums of a few products of tf32 exactly.
+typedef double eight_doubles __attribute__((vector_size(64)));
+
+/// The floats nearest to these numbers towards zero: the unit cuts sums off, it does not round them.
+inline void cut_off(eight_columns& cut, const eight_doubles& exact) noexcept {
+  for (unsigned j = 0; j < 8; ++j) {
+    float x = static_cast<float>(exact[j]);
+    const double back = x;
+    if ((back < 0.0 ? -back : back) > (exact[j] < 0.0 ? -exact[j] : exact[j]) && back - back == 0.0)
+      x = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) - 1);
+    cut[j] = x;
+  }
+}
+
+/// c += a b of floats in tf32. The order and the rounding of the sum are not specified; measured devices add four products at
+/// a time to the accumulator and cut the result off (Fasi et al. 2021, Numerical behavior of NVIDIA tensor cores). A long
+/// chain of such sums drifts towards zero: kernels that must not drift find it out here.
+inline void add_products_of_tf32(eight_columns& c, const float* a, const eight_columns* b) noexcept {
+  for (unsigned first = 0; first < 8; first += 4) {
+    eight_doubles sum;
+    for (unsigned j = 0; j < 8; ++j) sum[j] = c[j];
+    for (unsigned k = first; k < first + 4; ++k) sum += static_cast<double>(a[k]) * __builtin_convertvector(b[k], eight_doubles);
+    cut_off(c, sum);
+  }
+}
+
 /// One lane's share of a product: accumulators [4], A [4], B [2].
 struct mma_operands {
   float* c;
@@ -38,7 +64,6 @@ inline void multiply_fragments(operand_format format, mma_operands* const* lanes
   float a[16][16];
   eight_columns b[16];
   eight_columns c[16];
-  const unsigned depth = format == operand_format::tf32 ? 8 : 16;
   for (unsigned l = 0; l < 32; ++l) {
     const unsigned g = l / 4;
     const unsigned t = l % 4;
@@ -63,7 +88,11 @@ inline void multiply_fragments(operand_format format, mma_operands* const* lanes
     }
   }
   for (unsigned i = 0; i < 16; ++i) {
-    for (unsigned k = 0; k < depth; ++k) c[i] += a[i][k] * b[k];
+    if (format == operand_format::tf32) {
+      add_products_of_tf32(c[i], a[i], b);
+    } else {
+      for (unsigned k = 0; k < 16; ++k) c[i] += a[i][k] * b[k];
+    }
   }
   for (unsigned l = 0; l < 32; ++l) {
     for (unsigned r = 0; r < 4; ++r) lanes[l]->c[r] = c[l / 4 + 8 * (r / 2)][2 * (l % 4) + r % 2];
