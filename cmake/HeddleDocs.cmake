@@ -10,6 +10,8 @@
 #   prelude=FILE     instead of tests/docs/prelude.hpp (path from the repository's root)
 # Compiler messages point into the page, through #line.
 
+option(HEDDLE_TEST_DOCS "Compile the documentation's blocks of code" ON)
+
 # Splits a page into translation units below `folder`; sets `out` to their sources and `out_run` to the ones to run.
 function(heddle_extract_blocks page folder out out_run)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${page}")
@@ -118,6 +120,9 @@ function(heddle_set_up_docs_target target)
 endfunction()
 
 function(heddle_add_docs_tests)
+  if(NOT HEDDLE_TEST_DOCS)
+    return()
+  endif()
   file(GLOB_RECURSE pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/*.md" "${PROJECT_SOURCE_DIR}/examples/*.md")
   foreach(page README.md CONTRIBUTING.md)
     if(EXISTS "${PROJECT_SOURCE_DIR}/${page}")

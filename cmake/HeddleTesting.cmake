@@ -219,13 +219,14 @@ function(heddle_add_device_test name)
   endforeach()
 endfunction()
 
-# heddle_add_test(name sources... [SIMD] [OPENMP] [CROSSED] [CUDA] [ISAS ...] [LABELS ...] [LINK ...])
+# heddle_add_test(name sources... [SIMD] [OPENMP] [CROSSED] [COMPOSED] [CUDA] [ISAS ...] [LABELS ...] [LINK ...])
 # One program from Catch2 sources, linked to heddle::heddle; ctest gets one test `name/<file>` per source. With SIMD the
 # program is linked to heddle::simd and built for the instruction sets of HEDDLE_TEST_KERNEL_ISAS, or those that ISAS names
 # (`name.<isa>/<file>`), and run where the processor has that set. OPENMP also links heddle::openmp. CROSSED: for every set
-# of HEDDLE_TEST_ISAS, with the flags of the goldens. CUDA: device code, which the host compiler runs emulated.
+# of HEDDLE_TEST_ISAS, with the flags of the goldens. COMPOSED: with these flags too. CUDA: device code, which the host compiler
+# runs emulated.
 function(heddle_add_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "SIMD;OPENMP;CROSSED;CUDA" "" "ISAS;LABELS;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "SIMD;OPENMP;CROSSED;COMPOSED;CUDA" "" "ISAS;LABELS;LINK")
   set(sources "${arg_UNPARSED_ARGUMENTS}")
   heddle_choose_test_files(sources)
   if(NOT sources)
@@ -246,7 +247,7 @@ function(heddle_add_test name)
   if(arg_OPENMP)
     list(APPEND options OPENMP)
   endif()
-  if(arg_CROSSED)
+  if(arg_CROSSED OR arg_COMPOSED)
     list(APPEND options CROSSED)
   endif()
   if(arg_CUDA)
@@ -258,7 +259,7 @@ function(heddle_add_test name)
       return()
     endif()
     list(APPEND options SIMD)
-    set(isas ${HEDDLE_TEST_KERNEL_ISAS})
+    set(isas ${heddle_test_kernel_isas})
     if(arg_CROSSED)
       set(isas ${heddle_test_isas})
     elseif(arg_ISAS)

@@ -8,6 +8,7 @@ Lines of the source (each may occur several times; a kernel is chosen by a part 
     // ARCH sm_90a                                                   compile for these only (default: sm_80 sm_90a)
     // BUDGET sm_80 registers<=128 spills=0 shared<=49152 [kernel=part]
     // SASS sm_80 HMMA>=64 LDL=0 [kernel=part]
+    // HOST                                                          compile the host's side too, which takes as long as the device's
 
 The first word after BUDGET and SASS is an architecture or `all`. BUDGET reads what `-Xptxas -v` says of every entry function:
 registers, spills (bytes stored and loaded), stack (bytes), shared (static bytes only: dynamic ones belong into a static_assert),
@@ -48,8 +49,9 @@ class Line:
 
 
 def read_lines(source):
-    architectures, budgets, sass = ["sm_80", "sm_90a"], [], []
+    architectures, budgets, sass, host = ["sm_80", "sm_90a"], [], [], False
     for number, text in enumerate(source.read_text().splitlines(), 1):
+        host = host or re.fullmatch(r"\s*//\s*HOST\s*", text) is not None
         match = re.match(r"\s*//\s*(ARCH|BUDGET|SASS)\s+(.*)$", text)
         if not match:
             continue
@@ -65,14 +67,14 @@ def read_lines(source):
     for line in budgets + sass:
         if line.arch != "all" and line.arch not in architectures:
             sys.exit(f"line {line.number}: architecture '{line.arch}' is not one of {architectures}: {line.text}")
-    return architectures, budgets, sass
+    return architectures, budgets, sass, host
 
 
-def compile_source(args, architectures, folder):
+def compile_source(args, architectures, host, folder):
     command = [args.nvcc, "-std=c++20", "--expt-relaxed-constexpr", "-Werror", "all-warnings", "-Xptxas", "-v"]
     for arch in architectures:
         command += ["-gencode", f"arch={arch.replace('sm_', 'compute_')},code={arch}"]
-    command += args.flags + ["--keep", "--keep-dir", str(folder), "-c", str(args.source), "-o", str(folder / "object.o")]
+    command += args.flags + ["--keep", "--keep-dir", str(folder), "-c" if host else "-fatbin", str(args.source), "-o", str(folder / "object.o")]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         print(done.stdout)
@@ -173,11 +175,11 @@ def main():
     parser.add_argument("--disassembler", default=os.environ.get("HEDDLE_DISASSEMBLER"))
     parser.add_argument("source", type=pathlib.Path)
     args, args.flags = parser.parse_known_args()
-    architectures, budgets, sass = read_lines(args.source)
+    architectures, budgets, sass, host = read_lines(args.source)
     folder = args.output / args.source.stem
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    output = compile_source(args, architectures, folder)
+    output = compile_source(args, architectures, host, folder)
     failures = [line for line in output.splitlines() if "serialized" in line]
 
     used = resources(output)

@@ -1,5 +1,6 @@
 // A whole network compiles for a device: convolutions, attention in blocks and grids, feed-forward parts, norms, pixel shuffle,
 // its weights bound and moved, its forward pass captured into a graph.
+// HOST
 // ARCH sm_80
 // BUDGET all spills=0
 #include <heddle/backend/cuda.hpp>

@@ -171,11 +171,12 @@ inline constexpr std::size_t runs_of = R.mask == 1 || R.normalizer == 5 ? any_ma
                                        : R.modifier == 0                ? 6
                                                                         : 14;
 
-/// Under emulation each row goes through every third choice, and the rows of a file begin at different ones.
-#if defined(HEDDLE_TEST_EMULATED)
-inline constexpr std::size_t run_stride = 3;
-#else
+/// For AVX2 each row goes through all of its choices, for the other instruction sets through every third: which choice is
+/// made does not depend on the set. The rows of a file begin at different ones.
+#if defined(__AVX2__) && !defined(__AVX512F__)
 inline constexpr std::size_t run_stride = 1;
+#else
+inline constexpr std::size_t run_stride = 3;
 #endif
 
 /// The grid of the keys of a row.
