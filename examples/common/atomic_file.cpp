@@ -59,7 +59,13 @@ std::string resolved(const std::string& path) {
     if (errno != ENOENT) {
       throw user_error("cannot write " + path + ": " + std::strerror(errno));
     }
-    return path;
+    char target[PATH_MAX];   // a link to what does not exist yet; circles of links were ELOOP above
+    const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+    if (length <= 0) {
+      return path;
+    }
+    const std::string next(target, static_cast<std::size_t>(length));
+    return resolved(next[0] == '/' ? next : folder_of(path) + '/' + next);
   }
   if (!S_ISREG(status.st_mode)) {
     throw user_error("cannot write " + path + ": it is not a regular file");

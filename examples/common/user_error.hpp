@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 
@@ -14,5 +15,16 @@ class user_error : public std::runtime_error {
 };
 
 inline constexpr int user_error_exit_code = 2;
+
+/// One sentence from a report of the library, which has a summary and a line for every problem: the summary and the first problem.
+inline std::string one_sentence(const std::string& report) {
+  const std::size_t end = report.find('\n');
+  const std::size_t begin = report.find_first_not_of(" \n", end);
+  if (end == std::string::npos || begin == std::string::npos) {
+    return report.substr(0, end);
+  }
+  const std::size_t next = report.find('\n', begin);
+  return report.substr(0, end) + (next == std::string::npos ? ": " : "; the first: ") + report.substr(begin, next - begin);
+}
 
 }  // namespace examples

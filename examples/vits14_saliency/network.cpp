@@ -24,9 +24,7 @@ network::network(const std::string& weights) : state_(std::make_unique<state>())
   try {
     heddle::io::bind<heddle::simd>(state_->net, heddle::io::safetensors(weights), model::key_map());
   } catch (const heddle::error& e) {
-    const std::string message = e.what();  // the first line is the summary
-    throw examples::user_error(message.substr(0, message.find('\n')) +
-                               " (examples/vits14_saliency/fetch_weights.py makes the file)");
+    throw examples::user_error(examples::one_sentence(e.what()) + " (examples/vits14_saliency/fetch_weights.py makes the file)");
   }
 }
 

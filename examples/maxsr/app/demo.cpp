@@ -2,8 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
-
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -48,12 +46,11 @@ struct timing {
 };
 
 std::optional<int> read_arguments(arguments& args, int argc, char** argv) {
-  CLI::App app("Halves a photograph, enlarges it again with MaxSR-light and bicubic, and compares both with the original.",
-               "maxsr_demo");
-  args.common.add_to(app);
-  app.add_option("PHOTO", args.photograph, "photograph (PNG or JPEG)")->required();
-  app.add_option("OUT_DIR", args.folder, "folder for the pictures, made if it is missing")->capture_default_str();
-  return parse(app, argc, argv);
+  return parse("maxsr_demo", "Halves a photograph, enlarges it again with MaxSR-light and bicubic, and compares both with the original.",
+               args.common,
+               {{"PHOTO", args.photograph, "photograph (PNG or JPEG)", true},
+                {"OUT_DIR", args.folder, "folder for the pictures, made if it is missing"}},
+               argc, argv);
 }
 
 void make_folder(const std::string& path) {

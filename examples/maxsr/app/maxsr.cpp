@@ -2,8 +2,6 @@
 
 #include <sys/stat.h>
 
-#include <CLI/CLI.hpp>
-
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -31,12 +29,11 @@ struct arguments {
 };
 
 std::optional<int> read_arguments(arguments& args, int argc, char** argv) {
-  CLI::App app("Enlarges a photograph with the super-resolution network MaxSR-light.", "maxsr");
-  args.common.add_to(app);
-  app.add_option("--compare", args.original, "print PSNR and SSIM of the result and of bicubic against this picture");
-  app.add_option("IN", args.input, "picture to enlarge (PNG or JPEG)")->required();
-  app.add_option("OUT", args.output, "result (PNG)")->required();
-  return parse(app, argc, argv);
+  return parse("maxsr", "Enlarges a photograph with the super-resolution network MaxSR-light.", args.common,
+               {{"--compare", args.original, "print PSNR and SSIM of the result and of bicubic against this picture"},
+                {"IN", args.input, "picture to enlarge (PNG or JPEG)", true},
+                {"OUT", args.output, "result (PNG)", true}},
+               argc, argv);
 }
 
 bool ends_with_png(const std::string& path) {

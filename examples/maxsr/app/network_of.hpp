@@ -123,8 +123,7 @@ std::unique_ptr<network> load_network_on(const std::string& weights_path, std::s
   try {
     return detail::load<Backend>(weights_path, scale);
   } catch (const heddle::error& e) {
-    const std::string message = e.what();  // the first line is the summary
-    throw examples::user_error(message.substr(0, message.find('\n')));
+    throw examples::user_error(examples::one_sentence(e.what()));
   }
 }
 

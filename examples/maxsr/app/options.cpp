@@ -91,6 +91,19 @@ std::optional<int> parse(CLI::App& app, int argc, const char* const* argv) {
   return std::nullopt;
 }
 
+std::optional<int> parse(const char* name, const char* description, common_options& common, std::initializer_list<text_argument> texts,
+                         int argc, const char* const* argv) {
+  CLI::App app(description, name);
+  common.add_to(app);
+  for (const text_argument& text : texts) {
+    CLI::Option* const option = app.add_option(text.name, text.value, text.help)->required(text.required);
+    if (!text.value.empty()) {
+      option->capture_default_str();
+    }
+  }
+  return parse(app, argc, argv);
+}
+
 int run_program(const char* name, int (*body)(int, char**), int argc, char** argv) noexcept {
   try {
     examples::remove_temporary_on_signals();

@@ -96,8 +96,7 @@ std::unique_ptr<network> load_network(const std::string& weights_path, std::size
   try {
     return load(weights_path, scale);
   } catch (const heddle::error& e) {
-    const std::string message = e.what();  // the first line is the summary
-    throw user_error(message.substr(0, message.find('\n')));
+    throw user_error(examples::one_sentence(e.what()));
   }
 }
 

@@ -70,6 +70,8 @@ TEST_CASE("files that do not hold this network's weights are refused with one se
     std::ofstream(path, std::ios::binary) << content;
     CHECK(one_sentence(refusal(path, 2)));
   }
+  std::ofstream(path, std::ios::binary) << "short";
+  CHECK(refusal(path, 2) == path + ": refused for 1 problem: the file has 5 bytes, a header length alone takes 8");
   std::remove(path.c_str());
 }
 
@@ -82,7 +84,10 @@ TEST_CASE("the shipped weights are for one scale, and cut short they are refused
   std::string bytes(100'000, '\0');
   whole.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   std::ofstream("cut.safetensors", std::ios::binary) << bytes;
-  CHECK(one_sentence(refusal("cut.safetensors", 2)));
+  const std::string cut = refusal("cut.safetensors", 2);
+  CHECK(one_sentence(cut));
+  CHECK(cut.find("refused for ") != std::string::npos);
+  CHECK(cut.find("; the first: tensor \"") != std::string::npos);   // and what is wrong
   std::remove("cut.safetensors");
 }
 

@@ -50,6 +50,19 @@ TEST_CASE("a replaced file keeps its permissions, and a link stays a link") {
   CHECK(read_bytes(folder / "a") == std::vector<std::uint8_t>{'n', 'e', 'w'});
 }
 
+TEST_CASE("a link to what does not exist yet stays a link too") {
+  const scratch_folder folder;
+  REQUIRE(::symlink("later", (folder / "link").c_str()) == 0);
+  REQUIRE(::symlink((folder / "link").c_str(), (folder / "far").c_str()) == 0);
+  atomic_file file(folder / "far");
+  std::fputs("new", file.stream());
+  file.commit();
+  CHECK(folder.entries().size() == 3);
+  CHECK(read_bytes(folder / "later") == std::vector<std::uint8_t>{'n', 'e', 'w'});
+  REQUIRE(::symlink("circle", (folder / "circle").c_str()) == 0);
+  CHECK_THROWS_WITH(atomic_file(folder / "circle"), Contains("Too many levels"));
+}
+
 TEST_CASE("targets that cannot be written are refused at once") {
   const scratch_folder folder;
   write_bytes(folder / "file", {});
