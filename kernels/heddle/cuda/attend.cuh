@@ -4,8 +4,9 @@
 ///
 /// Which kernel runs is decided by the composition, the types and the sizes: many small problems (`attend_short.cuh`), few
 /// queries with many keys (`attend_split.cuh`), warpgroups on sm_90a (`attend_hopper.cuh`), tiles of keys that stream past tiles
-/// of queries (`attend_stream.cuh`), and rows one by one (`attend_rows.cuh`) for what no faster one takes. None adds floats in an
-/// order that depends on timing: results have the same bits every time.
+/// of queries (`attend_stream.cuh`), and rows one by one (`attend_rows.cuh`) for what no faster one takes. Where observers read the
+/// weights one of the fast kernels runs first, and a second pass finds the weights again (`attend_observe.cuh`). None adds floats in
+/// an order that depends on timing: results have the same bits every time.
 ///
 /// Tables of policies are read through plain pointers by the device, some by the host too (`check`, `map`): managed memory.
 #pragma once
@@ -17,6 +18,7 @@
 #include <heddle/backend/tags.hpp>
 #include <heddle/cuda/attend_fill.cuh>
 #include <heddle/cuda/attend_hopper.cuh>
+#include <heddle/cuda/attend_observe.cuh>
 #include <heddle/cuda/attend_parameters.cuh>
 #include <heddle/cuda/attend_rows.cuh>
 #include <heddle/cuda/attend_short.cuh>
@@ -39,6 +41,41 @@ constexpr bool needs_rows(const attend_shape& s) noexcept {
 template <class Way>
 inline constexpr bool takes_all = requires { requires Way::always; };
 
+/// The kernels of tiles, the fastest first.
+template <class Arch, class Arguments>
+class attend_fast_ways {
+  using short_way = attend_short_way<Arch, Arguments>;
+  using split_way = attend_split_way<Arguments>;
+  using hopper_way = attend_hopper_way<Arch, Arguments>;
+  using stream_way = attend_stream_way<Arguments>;
+
+ public:
+  /// Some kernel takes every call.
+  static constexpr bool always = takes_all<short_way> || takes_all<stream_way>;
+
+  /// Enqueues a call; false if no kernel takes it. `scratch` may be less than the way of few queries wants: then another runs.
+  static bool run(device::stream s, const attend_parameters<Arguments>& p, const arena& scratch) {
+    if constexpr (takes_all<short_way>) {
+      short_way::run(s, p);
+      return true;
+    } else {
+      if constexpr (short_way::supports) {
+        if (short_way::ready(p)) return short_way::run(s, p), true;
+      }
+      if constexpr (split_way::supports) {
+        if (split_way::ready(p) && split_way::scratch(p) <= scratch.remaining()) return split_way::run(s, p, scratch), true;
+      }
+      if constexpr (hopper_way::supports) {
+        if (hopper_way::ready(p)) return hopper_way::run(s, p), true;
+      }
+      if constexpr (stream_way::supports) {
+        if (takes_all<stream_way> || stream_way::ready(p)) return stream_way::run(s, p), true;
+      }
+      return false;
+    }
+  }
+};
+
 /// Launches the kernels of one call.
 template <class Arch, class Arguments>
 class attend_device {
@@ -53,18 +90,25 @@ class attend_device {
  public:
   attend_device(const context<cuda_backend<Arch>>& ctx, const Arguments& a) : stream_(ctx.backend.stream), scratch_(ctx.scratch), a_(a) {}
 
-  void run(const parameters& p) {
+  void run(parameters p) {
     if (p.problems() == 0 || p.queries == 0) return;
     require_places();
     fill_biases();
-    using short_way = attend_short_way<Arch, Arguments>;
-    if constexpr (takes_all<short_way>) {
-      short_way::run(stream_, p);
+    using fast = attend_fast_ways<Arch, Arguments>;
+    using smooth_way = attend_smooth_way<Arguments>;
+    using observe_way = attend_observe_way<Arguments>;
+    if constexpr (observe_way::supports) {
+      if (observe_way::ready(p, scratch_)) return by_two_passes(p);
+      by_rows(p);
+    } else if constexpr (smooth_way::supports) {
+      if (!smooth_way::ready(p, scratch_)) return by_rows(p);
+      arena memory = scratch_;
+      smooth_way::sum_values(stream_, p, memory);
+      fast::run(stream_, p, memory);
+    } else if constexpr (fast::always) {
+      fast::run(stream_, p, scratch_);
     } else {
-      if constexpr (short_way::supports) {
-        if (short_way::ready(p)) return short_way::run(stream_, p);
-      }
-      by_tiles(p);
+      if (!fast::run(stream_, p, scratch_)) by_rows(p);
     }
   }
 
@@ -94,24 +138,14 @@ class attend_device {
     }
   }
 
-  void by_tiles(const parameters& p) {
-    using split_way = attend_split_way<Arguments>;
-    using hopper_way = attend_hopper_way<Arch, Arguments>;
-    using stream_way = attend_stream_way<Arguments>;
-    if constexpr (split_way::supports) {
-      if (split_way::ready(p)) return split_way::run(stream_, p, scratch_);
-    }
-    if constexpr (hopper_way::supports) {
-      if (hopper_way::ready(p)) return hopper_way::run(stream_, p);
-    }
-    if constexpr (takes_all<stream_way>) {
-      stream_way::run(stream_, p);
-    } else {
-      if constexpr (stream_way::supports) {
-        if (stream_way::ready(p)) return stream_way::run(stream_, p);
-      }
-      by_rows(p);
-    }
+  /// Outputs first, then weights for the observers.
+  void by_two_passes(parameters p) {
+    arena memory = scratch_;
+    if constexpr (attend_smooth_way<Arguments>::supports) attend_smooth_way<Arguments>::sum_values(stream_, p, memory);
+    using observe_way = attend_observe_way<Arguments>;
+    observe_way::take_sums(p, memory);
+    attend_fast_ways<Arch, first_pass_of<Arguments>>::run(stream_, first_pass(p), memory);
+    observe_way::run(stream_, p);
   }
 
   void by_rows(const parameters& p) {

@@ -18,8 +18,7 @@ template <class Composition>
 inline constexpr bool hopper_composition =
     std::is_same_v<typename Composition::partition_type, global> && bias_runs<Composition>::count == 0 &&
     Composition::normalizer_type::kind == normalizer_kind::exponential &&
-    normalizer_parts<typename Composition::normalizer_type> == 1 && !observed<typename Composition::observer_type>::weights &&
-    !copies_rows<Composition>;
+    normalizer_parts<typename Composition::normalizer_type> == 1 && !copies_rows<Composition>;
 
 /// The way of long problems on sm_90a. `supports`: the composition and the views' types allow it; `ready`: the sizes do.
 template <class Arch, class Arguments>
@@ -30,7 +29,7 @@ class attend_hopper_way {
 
  public:
   static constexpr bool supports = std::is_base_of_v<arch::sm_90a, Arch> && sizeof(T) == 2 && (D == 64 || D == 128) &&
-                                   hopper_composition<typename Arguments::composition_type> &&
+                                   hopper_composition<typename Arguments::composition_type> && !kernel_observer<Arguments>::weights &&
                                    std::is_same_v<typename Arguments::keys_type, view_rows<T, D>>;
 
   /// Two warpgroups of queries have work, and the tile engine can read the views.

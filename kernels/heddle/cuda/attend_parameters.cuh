@@ -11,6 +11,60 @@
 
 namespace heddle::inline v0::detail {
 
+/// The types of arguments whose weights a second pass will find again: kernels of the first write no more than the outputs and
+/// what the second needs, the logarithm of every row's sum.
+template <class Arguments>
+struct first_pass_of {
+  using composition_type = typename Arguments::composition_type;
+  using value_type = typename Arguments::value_type;
+  using output_type = typename Arguments::output_type;
+  using keys_type = typename Arguments::keys_type;
+  using context_type = typename Arguments::context_type;
+  static constexpr std::size_t head_dim = Arguments::head_dim;
+  struct observer {
+    static constexpr bool logsumexp = composition_type::normalizer_type::kind != normalizer_kind::elementwise;
+    static constexpr bool importance = false;
+    static constexpr bool class_row = false;
+    static constexpr bool probabilities = false;
+    static constexpr bool weights = false;
+  };
+};
+
+/// What a kernel for these arguments has to observe.
+template <class Arguments>
+struct observer_of {
+  using type = observed<typename Arguments::composition_type::observer_type>;
+};
+template <class Arguments>
+struct observer_of<first_pass_of<Arguments>> {
+  using type = typename first_pass_of<Arguments>::observer;
+};
+template <class Arguments>
+using kernel_observer = typename observer_of<Arguments>::type;
+
+/// All queries of a batch item see the same keys.
+template <class Composition>
+inline constexpr bool one_set_of_keys = !effective_mask<Composition>::masked || [] {
+  using mask = typename Composition::mask_type;
+  if constexpr (requires { mask::same_for_queries; }) {
+    return bool{mask::same_for_queries} && !effective_mask<Composition>::by_map && !effective_mask<Composition>::by_normalizer;
+  } else {
+    return false;
+  }
+}();
+
+/// Smoothed exponentials that a kernel of tiles computes: what the small constant adds to the outputs is the same for all
+/// queries, a sum of values.
+template <class Composition>
+inline constexpr bool smooths =
+    smoothed_exponentials<typename Composition::normalizer_type> && std::is_same_v<typename Composition::partition_type, global> &&
+    Composition::modifiers == 0 && one_set_of_keys<Composition>;
+
+/// Weights are exponentials over a sum, with or without a small constant.
+template <class Composition>
+inline constexpr bool takes_exponentials =
+    Composition::normalizer_type::kind == normalizer_kind::exponential || smooths<Composition>;
+
 /// The arguments of one call as a value that a launch copies. Groups `first_group` to `first_group + groups - 1` of the map,
 /// for every batch item of the views.
 template <class Arguments>
@@ -23,7 +77,7 @@ struct attend_parameters {
   using map_type = typename composition_type::map_type;
   using context_type = typename Arguments::context_type;
   using normalizer_type = typename composition_type::normalizer_type;
-  using observer = observed<typename composition_type::observer_type>;
+  using observer = kernel_observer<Arguments>;
   using mask_type = effective_mask<composition_type>;
   using bias_type = expanded_bias<composition_type>;
   static constexpr std::size_t head_dim = Arguments::head_dim;
@@ -51,6 +105,8 @@ struct attend_parameters {
   std::size_t first_group = 0;
   bool local = false;            ///< rows are those of the positions, not those of the tokens
   bool padded = false;           ///< some group holds padding
+  const float* value_sums = nullptr;   ///< `[batch, heads, head_dim + 1]` of smoothed exponentials: sums over the visible keys, then their number
+  std::size_t rests = 0;               ///< floats from a logsumexp to what smoothing adds to the weights of its row; 0: nobody asks
 
   HEDDLE_HOST_DEVICE std::size_t dim() const noexcept { return head_dim != dyn ? head_dim : q.extent(3); }
   /// Problems: one for every batch item, group and head.
@@ -67,6 +123,13 @@ attend_parameters<Arguments> parameters_of(const Arguments& a) {
           a.q.extent(0),      plan.map().groups(), plan.heads(), key_heads == 0 ? 1 : plan.heads() / key_heads,
           plan.queries(),     plan.keys(),    0,           0,
           false,              plan.map().padded()};
+}
+
+/// The same call for the first of two passes.
+template <class Arguments>
+attend_parameters<first_pass_of<Arguments>> first_pass(const attend_parameters<Arguments>& p) {
+  return {p.composition, p.map,   p.bias,  p.q,     p.k,    p.v,           p.out,         p.outputs, p.batch,  p.groups,    p.heads,
+          p.heads_per_key_head, p.queries, p.keys, p.first_batch, p.first_group, p.local, p.padded, p.value_sums, p.rests};
 }
 
 /// One group, on rows of its own.

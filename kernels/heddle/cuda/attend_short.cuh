@@ -40,7 +40,7 @@ class attend_short_way {
  public:
   /// Weights of single scores may be larger than a half can be. Groups that are known to be long are no small problems.
   static constexpr bool supports =
-      D != dyn && D <= 128 && short_composition<composition_type> &&
+      D != dyn && D <= 128 && short_composition<composition_type> && !kernel_observer<Arguments>::weights &&
       std::is_same_v<typename Arguments::keys_type, view_rows<value_type, D>> &&
       !(composition_type::normalizer_type::kind == normalizer_kind::elementwise && std::is_same_v<value_type, half>) &&
       (static_length<map_type> == dyn || static_length<map_type> <= short_problem);

@@ -33,7 +33,7 @@ struct attend_short_kernel {
   using map_type = typename composition_type::map_type;
   using context_type = group_context<map_type>;
   using normalizer_type = typename composition_type::normalizer_type;
-  using observer = observed<typename composition_type::observer_type>;
+  using observer = kernel_observer<Arguments>;
   using value_type = typename Arguments::value_type;
   using output_type = typename Arguments::output_type;
   using layout = short_layout<value_type, output_type, Arguments::head_dim>;

@@ -237,6 +237,6 @@ inline constexpr bool short_composition =
     Composition::source_type::same_tokens && !keyed_index_map<typename Composition::map_type> &&
     (Composition::normalizer_type::kind == normalizer_kind::exponential ||
      Composition::normalizer_type::kind == normalizer_kind::elementwise) &&
-    normalizer_parts<typename Composition::normalizer_type> == 1 && !observed<typename Composition::observer_type>::weights;
+    normalizer_parts<typename Composition::normalizer_type> == 1;
 
 }  // namespace heddle::inline v0::detail

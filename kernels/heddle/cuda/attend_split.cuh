@@ -17,8 +17,7 @@ template <class Composition>
 inline constexpr bool split_composition =
     std::is_same_v<typename Composition::partition_type, global> && bias_runs<Composition>::count == 0 &&
     Composition::normalizer_type::kind == normalizer_kind::exponential &&
-    normalizer_parts<typename Composition::normalizer_type> == 1 && !observed<typename Composition::observer_type>::weights &&
-    !copies_rows<Composition>;
+    normalizer_parts<typename Composition::normalizer_type> == 1 && !copies_rows<Composition>;
 
 /// The way of few queries. `supports`: the composition and the views' types allow it; `ready`: the sizes do.
 template <class Arguments>
@@ -28,7 +27,7 @@ class attend_split_way {
   static constexpr std::size_t D = Arguments::head_dim;
 
  public:
-  static constexpr bool supports = D != dyn && D <= 128 && split_composition<composition_type>;
+  static constexpr bool supports = D != dyn && D <= 128 && split_composition<composition_type> && !kernel_observer<Arguments>::weights;
 
   static bool ready(const attend_parameters<Arguments>& a) {
     const std::size_t rows = a.queries * a.heads_per_key_head;

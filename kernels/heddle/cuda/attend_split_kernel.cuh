@@ -55,7 +55,7 @@ struct split_call {
     const float inverse = sum == 0.0F ? 0.0F : 1.0F / sum;
     auto* const out = a.out.data_handle() + batch * a.out.stride(0) + row.head * a.out.stride(1) + row.query * a.out.stride(2) + d;
     device::store_global(out, device::round_to<typename Arguments::output_type>(value * inverse));
-    if constexpr (observed<typename composition::observer_type>::logsumexp) {
+    if constexpr (kernel_observer<Arguments>::logsumexp) {
       const auto& lse = a.outputs.logsumexp;
       if (d == 0)
         device::store_global(lse.data_handle() + batch * lse.stride(0) + row.head * lse.stride(1) + row.query * lse.stride(2),

@@ -36,8 +36,8 @@ class attend_stream_way {
 
  public:
   /// Weights of single scores may be larger than a half can be.
-  static constexpr bool supports = (D == dyn || D <= longest) && normalizer_type::kind != normalizer_kind::whole_row &&
-                                   normalizer_parts<normalizer_type> == 1 && !observed<typename composition_type::observer_type>::weights &&
+  static constexpr bool supports = (D == dyn || D <= longest) && (elementwise || takes_exponentials<composition_type>) &&
+                                   normalizer_parts<normalizer_type> == 1 && !kernel_observer<Arguments>::weights &&
                                    !(elementwise && std::is_same_v<T, half>);
 
   /// No size sends a call elsewhere.

@@ -42,6 +42,7 @@ struct attend_stream_kernel {
   /// infinite float are not finite either.
   static constexpr bool checks = masked || composition_type::modifiers > 0 || layout::split;
   static constexpr bool elementwise = normalizer_type::kind == normalizer_kind::elementwise;
+  static constexpr bool smoothed = smooths<composition_type>;
   /// A policy changes queries and keys: they are not copied but made.
   static constexpr bool changes = copies_rows<composition_type>;
 
@@ -298,11 +299,27 @@ struct attend_stream_kernel {
       const std::int32_t token = q < p.queries ? problem.query_token(q) : -1;
       if (token < 0) continue;
       const std::size_t row = problem.row(q, token);
-      if constexpr (observer::logsumexp) {
-        if (device::lane() % 4 == 0) device::store_global(&p.outputs.logsumexp(problem.batch(), problem.head(), row), lse);
+      [[maybe_unused]] const float* sums = nullptr;
+      [[maybe_unused]] float rest = 0.0F;
+      if constexpr (smoothed) {
+        sums = p.value_sums + (problem.batch() * p.heads + problem.head()) * (p.dim() + 1);
+        rest = rest_of(sums) * factor;
       }
-      store(problem.output(row), state.o, h, factor);
+      if constexpr (observer::logsumexp) {
+        if (device::lane() % 4 == 0) {
+          float* const to = &p.outputs.logsumexp(problem.batch(), problem.head(), row);
+          device::store_global(to, lse);
+          if (smoothed && p.rests != 0) device::store_global(to + p.rests, rest);
+        }
+      }
+      store(problem.output(row), state.o, h, factor, sums, rest);
     }
+  }
+
+  /// What the small constant of smoothed exponentials adds to every key, before it is divided by the sum.
+  HEDDLE_DEVICE float rest_of(const float* sums) const {
+    const float visible = device::load_global(sums + p.dim());
+    return visible == 0.0F ? 0.0F : p.composition.normalizer().smoothing() / visible;
   }
 
   /// What sums are multiplied with; also finds the logsumexp.
@@ -312,6 +329,9 @@ struct attend_stream_kernel {
     } else {
       constexpr float log2_e = 1.4426950408889634F;
       constexpr float log_2 = 0.6931471805599453F;
+      if constexpr (smoothed) {
+        if (sum != 0.0F) sum += p.composition.normalizer().smoothing();
+      }
       float factor = sum == 0.0F ? 0.0F : 1.0F / sum;
       if constexpr (initial_score<normalizer_type>) {
         const float virtual_key = p.composition.normalizer().initial_score(problem.head()) * log2_e;
@@ -328,16 +348,20 @@ struct attend_stream_kernel {
     }
   }
 
-  /// Row half `h` of this lane.
-  HEDDLE_DEVICE void store(output_type* to, const typename products::outputs_type& o, unsigned h, float factor) const {
+  /// Row half `h` of this lane. Of smoothed exponentials `rest` of the sums of values is added.
+  HEDDLE_DEVICE void store(output_type* to, const typename products::outputs_type& o, unsigned h, float factor, [[maybe_unused]] const float* sums,
+                           [[maybe_unused]] float rest) const {
     const auto dim = static_cast<unsigned>(p.dim());
     HEDDLE_DEVICE_UNROLL
     for (unsigned n = 0; n < layout::tiles_of_dim; ++n) {
       const unsigned d = 8 * n + 2 * (device::lane() & 3U);
       device::vector<output_type, 2> pair;
       HEDDLE_DEVICE_UNROLL
-      for (unsigned i = 0; i < 2; ++i)
-        pair[i] = device::round_to<output_type>(factor == 0.0F ? 0.0F : o[n][2 * h + i] * factor);
+      for (unsigned i = 0; i < 2; ++i) {
+        float x = o[n][2 * h + i] * factor;
+        if constexpr (smoothed) x += d + i < dim ? rest * device::load_global(sums + d + i) : 0.0F;
+        pair[i] = device::round_to<output_type>(factor == 0.0F ? 0.0F : x);
+      }
       if (whole_pairs) {
         if (d < dim) device::store_vector(to + d, pair);
       } else {

@@ -32,7 +32,7 @@ class stream_scores {
 
  public:
   static constexpr float hidden = -std::numeric_limits<float>::infinity();
-  static constexpr bool exponential = normalizer_type::kind == normalizer_kind::exponential;
+  static constexpr bool exponential = takes_exponentials<composition_type>;
   /// Nothing looks at a score but the exponential: the factor of its base is part of the scale.
   static constexpr bool plain = exponential && composition_type::modifiers == 0;
 

@@ -75,6 +75,13 @@ HEDDLE_HOST_DEVICE constexpr T weight(const N& n, T score) {
   }
 }
 
+/// A normalizer of whole rows whose weights are `(exp(s - max s) + epsilon / N) / (sum exp(s - max s) + epsilon)` over N visible
+/// keys, with `float smoothing() const` = epsilon: a kernel may keep maximum and sum instead of the row.
+template <class N>
+concept smoothed_exponentials = N::kind == normalizer_kind::whole_row && requires(const N& n) {
+  { n.smoothing() } -> std::convertible_to<float>;
+};
+
 template <class N, class Context>
 concept askable_normalizer =
     (N::kind == normalizer_kind::exponential && (normalizer_parts<N> == 1 || two_parts<N, Context>)) ||

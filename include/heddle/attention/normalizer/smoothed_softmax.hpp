@@ -20,6 +20,9 @@ struct smoothed_softmax {
 
   float epsilon = 1e-6F;
 
+  /// Kernels that keep maximum and sum of a row ask for it.
+  HEDDLE_HOST_DEVICE constexpr float smoothing() const noexcept { return epsilon; }
+
   /// Scores to weights, in place; -inf is a hidden key. They are final: returns 1.
   template <class Context>
   HEDDLE_HOST_DEVICE float weigh(const Context&, std::size_t, float* scores, std::size_t keys) const {
