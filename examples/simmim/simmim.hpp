@@ -24,6 +24,7 @@ struct simmim_objective {
 template <swin_config C>
 struct simmim {
   static_assert(C.version == swin_version::v2, "simmim: the encoder is Swin Transformer V2");
+  static_assert(C.image[0] % C.patch == 0 && C.image[1] % C.patch == 0, "simmim: the picture that comes back must be made of whole patches");
   using encoder_type = swin_encoder<C>;
   static constexpr std::size_t stride = C.patch << (C.stages - 1);   ///< pixels of a token of the last map
   static constexpr std::size_t pixels = C.in_channels * stride * stride;
@@ -51,16 +52,19 @@ struct simmim {
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
     const std::size_t encoding = encoder_type::scratch_bytes(backend, x);
     const std::size_t decoding = heddle::scratch_bytes<float>(x.size());
-    const std::size_t targets = normalize_locally_bytes(x);
-    const std::size_t most = encoding > decoding ? encoding : decoding;
-    return most > targets ? most : targets;
+    const std::size_t targets = normalize_locally_bytes(backend, x);
+    const std::size_t comparing = masked_l1_bytes(backend, x);
+    std::size_t most = encoding > decoding ? encoding : decoding;
+    most = most > targets ? most : targets;
+    return most > comparing ? most : comparing;
   }
 
-  /// `latent` of `latent_extents`, the last map after its norm. `mask` `[batch, rows, columns]` of patches, not 0: hidden.
+  /// `latent` of `latent_extents`, the last map after its norm. `mask` `[batch, rows, columns]` of patches, where
+  /// the backend reads it, not 0: hidden.
   template <class Backend>
   void encode(context<Backend> ctx, map_view<const float> x, std::span<const std::uint8_t> mask, map_view<float> latent) const {
     encoder.forward(
-        ctx, x, latent, [&](map_view<float> tokens) { substitute_rows(mask, mask_token.span(), as_rows(tokens)); },
+        ctx, x, latent, [&](map_view<float> tokens) { substitute_rows(ctx, mask, mask_token.span(), as_rows(tokens)); },
         [](std::size_t, map_view<const float>) {});
   }
   /// The picture from the last map.
@@ -76,13 +80,19 @@ struct simmim {
   template <class Backend>
   static void target(context<Backend> ctx, const simmim_objective& objective, map_view<const float> x, map_view<float> y) {
     if (objective.normalised_target) {
-      normalize_locally(x, objective.neighbourhood, y, ctx.scratch);
+      normalize_locally(ctx, x, objective.neighbourhood, y);
     } else {
-      for (std::size_t i = 0; i < x.size(); ++i) y.data_handle()[i] = x.data_handle()[i];
+      heddle::detail::copy_rows(ctx, as_rows(x), as_rows(y));
     }
   }
   static double loss(map_view<const float> reconstruction, map_view<const float> target, std::span<const std::uint8_t> mask) {
     return masked_l1(reconstruction, target, mask, C.rows(0), C.columns(0));
+  }
+  /// The same where the backend has its memory, to `*loss` there.
+  template <class Backend>
+  static void loss(context<Backend> ctx, map_view<const float> reconstruction, map_view<const float> target,
+                   std::span<const std::uint8_t> mask, float* loss) {
+    masked_l1(ctx, reconstruction, target, mask, C.rows(0), C.columns(0), loss);
   }
 };
 

@@ -14,6 +14,8 @@
 #include <heddle/cuda/pixel_shuffle.cuh>
 #include <heddle/cuda/pixels.cuh>
 #include <heddle/cuda/depthwise.cuh>
+#include <heddle/cuda/each.cuh>
+#include <heddle/loss/masked_l1.hpp>
 #include <heddle/primitive/activation.hpp>
 
 using namespace heddle;
@@ -41,4 +43,9 @@ void maps(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, const
   max_pool(ctx, x, as_rows(y));
   copy_pixels(ctx, pixel_view<const float>{}, pixel_view<float>{});
   expected_positions(ctx, x, as_rows(y));
+}
+
+void objective(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, std::span<const std::uint8_t> mask, float* loss) {
+  normalize_locally(ctx, x, 47, y);
+  masked_l1(ctx, x, y, mask, 4, 4, loss);
 }

@@ -9,6 +9,7 @@
 
 #include "../core/workspace.hpp"
 #include "../primitive/convolve.hpp"
+#include "../primitive/each.hpp"
 
 namespace heddle::inline v0 {
 
@@ -46,6 +47,116 @@ void each_masked(map_view<const float> x, const pixel_mask& hidden, F&& f) {
         if (hidden(b, i, j)) f(b, i, j);
 }
 
+/// What a row of pixels adds to the loss, and how many of its pixels are hidden.
+struct masked_row_difference {
+  map_view<const float> x;
+  map_view<const float> target;
+  const std::uint8_t* mask;
+  std::size_t rows;
+  std::size_t columns;
+  double* sums;
+  double* pixels;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t width = x.extent(2);
+    const std::size_t channels = x.extent(3);
+    const std::uint8_t* const hidden = mask + (i / x.extent(1) * rows + i % x.extent(1) / (x.extent(1) / rows)) * columns;
+    double sum = 0.0;
+    double count = 0.0;
+    for (std::size_t j = 0; j < width; ++j) {
+      if (hidden[j / (width / columns)] == 0) continue;
+      count += 1.0;
+      for (std::size_t k = (i * width + j) * channels; k < (i * width + j + 1) * channels; ++k) {
+        const double difference = static_cast<double>(target.data_handle()[k]) - static_cast<double>(x.data_handle()[k]);
+        sum += difference < 0.0 ? -difference : difference;
+      }
+    }
+    sums[i] = sum;
+    pixels[i] = count;
+  }
+};
+
+/// Sums of `count` numbers that follow each other.
+struct sum_of_parts {
+  const double* parts;
+  std::size_t count;
+  double* sums;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    double sum = 0.0;
+    for (std::size_t k = 0; k < count; ++k) sum += parts[i * count + k];
+    sums[i] = sum;
+  }
+};
+
+/// The loss of the sums of all images.
+struct masked_mean_difference {
+  const double* sums;
+  const double* pixels;
+  std::size_t images;
+  double channels;
+  float* loss;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t) const {
+    double sum = 0.0;
+    double count = 0.0;
+    for (std::size_t b = 0; b < images; ++b) {
+      sum += sums[b];
+      count += pixels[b];
+    }
+    *loss = static_cast<float>(sum / (count + 1e-5) / channels);
+  }
+};
+
+/// Sums of numbers and of their squares over up to `2 reach + 1` pixels of a row.
+struct neighbourhood_row_sums {
+  map_view<const float> x;
+  std::size_t reach;
+  double* sums;
+  double* squares;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t channels = x.extent(3);
+    const std::size_t column = i / channels % x.extent(2);
+    const std::size_t first = column < reach ? 0 : column - reach;
+    const std::size_t end = column + reach < x.extent(2) ? column + reach + 1 : x.extent(2);
+    double sum = 0.0;
+    double square = 0.0;
+    for (std::size_t j = first; j < end; ++j) {
+      const auto value = static_cast<double>(x.data_handle()[i + j * channels - column * channels]);
+      sum += value;
+      square += value * value;
+    }
+    sums[i] = sum;
+    squares[i] = square;
+  }
+};
+
+/// The same over rows, and what it makes of the pixel.
+struct normalised_by_sums {
+  map_view<const float> x;
+  std::size_t reach;
+  const double* sums;
+  const double* squares;
+  map_view<float> y;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t pitch = x.extent(2) * x.extent(3);
+    const std::size_t row = i / pitch % x.extent(1);
+    const std::size_t column = i / x.extent(3) % x.extent(2);
+    const std::size_t first = row < reach ? 0 : row - reach;
+    const std::size_t end = row + reach < x.extent(1) ? row + reach + 1 : x.extent(1);
+    const std::size_t left = column < reach ? 0 : column - reach;
+    const std::size_t right = column + reach < x.extent(2) ? column + reach + 1 : x.extent(2);
+    double sum = 0.0;
+    double square = 0.0;
+    for (std::size_t r = first; r < end; ++r) {
+      sum += sums[i + r * pitch - row * pitch];
+      square += squares[i + r * pitch - row * pitch];
+    }
+    const auto n = static_cast<double>((end - first) * (right - left));
+    const double mean = sum / n;
+    const double spread = n > 1.0 ? (square / n - mean * mean) * n / (n - 1.0) : 0.0;
+    y.data_handle()[i] =
+        static_cast<float>((static_cast<double>(x.data_handle()[i]) - mean) / std::sqrt((spread > 0.0 ? spread : 0.0) + 1e-6));
+  }
+};
+
 }  // namespace detail
 
 /// `sum of |target - x| over hidden pixels and channels / (hidden pixels + 1e-5) / channels` (SimMIM, Xie et al., arXiv
@@ -61,6 +172,35 @@ inline double masked_l1(map_view<const float> x, map_view<const float> target, s
       sum += std::abs(static_cast<double>(target(b, i, j, c)) - static_cast<double>(x(b, i, j, c)));
   });
   return sum / (hidden.pixels() + 1e-5) / static_cast<double>(x.extent(3));
+}
+
+/// Scratch bytes of `masked_l1` where the backend has its memory.
+template <class Backend>
+constexpr std::size_t masked_l1_bytes(const Backend&, const dynamic_extents<4>& x) noexcept {
+  return prefers_whole_maps<Backend> ? 2 * (scratch_bytes<double>(x.extent(0) * x.extent(1)) + scratch_bytes<double>(x.extent(0))) : 0;
+}
+
+/// The same where the backend has its memory, to `*loss` there: rows of pixels, images and all of them are summed in their
+/// order. @throws shape_error before any work, workspace_error
+template <class Backend>
+void masked_l1(context<Backend> ctx, map_view<const float> x, map_view<const float> target, std::span<const std::uint8_t> mask,
+               std::size_t rows, std::size_t columns, float* loss) {
+  if constexpr (prefers_whole_maps<Backend>) {
+    for (std::size_t r = 0; r < 4; ++r) require_extent("masked_l1: target", "elements along an axis", x.extent(r), target.extent(r));
+    const detail::pixel_mask checked(mask, rows, columns, x);
+    const std::size_t images = x.extent(0);
+    const std::size_t lines = images * x.extent(1);
+    double* const sums = ctx.scratch.template take<double>(lines);
+    double* const pixels = ctx.scratch.template take<double>(lines);
+    double* const image_sums = ctx.scratch.template take<double>(images);
+    double* const image_pixels = ctx.scratch.template take<double>(images);
+    each(ctx, lines, detail::masked_row_difference{x, target, checked.mask.data(), rows, columns, sums, pixels});
+    each(ctx, images, detail::sum_of_parts{sums, x.extent(1), image_sums});
+    each(ctx, images, detail::sum_of_parts{pixels, x.extent(1), image_pixels});
+    each(ctx, 1, detail::masked_mean_difference{image_sums, image_pixels, images, static_cast<double>(x.extent(3)), loss});
+  } else {
+    *loss = static_cast<float>(masked_l1(x, target, mask, rows, columns));
+  }
 }
 
 /// The derivative of `masked_l1` by `x`, times `scale`: written to `gradient`, of the shape of `x`.
@@ -124,6 +264,28 @@ inline void normalize_locally(map_view<const float> x, std::size_t patch, map_vi
           y(b, i, j, c) = static_cast<float>((static_cast<double>(x(b, i, j, c)) - mean) / std::sqrt((spread > 0.0 ? spread : 0.0) + 1e-6));
         }
     }
+}
+
+/// Scratch bytes of `normalize_locally` on a backend.
+template <class Backend>
+constexpr std::size_t normalize_locally_bytes(const Backend&, const dynamic_extents<4>& x) noexcept {
+  return prefers_whole_maps<Backend> ? 2 * scratch_bytes<double>(x.size()) : normalize_locally_bytes(x);
+}
+
+/// The same where the backend has its memory. A device sums along rows, then along columns: `patch` numbers each for every
+/// pixel, all pixels at once. @throws shape_error for an even side, workspace_error
+template <class Backend>
+void normalize_locally(context<Backend> ctx, map_view<const float> x, std::size_t patch, map_view<float> y) {
+  if constexpr (prefers_whole_maps<Backend>) {
+    if (patch % 2 == 0) detail::raise<shape_error>("normalize_locally: the side of the square must be odd");
+    for (std::size_t r = 0; r < 4; ++r) require_extent("normalize_locally: y", "elements along an axis", x.extent(r), y.extent(r));
+    double* const sums = ctx.scratch.template take<double>(x.size());
+    double* const squares = ctx.scratch.template take<double>(x.size());
+    each(ctx, x.size(), detail::neighbourhood_row_sums{x, patch / 2, sums, squares});
+    each(ctx, x.size(), detail::normalised_by_sums{x, patch / 2, sums, squares, y});
+  } else {
+    normalize_locally(x, patch, y, ctx.scratch);
+  }
 }
 
 }  // namespace heddle::inline v0
