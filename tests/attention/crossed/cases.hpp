@@ -211,14 +211,16 @@ results<float> run_reference(const Composition& c, const inputs<R>& x) {
 template <row R, class Run>
 void each_run(std::size_t first_run, std::size_t stride, double bound, double rounding, Run run) {
   inputs<R> x;
-  std::vector<std::int32_t> gathered(gathered_group_count * gathered_size, -1);
+  table_vector<std::int32_t> gathered(gathered_group_count * gathered_size, -1);
   for (std::size_t i = 0; i < inputs<R>::tokens; ++i)
     gathered[i] = static_cast<std::int32_t>(i * 29 % inputs<R>::tokens);  // a permutation
   for (std::size_t step = first_run; step < runs_of<R>; step += stride) {
     const auto map = partition_of<R>(run_choices{nullptr, gathered.data(), step, 0, 0}).map(grid_of_cases);
     std::size_t keys = R.source >= 3 ? other_keys : map.group_size();
     if constexpr (R.partition == 3) keys = map.key_group_size();
-    const tables t(map.group_size(), keys);
+    table_vector<tables> held;
+    held.emplace_back(map.group_size(), keys);
+    const tables& t = held.front();
     const run_choices choices{&t, gathered.data(), step, map.group_size(), keys};
     const auto c = composition_of<R>(choices);
     INFO("run " << step << " of partition " << R.partition << ", mask " << R.mask << ", modifier " << R.modifier

@@ -16,6 +16,29 @@ namespace heddle::test::crossed {
 /// Every partition whose map is `strided_groups<>`.
 struct any_partition {
   using policy_category = partition_tag;
+#if defined(__CUDACC__)
+/// Memory that host and device read.
+template <class T>
+struct table_allocator {
+  using value_type = T;
+  table_allocator() = default;
+  template <class U>
+  table_allocator(const table_allocator<U>&) noexcept {}
+  T* allocate(std::size_t n) { return reinterpret_cast<T*>(device::detail::take(n * sizeof(T), true)); }
+  void deallocate(T* p, std::size_t) noexcept { device::detail::give_back(reinterpret_cast<std::byte*>(p)); }
+  template <class U>
+  bool operator==(const table_allocator<U>&) const noexcept {
+    return true;
+  }
+};
+template <class T>
+using table_vector = std::vector<T, table_allocator<T>>;
+#else
+/// What policies of the cases look up, where every backend of the program reads it.
+template <class T>
+using table_vector = std::vector<T>;
+#endif
+
   using map_type = strided_groups<>;
   static constexpr std::size_t count = 14;
   std::size_t kind = 0;
@@ -42,12 +65,12 @@ struct any_partition {
 
 /// Numbers that masks and scores look up, for any group of the cases.
 struct tables {
-  std::vector<std::int32_t> lengths{17, 3};
-  std::vector<std::int32_t> query_offsets;
-  std::vector<std::int32_t> key_offsets;
-  std::vector<std::uint8_t> blocks;
-  std::vector<float> numbers = normal_vector(80 * 80 * 8, 99);
-  std::vector<float> boxes;
+  table_vector<std::int32_t> lengths{17, 3};
+  table_vector<std::int32_t> query_offsets;
+  table_vector<std::int32_t> key_offsets;
+  table_vector<std::uint8_t> blocks;
+  table_vector<float> numbers;
+  table_vector<float> boxes;
 
   tables(std::size_t queries, std::size_t keys) {
     const auto q = static_cast<std::int32_t>(queries);
@@ -77,13 +100,13 @@ struct any_mask {
     with(call.queries, call.keys, [&](const auto& m) { heddle::detail::check_policy(m, call); });
   }
   template <class Context>
-  HEDDLE_NOINLINE tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0, std::size_t k1) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0, std::size_t k1) const {
     tile result = tile::partial;
     with_map(c, [&](const auto& m) { result = heddle::detail::classify(m, c, q0, q1, k0, k1); });
     return result;
   }
   template <class Context, class T>
-  HEDDLE_NOINLINE typename batch_traits<T>::mask operator()(const Context& c, T q, T k) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE typename batch_traits<T>::mask operator()(const Context& c, T q, T k) const {
     auto result = static_cast<typename batch_traits<T>::mask>(q == q);
     with_map(c, [&](const auto& m) { result = heddle::detail::visible<T>(m, c, q, k); });
     return result;
@@ -91,7 +114,7 @@ struct any_mask {
 
  private:
   template <class Context, class F>
-  void with_map(const Context& c, F&& f) const {
+  HEDDLE_HOST_DEVICE void with_map(const Context& c, F&& f) const {
     if constexpr (requires { c.map->split(c.group); }) {
       if (kind % count == 17) return f(same_region{});
     }
@@ -99,7 +122,7 @@ struct any_mask {
   }
 
   template <class F>
-  void with(std::size_t queries, std::size_t keys, F&& f) const {
+  HEDDLE_HOST_DEVICE void with(std::size_t queries, std::size_t keys, F&& f) const {
     const auto odd = visible_if{[](auto q, auto k) { return q + k >= decltype(q)(9.0F); }};
     const auto scalar = visible_if{[](std::size_t q, std::size_t k) { return (q + 2 * k) % 5 != 0; }};
     const auto half = [](std::size_t n) { return n / 2; };

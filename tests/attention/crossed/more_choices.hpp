@@ -17,7 +17,7 @@ struct any_function {
   std::size_t keys = 0;
 
   template <class Context, class T>
-  HEDDLE_NOINLINE T operator()(const Context& c, T score, T q, T k) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE T operator()(const Context& c, T score, T q, T k) const {
     if constexpr (requires { c.map->table_index(c.group, q, k); }) {
       if (kind % count == 6) return neighborhood_bias{t->numbers.data(), most_heads}(c, score, q, k);
     }
@@ -41,7 +41,7 @@ struct any_function {
 
  private:
   struct scalar {
-    float operator()(float score, std::size_t head, std::size_t q, std::size_t k) const {
+    HEDDLE_HOST_DEVICE float operator()(float score, std::size_t head, std::size_t q, std::size_t k) const {
       return (q + k + head) % 3 == 0 ? score - 1.0F : score;
     }
   };
@@ -57,7 +57,7 @@ struct any_row {
   std::size_t keys = 0;
 
   template <class Context>
-  const float* row(const Context& c, std::size_t q) const {
+  HEDDLE_HOST_DEVICE const float* row(const Context& c, std::size_t q) const {
     const float* data = t->numbers.data();
     switch (kind % count) {
       case 0: return dense_bias(data, keys, queries, c.head + 1).row(c, q);
@@ -74,7 +74,7 @@ struct any_weight {
   static constexpr std::size_t count = 3;
   std::size_t which = 0;
   template <class T>
-  HEDDLE_NOINLINE T weight(T score) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE T weight(T score) const {
     const T one = batch_traits<T>::broadcast(1.0F);
     return which % count == 0   ? sigmoid_weights{-1.0F}.weight(score)
            : which % count == 1 ? linear_scores{}.weight(score)
@@ -91,7 +91,7 @@ struct any_row_weights {
   std::size_t keys = 0;
   std::size_t which = 0;
   template <class Context>
-  HEDDLE_NOINLINE float weigh(const Context& c, std::size_t q, float* scores, std::size_t n) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE float weigh(const Context& c, std::size_t q, float* scores, std::size_t n) const {
     if (which % count == 0) return top_k<3>{}.weigh(c, q, scores, n);
     if (which % count == 1) return top_k<40>{}.weigh(c, q, scores, n);
     return policy_weighted{policy, 2, keys, 1e-3F}.weigh(c, q, scores, n);
@@ -103,7 +103,7 @@ struct any_share {
   static constexpr bool reads_instances = true;
   static constexpr bool reads_prompts = true;
   std::size_t kind = 0;
-  float operator()(std::size_t head, float a, float b) const {
+  HEDDLE_HOST_DEVICE float operator()(std::size_t head, float a, float b) const {
     const float gates[most_heads] = {-1.0F, 0.5F, 2.0F, 0.0F};
     return kind % 3 == 0   ? share::odds{0.7F}(head, a, b)
            : kind % 3 == 1 ? share::constant{0.3F}(head, a, b)
@@ -118,7 +118,7 @@ struct any_position {
   using policy_category = position_tag;
   static constexpr std::size_t count = 6;
   std::size_t kind = 0;
-  HEDDLE_NOINLINE void operator()(float* row, std::size_t dim, std::size_t head, std::size_t token, row_role role) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE void operator()(float* row, std::size_t dim, std::size_t head, std::size_t token, row_role role) const {
     const rotary<rotary_pairs::halves> halves{.dims = dim / 2 * 2, .query_offset = 3, .key_offset = 1};
     const rotary<rotary_pairs::interleaved> interleaved{.base = 50.0F, .dims = dim / 2 * 2};
     const qk_norm<row_norm::layer> layer{};

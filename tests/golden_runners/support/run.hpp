@@ -12,6 +12,9 @@
 
 #include "place.hpp"
 #include "session.hpp"
+#if defined(__CUDACC__)
+#include "tests/support/missing_device.hpp"
+#endif
 
 // Without the build's definitions (a runner compiled by hand) the plain loops run.
 #if !defined(HEDDLE_GOLDEN_BACKEND_SIMD) && !defined(HEDDLE_GOLDEN_BACKEND_REFERENCE) && !defined(HEDDLE_GOLDEN_BACKEND_CUDA)
@@ -59,6 +62,9 @@ template <class Run>
 int run_golden(int argc, char** argv, Run run) {
   const auto o = parse_options(argc, argv);
   if (!o) return 2;
+#if defined(__CUDACC__)
+  if (test::skipped_without_device()) return 0;
+#endif
 #if HEDDLE_HAS_EXCEPTIONS
   try {
     return detail::run_backends(*o, run);

@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t dim = 64;
 using device_type = cuda<arch::sm_90a>;
 
-/// Runs attend on the device; returns the number of tiles that the engine moved.
-std::uint64_t tiles_of_call(const way_case& s) {
+/// Runs attend on the device; returns the number of tiles that the engine moved, where they are counted.
+auto tiles_of_call(const way_case& s) {
   const attention c{logsumexp{}};
   const auto x = random_inputs<dim, bfloat16>(s);
   on_device<bfloat16> q(x.q, s.offset);
@@ -26,7 +26,7 @@ std::uint64_t tiles_of_call(const way_case& s) {
   device::emulation::counters() = {};
   attend(context<device_type>{device_type{}, memory.scratch()}, c, heads(q.data()), heads(k.data()), heads(v.data()),
          merged_heads<dim>(out.data(), s.batch, s.grid.size(), s.heads), s.grid, lse_view(lse.data(), s));
-  const std::uint64_t tiles = device::emulation::counters().tiles;
+  const auto tiles = device::emulation::counters().tiles;
   require_close(by_definition<dim>(c, s, x), {out.to_host(), lse.to_host()}, true, 2e-3, 0.008);
   return tiles;
 }

@@ -32,7 +32,7 @@ struct point_taps {
   std::array<W, 4> weight{};
   std::size_t count = 0;
 
-  HEDDLE_ALWAYS_INLINE void add(float position, std::size_t n, W w) noexcept {
+  HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void add(float position, std::size_t n, W w) noexcept {
     if (!(position >= 0.0f) || position >= static_cast<float>(n)) return;
     index[count] = static_cast<std::size_t>(position);
     weight[count++] = w;

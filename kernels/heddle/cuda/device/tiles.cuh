@@ -71,7 +71,11 @@ tensor_map make_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], 
   static void* const entry = [] {   // from the driver that is loaded: nothing more to link
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found{};
+#if CUDART_VERSION >= 12050
     const cudaError_t status = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+#else
+    const cudaError_t status = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found);
+#endif
     return status == cudaSuccess && found == cudaDriverEntryPointSuccess ? function : nullptr;
   }();
   if (entry == nullptr) ::heddle::detail::raise<::heddle::error>("tensor map: this driver has no tensor maps");
@@ -93,7 +97,8 @@ tensor_map make_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], 
   const CUresult status = reinterpret_cast<encode>(entry)(
       &map.description, type, Rank, const_cast<T*>(base), lengths, steps, box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzling,
       CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (status != CUDA_SUCCESS) ::heddle::detail::raise<::heddle::error>("tensor map: refused by the driver");
+  if (status != CUDA_SUCCESS)
+    ::heddle::detail::raise<::heddle::error>("tensor map: refused by the driver (error " + std::to_string(static_cast<int>(status)) + ')');
 #endif
   return map;
 }

@@ -47,7 +47,8 @@ inline pointer_place place_of(const void* p) {
   switch (a.type) {
     case cudaMemoryTypeDevice: return {memory_kind::device, a.device};
     case cudaMemoryTypeManaged: return {memory_kind::managed, a.device};
-    default: return a.devicePointer == nullptr ? pointer_place{} : pointer_place{memory_kind::managed, a.device};   // pinned and mapped
+    case cudaMemoryTypeHost: return a.devicePointer == nullptr ? pointer_place{} : pointer_place{memory_kind::managed, a.device};   // pinned
+    default: return {};   // also where the device could follow any pointer of the host: kernels would read it over the bus
   }
 #endif
 }
