@@ -10,12 +10,12 @@
 #include <heddle/heddle.hpp>
 
 #include "support/random.hpp"
+#if defined(__CUDACC__)
+#include <heddle/cuda/runtime/runtime.hpp>
+#endif
 
 namespace heddle::test::crossed {
 
-/// Every partition whose map is `strided_groups<>`.
-struct any_partition {
-  using policy_category = partition_tag;
 #if defined(__CUDACC__)
 /// Memory that host and device read.
 template <class T>
@@ -39,6 +39,9 @@ template <class T>
 using table_vector = std::vector<T>;
 #endif
 
+/// Every partition whose map is `strided_groups<>`.
+struct any_partition {
+  using policy_category = partition_tag;
   using map_type = strided_groups<>;
   static constexpr std::size_t count = 14;
   std::size_t kind = 0;
@@ -77,6 +80,8 @@ struct tables {
     const auto k = static_cast<std::int32_t>(keys);
     query_offsets = {0, q / 3, q / 3, q - q / 4};      // an empty sequence, and tokens of none
     key_offsets = {0, k / 4, k / 2, k - k / 3};
+    const std::vector<float> normal = normal_vector(80 * 80 * 8, 99);
+    numbers.assign(normal.begin(), normal.end());
     generator random(7);
     blocks.resize(block_sparse<5, 7>::table_bytes(queries, keys));
     for (auto& b : blocks) b = static_cast<std::uint8_t>(random.integer(0, 2) % 2);
