@@ -2,20 +2,21 @@
 /// A vision transformer with adaptive token sampling (Fayyaz et al., ECCV 2022, arXiv 2111.15667).
 #pragma once
 
-#include "block.hpp"
+#include "padded.hpp"
 #include "heddle/io/key_map.hpp"
 #include "heddle/layer/convolution.hpp"
 
 namespace heddle::examples {
 
 /// The network: `[batch, height, width, 3]`, normalised, to logits `[batch, 1, 1, classes]`. Every image keeps
-/// the tokens that it needs: the rows of a batch are not padded.
+/// the tokens that it needs: the rows of a batch are not padded on the host; on a device, which keeps the numbers to itself, they are.
 template <ats_config C>
 struct ats {
   static_assert(C.height % C.patch == 0 && C.width % C.patch == 0, "ats: the image must be a whole number of patches");
   static_assert(C.depth <= 64, "ats: at most 64 blocks");
   using embedding_type = convolution<3, C.channels, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
   using block_type = ats_block<C.channels, C.heads, C.hidden>;
+  using padded_type = ats_padded_block<block_type>;
   using norm_type = layer_norm<C.channels, ratio{1, 1000000}>;
   using head_type = linear<C.channels, C.classes>;
 
@@ -69,7 +70,7 @@ struct ats {
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
     const std::size_t batch = x.extent(0);
     const std::size_t embeds = embedding_type::scratch_bytes(backend, map_extents(1, C.height, C.width, 3));
-    const std::size_t runs = block_type::scratch_bytes(backend, batch, C.tokens());
+    const std::size_t runs = runs_bytes(backend, batch);
     const std::size_t largest = embeds > runs ? embeds : runs;
     return heddle::scratch_bytes<float>(batch * C.tokens() * C.channels) + heddle::scratch_bytes<float>(batch * C.channels) +
            heddle::scratch_bytes<std::size_t>(batch + 1) + heddle::scratch_bytes<std::int32_t>(C.tokens()) + largest;
@@ -81,14 +82,45 @@ struct ats {
   }
 
   /// The same, watched: `observe.trace(block, b, tokens)` gives an `inverse_cdf_trace` for the selection,
-  /// `observe.block(i, tokens)` sees the tokens after block i, `observe.feature(rows)` what the head reads.
+  /// `observe.block(i, tokens)` sees the tokens after block i, `observe.feature(rows)` what the head reads. On a device
+  /// `observe.padded_trace(block, batch, places)` gives the trace of all images, and tokens are `ats_padded_tokens`.
   template <class Backend, class Observe>
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y, Observe&& observe) const {
     const std::size_t batch = x.extent(0);
-    ats_tokens tokens = take_tokens(ctx, batch);
     const auto feature = make_matrix(ctx.scratch.template take<float>(batch * C.channels), batch, C.channels);
-    embed(ctx, x, tokens.rows);
     const ats_sampling sampler{{}, {C.sample_points(), C.padded_scores}};
+    if constexpr (prefers_whole_maps<Backend>) {
+      run_padded(ctx, x, feature, sampler, observe);
+    } else {
+      run_ragged(ctx, x, feature, sampler, observe);
+    }
+    observe.feature(as_const(feature));
+    head.forward_rows(ctx, as_const(feature), as_rows(y));
+  }
+
+ private:
+  struct silent {
+    static inverse_cdf_trace trace(std::size_t, std::size_t, std::size_t) noexcept { return {}; }
+    static inverse_cdf_trace padded_trace(std::size_t, std::size_t, std::size_t) noexcept { return {}; }
+    template <class Tokens>
+    static void block(std::size_t, const Tokens&) noexcept {}
+    static void feature(matrix_view<const float>) noexcept {}
+  };
+
+  template <class Backend>
+  static constexpr std::size_t runs_bytes(const Backend& backend, std::size_t batch) {
+    if constexpr (prefers_whole_maps<Backend>) {
+      return padded_type::scratch_bytes(backend, batch, C.tokens());
+    } else {
+      return block_type::scratch_bytes(backend, batch, C.tokens());
+    }
+  }
+
+  template <class Backend, class Observe>
+  void run_ragged(context<Backend> ctx, map_view<const float> x, matrix_view<float> feature, const ats_sampling& sampler, Observe&& observe) const {
+    const std::size_t batch = x.extent(0);
+    ats_tokens tokens = take_tokens(ctx, batch);
+    embed(ctx, x, tokens.rows);
     for (std::size_t i = 0; i < C.depth; ++i) {
       if (C.samples(i)) {
         blocks[i].forward(ctx, tokens, sampler, [&](std::size_t b, std::size_t n) { return observe.trace(i, b, n); });
@@ -99,16 +131,28 @@ struct ats {
     }
     for (std::size_t b = 0; b < batch; ++b)
       norm.forward_rows(ctx, as_const(row_range(tokens.rows, tokens.sequences.starts[b], 1)), row_range(feature, b, 1));
-    observe.feature(as_const(feature));
-    head.forward_rows(ctx, as_const(feature), as_rows(y));
   }
 
- private:
-  struct silent {
-    static inverse_cdf_trace trace(std::size_t, std::size_t, std::size_t) noexcept { return {}; }
-    static void block(std::size_t, const ats_tokens&) noexcept {}
-    static void feature(matrix_view<const float>) noexcept {}
-  };
+  template <class Backend, class Observe>
+  void run_padded(context<Backend> ctx, map_view<const float> x, matrix_view<float> feature, const ats_sampling& sampler, Observe&& observe) const {
+    const std::size_t batch = x.extent(0);
+    ats_padded_tokens tokens;
+    tokens.rows = make_matrix(ctx.scratch.template take<float>(batch * C.tokens() * C.channels), batch * C.tokens(), C.channels);
+    tokens.sequences = {{ctx.scratch.template take<std::int32_t>(batch), batch}, C.tokens()};
+    each(ctx, batch, detail::ats_set_length{tokens.sequences.lengths.data(), static_cast<std::int32_t>(C.tokens())});
+    embed(ctx, x, tokens.rows);
+    for (std::size_t i = 0; i < C.depth; ++i) {
+      if (C.samples(i)) {
+        padded_type::forward(ctx, blocks[i], tokens, sampler, C.padded_to_all ? C.tokens() : 0,
+                             observe.padded_trace(i, batch, tokens.sequences.places));
+      } else {
+        padded_type::forward(ctx, blocks[i], tokens);
+      }
+      observe.block(i, tokens);
+    }
+    const auto first = make_matrix<const float>(tokens.rows.data_handle(), batch, C.channels, tokens.sequences.places * C.channels);
+    norm.forward_rows(ctx, first, feature);
+  }
 
   template <class Backend>
   static ats_tokens take_tokens(context<Backend>& ctx, std::size_t batch) {

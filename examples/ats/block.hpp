@@ -96,6 +96,8 @@ struct ats_attention {
 /// `x += Attention(Norm(x))`, of kept tokens only where the block samples; `x += Mlp(Norm(x))`.
 template <std::size_t C, std::size_t Heads, std::size_t Hidden>
 struct ats_block {
+  static constexpr std::size_t channels = C;
+  static constexpr std::size_t heads = Heads;
   using norm_type = layer_norm<C, ratio{1, 1000000}>;
   using attention_type = ats_attention<C, Heads>;
   using feed_forward_type = pre_norm<norm_type, mlp<C, Hidden>>;

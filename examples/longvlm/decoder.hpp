@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 #include "heddle/layer/encoder_block.hpp"
@@ -38,7 +37,7 @@ struct decoder {
   std::array<block_type, C.layers> layers;
   norm_type norm;
   linear<channels, C.vocabulary, linear_options{.bias = false}> lm_head;
-  std::shared_ptr<const std::vector<float>> angles{};  ///< cosines, then sines, `[positions, head_dim / 2]` each
+  made_weights angles{};  ///< cosines, then sines, `[positions, head_dim / 2]` each
 
   static constexpr std::size_t parameter_count() {
     return C.vocabulary * channels + C.layers * parameters<block_type> + parameters<norm_type> + parameters<decltype(lm_head)>;
@@ -66,19 +65,19 @@ struct decoder {
   }
 
   template <class Backend>
-  void prepare(const Backend&) {
+  void prepare(const Backend& backend) {
     constexpr std::size_t pairs = attention_type::head_dim / 2;
-    auto tables = std::make_shared<std::vector<float>>(2 * C.positions * pairs);
-    fill_rotary_tables(static_cast<float>(C.rotary_base), C.positions, 2 * pairs, tables->data(),
-                       tables->data() + C.positions * pairs);
+    std::vector<float> tables(2 * C.positions * pairs);
+    fill_rotary_tables(static_cast<float>(C.rotary_base), C.positions, 2 * pairs, tables.data(),
+                       tables.data() + C.positions * pairs);
+    angles = keep_weights(backend, std::move(tables));
     for (block_type& layer : layers) {
       rotary<>& position = get_policy<rotary<>>(layer.attn.composition);
       position.base = static_cast<float>(C.rotary_base);
-      position.cosines = tables->data();
-      position.sines = tables->data() + C.positions * pairs;
+      position.cosines = angles.data;
+      position.sines = angles.data + C.positions * pairs;
       position.positions = C.positions;
     }
-    angles = std::move(tables);
   }
 
   template <class Backend>

@@ -26,14 +26,20 @@ struct selection {
 };
 
 /// Collects what the network shows, as `[batch, longest, ..]` padded with zeros.
+template <class Backend>
 class recorder {
   session& s_;
   std::size_t batch_;
   std::vector<std::vector<std::int64_t>> kept_{};   ///< of every sampling block
   std::vector<selection> selections_{};             ///< of the block that runs
+  golden::placed<Backend, std::int32_t> order_;     ///< the same of all images, where the backend writes it
+  golden::placed<Backend> distribution_;
+  golden::placed<Backend> points_;
 
  public:
-  recorder(session& s, std::size_t batch) : s_(s), batch_(batch), selections_(batch) {}
+  recorder(session& s, std::size_t batch)
+      : s_(s), batch_(batch), selections_(batch), order_(batch * golden_config.patches()), distribution_(batch * golden_config.patches()),
+        points_(batch * golden_config.sample_points()) {}
 
   inverse_cdf_trace trace(std::size_t, std::size_t b, std::size_t tokens) {
     selection& it = selections_[b];
@@ -41,6 +47,31 @@ class recorder {
     it.distribution.assign(tokens - 1, 0.0F);
     it.points.assign(golden_config.sample_points(), 0.0F);
     return {it.order, it.distribution, it.points};
+  }
+
+  inverse_cdf_trace padded_trace(std::size_t, std::size_t, std::size_t places) {
+    lengths_before_ = lengths_.empty() ? std::vector<std::int32_t>(batch_, static_cast<std::int32_t>(golden_config.tokens())) : lengths_;
+    others_ = places - 1;
+    return {order_.span().first(batch_ * others_), distribution_.span().first(batch_ * others_), points_.span()};
+  }
+
+  /// Tokens of a device become a batch without padding on the host.
+  void block(std::size_t i, const examples::ats_padded_tokens& tokens) {
+    const std::vector<float> rows = golden::on_host<Backend>(tokens.rows.data_handle(), tokens.rows.size());
+    lengths_ = golden::on_host<Backend>(tokens.sequences.lengths.data(), batch_);
+    const std::size_t channels = tokens.rows.extent(1);
+    std::vector<std::size_t> starts{0};
+    std::vector<float> without;
+    for (std::size_t b = 0; b < batch_; ++b) {
+      const auto first = rows.begin() + static_cast<std::ptrdiff_t>(b * tokens.sequences.places * channels);
+      without.insert(without.end(), first, first + lengths_[b] * static_cast<std::ptrdiff_t>(channels));
+      starts.push_back(starts.back() + static_cast<std::size_t>(lengths_[b]));
+    }
+    if (golden_config.samples(i)) take_selections();
+    examples::ats_tokens ragged;
+    ragged.rows = make_matrix(without.data(), starts.back(), channels);
+    ragged.sequences.starts = starts;
+    block(i, ragged);
   }
 
   void block(std::size_t i, const examples::ats_tokens& tokens) {
@@ -55,7 +86,7 @@ class recorder {
 
   void feature(matrix_view<const float> rows) {
     const std::size_t shape[] = {rows.extent(0), rows.extent(1)};
-    s_.check("output.feature", std::span<const float>(rows.data_handle(), rows.size()), shape);
+    s_.check("output.feature", golden::on_host<Backend>(rows.data_handle(), rows.size()), shape);
   }
 
   void finish() {
@@ -67,6 +98,24 @@ class recorder {
   }
 
  private:
+  std::vector<std::int32_t> lengths_{};          ///< of padded sequences
+  std::vector<std::int32_t> lengths_before_{};
+  std::size_t others_ = 0;
+
+  void take_selections() {
+    const std::vector<std::int32_t> order = order_.host();
+    const std::vector<float> distribution = distribution_.host();
+    const std::vector<float> points = points_.host();
+    for (std::size_t b = 0; b < batch_; ++b) {
+      const std::size_t first = b * others_;
+      const std::size_t end = first + static_cast<std::size_t>(lengths_before_[b]) - 1;
+      const std::size_t n = golden_config.sample_points();
+      selections_[b] = {{&order[first], &order[first] + (end - first)},
+                        {&distribution[first], &distribution[first] + (end - first)},
+                        {&points[b * n], &points[b * n] + n}};
+    }
+  }
+
   void check_rows(const std::string& name, const examples::ats_tokens& tokens) {
     if (s_.file().find(name) == nullptr) return;
     const std::size_t longest = golden_config.padded_to_all ? golden_config.tokens() : tokens.sequences.longest();
@@ -131,11 +180,13 @@ void run_all(session& s) {
   const auto net = std::make_unique<network>();
   golden::load_weights<Backend>(*net, s, network::key_map());
   const map_tensor image = s.map("input.image");
-  map_tensor logits(network::output_extents(image.extents()));
-  const workspace scratch(workspace_bytes<network, Backend>(image.extents()));
-  recorder record(s, image.extent(0));
-  net->forward(context<Backend>{Backend{}, scratch.scratch()}, image.view(), logits.view(), record);
+  const golden::placed_map<Backend> picture(image);
+  golden::placed_map<Backend> y(network::output_extents(image.extents()));
+  const golden::workspace_of<Backend> scratch(workspace_bytes<network, Backend>(image.extents()));
+  recorder<Backend> record(s, image.extent(0));
+  net->forward(context<Backend>{Backend{}, scratch.scratch()}, picture.view(), y.view(), record);
   record.finish();
+  const map_tensor logits = y.host();
   const std::size_t shape[] = {logits.extent(0), logits.extent(3)};
   s.check("output.logits", as_span(logits.view()), shape);
 }
