@@ -118,10 +118,4 @@ struct mixformer_vit {
   }
 };
 
-/// The numbers of the official networks; frozen norms are not counted.
-static_assert(parameters<mixformer_vit<mixvit_base>> == 103'388'551);
-static_assert(parameters<mixformer_vit<mixvit_large>> == 328'968'327);
-static_assert(parameters<mixvit_backbone<mixvit_base>> == 85'943'040);
-static_assert(parameters<mixvit_backbone<mixvit_large>> == 303'834'112);
-
 }  // namespace heddle::examples

@@ -78,12 +78,4 @@ struct romtrack {
   }
 };
 
-// The counts of the published models, position tables included.
-static_assert(parameters<romtrack<romtrack_tiny>> == 8'040'645);
-static_assert(parameters<romtrack<romtrack_small>> == 25'532'421);
-static_assert(parameters<romtrack<romtrack_base>> == 92'366'469);
-static_assert(parameters<romtrack<romtrack_base_384>> == 92'673'669);
-static_assert(parameters<romtrack<romtrack_large_384>> == 312'079'749);
-static_assert(parameters<romtrack_encoder<romtrack_base>> == 85'892'352);
-
 }  // namespace heddle::examples

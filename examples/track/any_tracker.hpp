@@ -36,7 +36,7 @@ struct model {
   double lost_below;   ///< scores below this one mean that the target is not to be seen
   bool has_bf16;
   std::unique_ptr<any_tracker> (*load)(const load_options& o);
-  std::unique_ptr<any_tracker> (*load_on_device)(const load_options& o) = nullptr;   ///< null: it cannot, or not in this program
+  std::unique_ptr<any_tracker> (*load_on_device)(const load_options& o) = nullptr;   ///< null in programs without CUDA
 };
 
 /// The networks that were built in: what a program is linked to says which.

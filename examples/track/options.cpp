@@ -84,7 +84,7 @@ void check(const options& o) {
 }  // namespace
 
 std::optional<int> parse(options& o, int argc, const char* const* argv) {
-  CLI::App app("Follows one object through a video with a transformer, on the processor.", "track");
+  CLI::App app("Follows one object through a video with a transformer.", "track");
   std::string box;
   std::string names;
   for (const model& m : models()) {
@@ -100,7 +100,7 @@ std::optional<int> parse(options& o, int argc, const char* const* argv) {
   std::string precision = "f32";
   app.add_option("--precision", precision, "number format of the products: f32, or bf16 (mixformerv2)")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
   std::string backend = "simd";
-  app.add_option("--backend", backend, "who computes: simd, or cuda (mixformerv2, in a program built with it)")->check(CLI::IsMember({"simd", "cuda"}))->capture_default_str();
+  app.add_option("--backend", backend, "who computes: simd, or cuda (an NVIDIA device, in a program built with it)")->check(CLI::IsMember({"simd", "cuda"}))->capture_default_str();
   app.add_option("--threads", o.threads, "threads; the result is the same for every number")->check(CLI::Range(std::size_t{1}, std::size_t{256}))->capture_default_str();
   app.add_option("--frames", o.frames, "stop after so many frames; 0: go on to the end")->capture_default_str();
   app.add_option("INPUT", o.input, "a video, a folder of JPEG or PNG files, camera or camera:N")->required();

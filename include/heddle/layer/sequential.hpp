@@ -127,7 +127,7 @@ struct sequential {
     map_extents e = x;
     const auto add = [&]<class M>(std::type_identity<M>) {
       const std::size_t bytes = heddle::scratch_bytes<M>(backend, e);
-      if (bytes > largest) largest = bytes;
+      largest = bytes < largest ? largest : bytes;   // nvcc minds `0 > largest`
       e = heddle::output_extents<M>(e);
     };
     (add(std::type_identity<typename detail::child_of<Children>::type>{}), ...);

@@ -21,6 +21,12 @@ using network = mixformer_vit<small>;
 using tracker = mixvit_tracker<small, reference>;
 static_assert(box_tracker<tracker>);
 
+// The counts of the published models: position tables are counted, frozen norms are not.
+static_assert(parameters<mixformer_vit<mixvit_base>> == 103'388'551);
+static_assert(parameters<mixformer_vit<mixvit_large>> == 328'968'327);
+static_assert(parameters<mixvit_backbone<mixvit_base>> == 85'943'040);
+static_assert(parameters<mixvit_backbone<mixvit_large>> == 303'834'112);
+
 // the published parts
 static_assert(parameters<corner_head<pyramid_corner_branch<768, 384>>> == 11'543'062 - 9'616, "norms are frozen");
 static_assert(parameters<score_head<768, 12>> == 5'912'065);

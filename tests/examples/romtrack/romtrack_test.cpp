@@ -20,6 +20,14 @@ using encoder = network::encoder_type;
 using tracker = romtrack_tracker<small, reference>;
 static_assert(box_tracker<tracker>);
 
+// The counts of the published models: position tables are counted, frozen norms are not.
+static_assert(parameters<romtrack<romtrack_tiny>> == 8'040'645);
+static_assert(parameters<romtrack<romtrack_small>> == 25'532'421);
+static_assert(parameters<romtrack<romtrack_base>> == 92'366'469);
+static_assert(parameters<romtrack<romtrack_base_384>> == 92'673'669);
+static_assert(parameters<romtrack<romtrack_large_384>> == 312'079'749);
+static_assert(parameters<romtrack_encoder<romtrack_base>> == 85'892'352);
+
 // the published parts
 static_assert(parameters<romtrack<romtrack_base>::head_type> == 6'474'117);
 static_assert(parameters<romtrack<romtrack_tiny>::head_type> == 2'492'805);
