@@ -103,10 +103,6 @@ function(heddle_add_golden_cuda_program name folder system generated)
   heddle_add_ctest("golden/${name}.cuda" LABELS golden cuda COMMAND "${target}" "${folder}")
 endfunction()
 
-# Reads one folder; sets `unknown` to a line when there is no runner for it.
-function(heddle_add_golden name folder out_unknown)
-  set(${out_unknown} "" PARENT_SCOPE)
-  set(config "${folder}/config.json")
 # The same runner as a CUDA source, for the device that is there (golden/<name>.on_device; kind `device`, with HEDDLE_CUDA=ON).
 function(heddle_add_golden_device_program name folder system generated)
   if(NOT "device" IN_LIST HEDDLE_TEST_KINDS OR NOT HEDDLE_CUDA OR NOT system IN_LIST heddle_golden_cuda_systems
@@ -120,6 +116,10 @@ function(heddle_add_golden_device_program name folder system generated)
   heddle_add_device_ctest("golden/${name}.on_device" LABELS golden device COMMAND "${target}" "${folder}")
 endfunction()
 
+# Reads one folder; sets `unknown` to a line when there is no runner for it.
+function(heddle_add_golden name folder out_unknown)
+  set(${out_unknown} "" PARENT_SCOPE)
+  set(config "${folder}/config.json")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${config}")
   file(READ "${config}" json)
   string(JSON system ERROR_VARIABLE error GET "${json}" system)
@@ -144,13 +144,13 @@ endfunction()
   # Written only when it changes, so that a second configuration compiles nothing.
   file(CONFIGURE OUTPUT "${generated}/golden_config.hpp" CONTENT "@header@" @ONLY)
 
-  set(isas baseline)
-  if(TARGET heddle::simd)
-    set(isas ${heddle_test_isas})
-  endif()
   heddle_add_golden_device_program("${name}" "${folder}" "${system}" "${generated}")
   if(NOT "golden" IN_LIST HEDDLE_TEST_KINDS)
     return()
+  endif()
+  set(isas baseline)
+  if(TARGET heddle::simd)
+    set(isas ${heddle_test_isas})
   endif()
   foreach(isa IN LISTS isas)
     heddle_add_golden_program("${name}" ${isa} "${folder}" "${system}" "${generated}")
