@@ -12,7 +12,7 @@ namespace heddle::examples {
 /// A decoder block with its classifier; only the last one's is used. The block's children are the layer's own.
 template <evad_config C>
 struct evad_decoder_block {
-  using block_type = evad_block<C.decoder_channels, C.decoder_heads, C.decoder_hidden, C.qkv_bias, false>;
+  using block_type = evad_block<C.decoder_channels, C.decoder_heads, C.decoder_hidden, true, false>;
   block_type block;
   tower<C.decoder_channels, C.action_hidden, C.action_layers> act_module;
   linear<C.action_hidden, C.actions> action_logits;
@@ -206,7 +206,7 @@ struct evad_action_branch {
     const auto largest = make_matrix(ctx.scratch.template take<float>(D), 1, D);
     for (std::size_t t = 0; t < C.times(); ++t) {
       const map_view<const float> frame(volume.data_handle() + t * slice.size(), slice);
-      roi_align(ctx, frame, as_const(rois), pooled, {.scale = 1.0F / static_cast<float>(C.patch), .samples = 2, .aligned = true});
+      roi_align(ctx, frame, as_const(rois), pooled, {.scale = 1.0F / static_cast<float>(C.patch), .samples = C.detector.samples, .aligned = true});
       if constexpr (prefers_whole_maps<Backend>) {
         each(ctx, Q * D, detail::evad_add_largest{pooled.data_handle(), y, bins, t == 0});
       } else {

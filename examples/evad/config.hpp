@@ -20,7 +20,7 @@ struct evad_config {
   std::size_t depth = 12;
   std::size_t heads = 12;
   std::size_t hidden = 3072;
-  bool qkv_bias = true;
+  bool qkv_bias = true;            ///< of the encoder; the decoder always has one
   bool layer_scale = false;
   std::size_t table_side = 14;     ///< patches of a side that the position table is made for
   std::array<ratio, 48> keep_rate{};   ///< of each block; 0 stands for 1: nothing is dropped

@@ -51,6 +51,15 @@ constexpr evad_config small = [] {
   return c;
 }();
 using network = evad<small>;
+constexpr evad_config without_bias = [] {
+  evad_config c = small;
+  c.qkv_bias = false;
+  return c;
+}();
+// That is the encoder's: queries and values of the decoder always have biases.
+static_assert(parameters<typename evad<without_bias>::branch_type::block_type> == parameters<typename network::branch_type::block_type>);
+static_assert(parameters<typename evad<without_bias>::block_type> == parameters<typename network::block_type> - 2 * small.channels);
+
 constexpr std::size_t frame = 4 * 64 * 96 * 3;   // floats of a clip
 static_assert(network::tokens_left(24) == 28);   // 48 -> ceil(33.6) = 34 -> ceil(27.2) = 28
 
