@@ -37,8 +37,10 @@ function(heddle_golden_config_longvlm json out)
   if(NOT rest EQUAL 0)
     golden_refuse(refused "hidden is ${hidden}; supported: multiples of two times heads, ${heads}")
   endif()
-  if(num_memory GREATER vision_layers)
-    golden_refuse(refused "num_memory is ${num_memory}; supported: at most vision_layers, ${vision_layers}")
+  # The embedding has a class token too.
+  math(EXPR states "${vision_layers} + 1")
+  if(num_memory GREATER states)
+    golden_refuse(refused "num_memory is ${num_memory}; supported: at most vision_layers and one, ${states}")
   endif()
   golden_header(header "#include \"longvlm/longvlm.hpp\"
 #include \"support/number.hpp\"
