@@ -12,6 +12,17 @@
 
 namespace heddle::examples {
 
+namespace detail {
+/// `a + LeakyReLU(b)`
+struct ngswin_with_leaky {
+  template <class T>
+  HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
+    using math::max;
+    return a + max(b, b * T(0.01F));
+  }
+};
+}  // namespace detail
+
 /// The outputs of three stages, each with the shallow features of its size added, brought to one size by pixel shuffle and
 /// concatenated; a depthwise convolution, GELU, a linear layer and a norm (Choi et al., CVPR 2023, section 3.3). Children:
 /// `depthwise`, `pointwise`, `norm`.
@@ -50,13 +61,13 @@ struct ngswin_bottleneck {
     const map_view<float> mixed(ctx.scratch.template take<float>(wide.size()), wide);
 
     const auto first = make_matrix(as_rows(all).data_handle(), rows, C, joined);
-    map(ctx, as_rows(outputs[0]), as_rows(shallow), first, with_leaky{});
+    map(ctx, as_rows(outputs[0]), as_rows(shallow), first, detail::ngswin_with_leaky{});
     map_view<const float> current = shallow;
     for (std::size_t i = 1; i < 3; ++i) {
       const map_view<float> half(pooled[i - 1], outputs[i].extents());
       max_pool(ctx, current, as_rows(half));
       const map_view<float> t(summed, outputs[i].extents());
-      map(ctx, as_rows(outputs[i]), as_const(as_rows(half)), as_rows(t), with_leaky{});
+      map(ctx, as_rows(outputs[i]), as_const(as_rows(half)), as_rows(t), detail::ngswin_with_leaky{});
       if (i == 1) {
         unfold<2>(ctx, t, as_rows(all), C, mixed.data_handle());
       } else {
@@ -70,14 +81,6 @@ struct ngswin_bottleneck {
   }
 
  private:
-  struct with_leaky {
-    template <class T>
-    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
-      using math::max;
-      return a + max(b, b * T(0.01F));
-    }
-  };
-
   /// Channels to pixels, into columns of `all` from `column` on.
   template <std::size_t Factor, class Backend>
   static void unfold(context<Backend> ctx, map_view<const float> t, matrix_view<float> all, std::size_t column, float* buffer) {

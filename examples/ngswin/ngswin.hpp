@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "bottleneck.hpp"
 #include "heddle/io/key_map.hpp"
@@ -36,6 +37,45 @@ struct ngswin_statistics {
     return s;
   }
 };
+
+namespace detail {
+
+struct ngswin_difference {
+  template <class T>
+  HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
+    return a - b;
+  }
+};
+struct ngswin_quotient {
+  template <class T>
+  HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
+    return a / b;
+  }
+};
+struct ngswin_product {
+  template <class T>
+  HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
+    return a * b;
+  }
+};
+
+/// The part of the result that belongs to the picture, in its own range.
+struct ngswin_shown {
+  map_view<const float> result;
+  map_view<float> y;
+  const float* mean;
+  const float* deviation;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t c = i % 3;
+    const std::size_t column = i / 3 % y.extent(2);
+    const std::size_t row = i / 3 / y.extent(2) % y.extent(1);
+    const std::size_t b = i / 3 / y.extent(2) / y.extent(1);
+    const float value = result.data_handle()[((b * result.extent(1) + row) * result.extent(2) + column) * 3 + c];
+    y.data_handle()[i] = value * deviation[c] + mean[c];
+  }
+};
+
+}  // namespace detail
 
 /// What `ngswin::forward` shows on the way.
 struct ngswin_silence {
@@ -87,6 +127,7 @@ struct ngswin {
   convolution<channels, shuffled> before_shuffle;
   convolution<3, 3> to_origin;
   ngswin_statistics statistics = ngswin_statistics::of_scale(scale);
+  made_weights kept_statistics{};   ///< mean and deviation for a device; made by `prepare`
 
   static constexpr auto members() {
     return heddle::members<&ngswin::shallow, &ngswin::first, &ngswin::second, &ngswin::third, &ngswin::bottleneck, &ngswin::decoder,
@@ -103,6 +144,15 @@ struct ngswin {
     map.rename("**.mlp", "**.ffn");
     map.ignore("**.attn_mask").ignore("**.relative_position_index");
     return map;
+  }
+
+  template <class Backend>
+  HEDDLE_COLD void prepare(const Backend& backend) {
+    if constexpr (moves_weights<Backend>) {
+      std::vector<float> values(statistics.mean.begin(), statistics.mean.end());
+      values.insert(values.end(), statistics.deviation.begin(), statistics.deviation.end());
+      kept_statistics = keep_weights(backend, std::move(values));
+    }
   }
 
   static constexpr map_extents output_extents(const map_extents& x) {
@@ -163,8 +213,8 @@ struct ngswin {
     const map_view<float> output3 = new_map(2, channels);
 
     pad(ctx, x, padded, pad_sides{.bottom = padded.extent(1) - x.extent(1), .right = padded.extent(2) - x.extent(2)});
-    map(ctx, as_const(as_rows(padded)), make_matrix(statistics.mean.data(), 1, 3), as_rows(normalised), difference{});
-    map(ctx, as_const(as_rows(normalised)), make_matrix(statistics.deviation.data(), 1, 3), as_rows(normalised), quotient{});
+    map(ctx, as_const(as_rows(padded)), mean_row<Backend>(), as_rows(normalised), detail::ngswin_difference{});
+    map(ctx, as_const(as_rows(normalised)), deviation_row<Backend>(), as_rows(normalised), detail::ngswin_quotient{});
     heddle::forward(ctx, shallow, normalised, features);
 
     encode(ctx, 0, first, features, output1, input2, observe);
@@ -180,24 +230,15 @@ struct ngswin {
   }
 
  private:
-  struct difference {
-    template <class T>
-    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
-      return a - b;
-    }
-  };
-  struct quotient {
-    template <class T>
-    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
-      return a / b;
-    }
-  };
-  struct product {
-    template <class T>
-    HEDDLE_HOST_DEVICE T operator()(T a, T b) const noexcept {
-      return a * b;
-    }
-  };
+  /// Mean and deviation where the backend reads them.
+  template <class Backend>
+  matrix_view<const float> mean_row() const noexcept {
+    return make_matrix<const float>(moves_weights<Backend> ? kept_statistics.data : statistics.mean.data(), 1, 3);
+  }
+  template <class Backend>
+  matrix_view<const float> deviation_row() const noexcept {
+    return make_matrix<const float>(moves_weights<Backend> ? kept_statistics.data + 3 : statistics.deviation.data(), 1, 3);
+  }
 
   static constexpr std::size_t larger(std::size_t a, std::size_t b) noexcept { return a > b ? a : b; }
   static constexpr std::size_t rounded(std::size_t side) noexcept { return (side + multiple - 1) / multiple * multiple; }
@@ -232,13 +273,17 @@ struct ngswin {
     before_shuffle.forward(ctx, x, wide);
     pixel_shuffle<scale>(ctx, wide, image);
     to_origin.forward(ctx, image, result);
-    for (std::size_t b = 0; b < y.extent(0); ++b)
-      for (std::size_t row = 0; row < y.extent(1); ++row) {
-        const auto out = make_matrix(&y(b, row, 0U, 0U), y.extent(2), 3);
-        map(ctx, make_matrix<const float>(&result(b, row, 0U, 0U), y.extent(2), 3), make_matrix(statistics.deviation.data(), 1, 3), out,
-            product{});
-        map(ctx, as_const(out), make_matrix(statistics.mean.data(), 1, 3), out, heddle::detail::sum{});
-      }
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, y.size(), detail::ngswin_shown{result, y, mean_row<Backend>().data_handle(), deviation_row<Backend>().data_handle()});
+    } else {
+      for (std::size_t b = 0; b < y.extent(0); ++b)
+        for (std::size_t row = 0; row < y.extent(1); ++row) {
+          const auto out = make_matrix(&y(b, row, 0U, 0U), y.extent(2), 3);
+          map(ctx, make_matrix<const float>(&result(b, row, 0U, 0U), y.extent(2), 3), deviation_row<Backend>(), out,
+              detail::ngswin_product{});
+          map(ctx, as_const(out), mean_row<Backend>(), out, heddle::detail::sum{});
+        }
+    }
   }
 };
 

@@ -24,6 +24,23 @@ struct ngswin_stage_options {
   bool merges = false;              ///< ends with a map at half the sides
 };
 
+namespace detail {
+/// Every pixel with the context of its window.
+struct ngram_added {
+  map_view<const float> x;
+  map_view<const float> windows;   ///< a pixel for every window
+  std::size_t side;
+  map_view<float> y;
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    const std::size_t channels = x.extent(3);
+    const std::size_t pixel = i / channels;
+    const std::size_t column = pixel % x.extent(2);
+    const std::size_t row = pixel / x.extent(2);   // of all images: their heights are multiples of the side
+    y.data_handle()[i] = x.data_handle()[i] + windows.data_handle()[(row / side * windows.extent(2) + column / side) * channels + i % channels];
+  }
+};
+}  // namespace detail
+
 /// `x + LN(W(x + context))`, then the feed-forward part alike, in windows of which every second block shifts the grid. The
 /// context belongs to the windows as they are without a shift, and the residual does not hold it.
 template <ngswin_stage_options O>
@@ -67,12 +84,16 @@ struct ngswin_block {
  private:
   template <class Backend>
   static void add_context(context<Backend> ctx, map_view<const float> x, map_view<const float> windows, map_view<float> y) {
-    for (std::size_t b = 0; b < x.extent(0); ++b)
-      for (std::size_t i = 0; i < x.extent(1); ++i)
-        for (std::size_t w = 0; w < windows.extent(2); ++w)
-          map(ctx, make_matrix<const float>(&x(b, i, w * O.window, 0U), O.window, O.channels),
-              make_matrix<const float>(&windows(b, i / O.window, w, 0U), 1, O.channels),
-              make_matrix<float>(&y(b, i, w * O.window, 0U), O.window, O.channels), heddle::detail::sum{});
+    if constexpr (prefers_whole_maps<Backend>) {
+      each(ctx, y.size(), detail::ngram_added{x, windows, O.window, y});
+    } else {
+      for (std::size_t b = 0; b < x.extent(0); ++b)
+        for (std::size_t i = 0; i < x.extent(1); ++i)
+          for (std::size_t w = 0; w < windows.extent(2); ++w)
+            map(ctx, make_matrix<const float>(&x(b, i, w * O.window, 0U), O.window, O.channels),
+                make_matrix<const float>(&windows(b, i / O.window, w, 0U), 1, O.channels),
+                make_matrix<float>(&y(b, i, w * O.window, 0U), O.window, O.channels), heddle::detail::sum{});
+    }
   }
 };
 
