@@ -21,6 +21,17 @@ namespace detail {
   heddle::detail::raise<device_error>("device memory: " + std::to_string(bytes) + " bytes of " + kind + " memory could not be had");
 }
 
+#if !HEDDLE_CUDA_EMULATED
+/// Managed memory that the host may look at while kernels run. Where there is none (Windows), pinned memory of the host is
+/// right too, and slow: the device reads it over the bus.
+inline cudaError_t take_shared(void** p, std::size_t bytes) {
+  int concurrent = 0;
+  const cudaError_t status = cudaDeviceGetAttribute(&concurrent, cudaDevAttrConcurrentManagedAccess, current_device());
+  if (status != cudaSuccess) return status;
+  return concurrent != 0 ? cudaMallocManaged(p, bytes, cudaMemAttachGlobal) : cudaHostAlloc(p, bytes, cudaHostAllocMapped);
+}
+#endif
+
 inline std::byte* take(std::size_t bytes, bool managed) {
 #if HEDDLE_CUDA_EMULATED
   if (emulated::memory_map::instance().capturing()) require_not_capturing("device memory", nullptr);
@@ -29,7 +40,7 @@ inline std::byte* take(std::size_t bytes, bool managed) {
   return p;
 #else
   void* p = nullptr;
-  const cudaError_t status = managed ? cudaMallocManaged(&p, bytes, cudaMemAttachGlobal) : cudaMalloc(&p, bytes);
+  const cudaError_t status = managed ? take_shared(&p, bytes) : cudaMalloc(&p, bytes);
   if (status == cudaErrorMemoryAllocation) no_memory(bytes, managed ? "managed" : "device");
   check(status, "allocating device memory");
   // All zero, as every allocation of the library; waited for, because streams that do not block would overtake it.
@@ -43,7 +54,9 @@ inline void give_back(std::byte* p) noexcept {
 #if HEDDLE_CUDA_EMULATED
   emulated::memory_map::instance().release(p);
 #else
-  static_cast<void>(cudaFree(p));   // fails only when the process ends and the device is gone already
+  cudaPointerAttributes a{};   // all of it fails only when the process ends and the device is gone already
+  const bool pinned = cudaPointerGetAttributes(&a, p) == cudaSuccess && a.type == cudaMemoryTypeHost;
+  static_cast<void>(pinned ? cudaFreeHost(p) : cudaFree(p));
 #endif
 }
 
