@@ -17,7 +17,7 @@ struct token_evidence {
   head_rows<const float> importance{};   ///< `[batch, heads, tokens]`: sums of columns (observer `key_importance`)
   head_view<const float> values{};       ///< `[batch, heads, tokens, head_dim]`
   matrix_view<const float> rows{};       ///< `[batch * tokens, channels]`: the tokens themselves
-  std::size_t sequences = 1;             ///< of `rows`, for rankings that ask for one token alone
+  std::size_t sequences = 1;             ///< of `rows`; plans that ask for one token alone set it
 };
 
 /// A ranking gives every token behind the first ones a score, the larger the more it matters:
@@ -83,7 +83,9 @@ void score_tokens(context<Backend> ctx, const Rank& rank, const token_evidence& 
                   std::size_t count, const std::int32_t* lengths, float* scores, [[maybe_unused]] float* spare) {
   static_assert(requires { rank.at(e, sequence, first); },
                 "heddle: on a device, and for many sequences at once, a ranking needs `at(evidence, sequence, token)`");
-  const auto ask = [&](float* to) { each(ctx, batch * count, score_one<Rank>{rank, e, sequence, first, count, lengths, to}); };
+  token_evidence evidence = e;
+  if (first + count > 0) evidence.sequences = e.rows.extent(0) / (first + count);
+  const auto ask = [&](float* to) { each(ctx, batch * count, score_one<Rank>{rank, evidence, sequence, first, count, lengths, to}); };
   if constexpr (requires { requires bool(Rank::sums_to_one); }) {
     ask(spare);
     each(ctx, batch * count, share_of_scores{spare, count, scores});

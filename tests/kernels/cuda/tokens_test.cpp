@@ -73,6 +73,7 @@ token_evidence evidence(Where& where) {
   e.class_row = head_rows<const float>(where(row), extents<dyn, dyn, dyn>(batch, heads, places), {heads * places, places, 1});
   e.values = merged_heads<dyn>(where(test::normal_vector(batch * places * heads * dim, 2)), batch, places, heads, dim);
   e.importance = e.class_row;
+  e.rows = make_matrix(where(test::normal_vector(batch * places * dim, 3)), batch * places, dim);
   return e;
 }
 
@@ -117,6 +118,7 @@ TEST_CASE("tokens cuda: thresholds leave their numbers on the device", "[tokens]
   check(dropout<mean_attention, keep_above, top_k_order::by_position>{{}, {0.8F, 3}});
   check(dropout<class_attention, keep_above>{{}, {0.0F, 0}});
   check(dropout<class_attention_times_value_norm, keep_top>{{}, {11}});
+  check(dropout<token_norm, keep_above>{{}, {2.0F, 0}});
 }
 
 TEST_CASE("tokens cuda: the plans of a batch are those of its sequences", "[tokens]") {
@@ -179,6 +181,33 @@ TEST_CASE("tokens cuda: masks are drawn where they are used", "[tokens]") {
   check(square_pattern<ratio{3, 5}, 2>{});
   check(tube_pattern<ratio{9, 10}>{});
   check(running_cell_pattern<ratio{1, 2}>{});
+}
+
+TEST_CASE("tokens cuda: what depends on scores is captured, and a mask is drawn at every launch", "[tokens]") {
+  const sampling<class_attention_times_value_norm, inverse_transform> sampler{{}, {.points = 10, .from_zero = false}};
+  using operation = masking<random_pattern<ratio{1, 2}>>;
+  const token_grid grid{.frames = 1, .height = 6, .width = 8};
+  const device::owned_stream stream;
+  const test::device_scratch scratch(sampler.bytes_of_all(cuda<>{}, batch, places, 1)), plans(operation::plan_bytes(grid));
+  const context<cuda<>> ctx{cuda<>{stream}, scratch.ctx().scratch};
+  on_device_memory there;
+  const token_evidence e = evidence(there);
+  std::int32_t* const lengths = there(list{40, 17, 1});
+  std::int32_t* const kept = there(list(batch * 11));
+  std::int32_t* const counts = there(list(batch));
+  test::on_device<mask_random> state({mask_random{3}});
+  std::span<std::int32_t> hidden;
+  const device::graph graph = device::capture(stream, [&] {
+    sampler.plan_all(ctx, e, {{lengths, batch}, places}, 1, make_matrix(kept, batch, 11), {counts, batch});
+    arena memory = plans.ctx().scratch;
+    hidden = operation::plan(ctx, state.data(), grid, memory).hidden;
+  });
+  graph.launch(stream);
+  const list once = there.take<std::int32_t>(kept, batch * 11), mask = there.take<std::int32_t>(hidden.data(), hidden.size());
+  graph.launch(stream);
+  CHECK(there.take<std::int32_t>(kept, batch * 11) == once);
+  CHECK(there.take<std::int32_t>(counts, batch)[2] == 1);
+  CHECK(there.take<std::int32_t>(hidden.data(), hidden.size()) != mask);
 }
 
 TEST_CASE("tokens cuda: ways back", "[tokens]") {
