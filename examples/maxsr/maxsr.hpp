@@ -22,7 +22,7 @@ namespace heddle::examples {
 
 /// What the paper's table of variants varies, and the constants around it.
 struct maxsr_config {
-  std::size_t scale = 2;                            ///< 2, 3 or 4
+  std::size_t scale = 2;                            ///< 2, 3, 4 or 8
   std::size_t channels = 48;
   std::size_t heads = 4;
   std::size_t stages = 4;
@@ -225,12 +225,12 @@ HEDDLE_COLD inline io::key_map maxsr_key_map() {
 /// of side `ceil(sqrt(h))` tiles it exactly.
 template <maxsr_config C>
 struct maxsr : maxsr_features<detail::maxsr_body<C>> {
-  static_assert(C.scale == 2 || C.scale == 3 || C.scale == 4, "maxsr: the scale must be 2, 3 or 4");
+  static_assert(C.scale == 2 || C.scale == 3 || C.scale == 4 || C.scale == 8, "maxsr: the scale must be 2, 3, 4 or 8");
   using features_type = maxsr_features<detail::maxsr_body<C>>;
   static constexpr std::size_t channels = C.channels;
   static constexpr std::size_t scale = C.scale;
   static constexpr std::size_t shuffle = scale == 3 ? 3 : 2;            ///< factor of one upsampling step
-  static constexpr std::size_t steps = scale == 4 ? 2 : 1;
+  static constexpr std::size_t steps = scale == 8 ? 3 : scale == 4 ? 2 : 1;
   using upsample_type = convolution<channels, channels * shuffle * shuffle>;
 
   std::array<upsample_type, steps> upsample;
@@ -242,7 +242,7 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
   template <class Self, class F>
   HEDDLE_COLD static void visit_children(Self& self, F&& f) {
     features_type::visit_children(static_cast<std::conditional_t<std::is_const_v<Self>, const features_type, features_type>&>(self), f);
-    constexpr std::string_view names[] = {"Upsample.0", "Upsample.2"};
+    constexpr std::string_view names[] = {"Upsample.0", "Upsample.2", "Upsample.4"};
     for (std::size_t i = 0; i < steps; ++i) f(names[i], self.upsample[i]);
     f("conv_last", self.last);
   }

@@ -3,7 +3,7 @@ include("${CMAKE_CURRENT_LIST_DIR}/support/json.cmake")
 
 function(heddle_golden_config_maxsr json out)
   set(refused "")
-  golden_expect(refused "${json}" scale 2 3 4)
+  golden_expect(refused "${json}" scale 2 3 4 8)
   golden_expect(refused "${json}" img_range 1 missing)
   golden_expect(refused "${json}" gelu erf missing)
   golden_expect(refused "${json}" window_rule "ceil(sqrt(H)) x ceil(sqrt(W))" missing)

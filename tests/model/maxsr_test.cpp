@@ -28,6 +28,9 @@ static_assert((ten_millions<maxsr_full<4>>(64, 64) + 5) / 10 == 506);
 // a result of 1280 x 720, with the padding to squares
 static_assert((ten_millions<maxsr_light<2>>(360, 640) + 50) / 100 == 367);
 static_assert((ten_millions<maxsr_light<3>>(240, 427) + 50) / 100 == 155);
+// eight times: one step of upsampling more than four times
+static_assert(parameters<maxsr_light<8>> - parameters<maxsr_light<4>> == 4 * 48 * (48 * 9 + 1));
+static_assert(output_extents<maxsr_light<8>>(map_extents(1, 5, 6, 3)) == map_extents(1, 40, 48, 3));
 static_assert(flops<maxsr_light<2>>(map_extents(1, 64, 64, 3)) == 2 * multiply_adds<maxsr_light<2>>(map_extents(1, 64, 64, 3)));
 
 }  // namespace
