@@ -21,7 +21,7 @@ function(heddle_add_legs)
     endif()
     # Catch2's main takes a leg ten seconds to compile: where it can be linked, this tree's is used.
     set(catch_main "")
-    if(leg MATCHES "^(debug|clang|asan)$" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT HEDDLE_CATCH_MAIN)
+    if(leg MATCHES "^(debug|clang|asan|no-exceptions)$" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT HEDDLE_CATCH_MAIN)
       set(catch_main "$<TARGET_OBJECTS:heddle_catch_main>")
     endif()
     heddle_add_ctest("leg/${leg}" LABELS leg
@@ -29,6 +29,6 @@ function(heddle_add_legs)
         "-DGOLDEN_DIRS=${golden_dirs}" "-DDATA_DIR=${HEDDLE_DATA_DIR}" "-DCATCH_MAIN=${catch_main}"
         -P "${PROJECT_SOURCE_DIR}/cmake/run_leg.cmake")
     # A leg uses every core itself.
-    set_tests_properties("leg/${leg}" PROPERTIES RUN_SERIAL TRUE TIMEOUT 1500)
+    set_tests_properties("leg/${leg}" PROPERTIES RUN_SERIAL TRUE TIMEOUT 2400)
   endforeach()
 endfunction()
