@@ -27,6 +27,7 @@ struct ats_tokens {
 template <std::size_t C, std::size_t Heads>
 struct ats_attention {
   static_assert(C % Heads == 0, "ats: channels must be divisible by heads");
+  static constexpr std::size_t heads = Heads;
   static constexpr std::size_t head_dim = C / Heads;
   using composition_type = attention<cross_source, smoothed_softmax>;
   using scoring_type = attention<cross_source, smoothed_softmax, class_row>;
@@ -40,19 +41,20 @@ struct ats_attention {
   static constexpr std::uint64_t multiply_adds(std::size_t tokens, std::size_t kept) noexcept {
     return std::uint64_t{tokens} * 3 * C * C + std::uint64_t{kept} * C * (2 * tokens + C);
   }
-  /// Of sequences of up to `tokens` tokens: a shorter one may take another way, which needs more.
+  /// Of sequences of up to `tokens` tokens, any number of them queries: a smaller problem may take another way, which needs
+  /// more. Ways end at powers of two queries.
   template <class Backend>
   static constexpr std::size_t attend_scratch(const Backend& backend, std::size_t tokens) {
-    const auto of = [&](const auto& composition, std::size_t queries, std::size_t keys) {
-      return plan_bytes(composition, sequence_grid(queries), sequence_grid(keys), Heads) +
-             attend_bytes(backend, composition, sequence_grid(queries), sequence_grid(keys), head_dim);
-    };
     std::size_t most = 0;
+    const auto add = [&](const auto& composition, std::size_t queries, std::size_t keys) {
+      const std::size_t bytes = plan_bytes(composition, sequence_grid(queries), sequence_grid(keys), Heads) +
+                                attend_bytes(backend, composition, sequence_grid(queries), sequence_grid(keys), head_dim);
+      most = most < bytes ? bytes : most;
+    };
     for (std::size_t n = 1; n <= tokens; ++n) {
-      const std::size_t whole = of(composition_type{}, n, n);
-      const std::size_t scoring = of(scoring_type{}, 1, n);
-      most = most < whole ? whole : most;
-      most = most < scoring ? scoring : most;
+      for (std::size_t queries = 1; queries < n; queries *= 2) add(composition_type{}, queries, n);
+      add(composition_type{}, n, n);
+      add(scoring_type{}, 1, n);
     }
     return most;
   }

@@ -34,19 +34,8 @@ function(heddle_golden_config_ats json out)
     golden_refuse(refused "depth is ${depth}; supported: at most 64")
   endif()
 
-  # As many sample points as patches, whatever is asked for above that.
-  math(EXPR tokens "(${height} / ${patch_size}) * (${width} / ${patch_size}) + 1")
-  golden_json_length(counts "${json}" "${p};num_tokens")
-  if(counts GREATER 0)
-    math(EXPR last "${counts} - 1")
-    foreach(i RANGE ${last})
-      golden_whole(count refused "${json}" "${p};num_tokens;${i}")
-      # 1 is a share: all of them.
-      if(count LESS tokens AND NOT count EQUAL 1)
-        golden_refuse(refused "hyper_parameters.num_tokens.${i} is ${count}; supported: all ${tokens} tokens (the released code runs with no other number)")
-      endif()
-    endforeach()
-  endif()
+  # hyper_parameters.num_tokens is not read: the released code runs only where a block's number is at least that of the tokens
+  # which reach it, and then samples at as many points as there are patches.
 
   set(sampled "0ULL")
   golden_json_length(blocks "${json}" "${p};ats_blocks")
