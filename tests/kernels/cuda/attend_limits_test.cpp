@@ -64,7 +64,7 @@ TEST_CASE("attend cuda: one group on rows of its own") {
   const token_grid grid{1, 9, 10};
   constexpr std::size_t heads = 2;
   constexpr std::size_t dim = 16;
-  const auto table = normal_vector(7 * 7 * heads, 9);
+  const policy_table<float> table(normal_vector(7 * 7 * heads, 9));
   const attention c{window<>{4, 4, 1, 1}, same_region{}, relative_position_bias<>{table.data(), heads}};
   const std::size_t size = c.partition().map(grid).group_size();
   const auto projection = normal_vector(size * 3 * heads * dim, 2);

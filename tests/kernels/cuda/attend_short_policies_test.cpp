@@ -20,7 +20,7 @@ struct gaussian {
 }  // namespace
 
 TEST_CASE("attend cuda short: windows with tables, shifts and padding") {
-  const std::vector<float> table = normal_vector(7 * 7 * 2, 9);
+  const policy_table<float> table(normal_vector(7 * 7 * 2, 9));
   const relative_position_bias<4> bias{.table = table.data(), .heads = 2};
   const attention c{window<4>{.shift_y = 1, .shift_x = 2}, same_region{}, bias, logsumexp{}};
   check_short<12>(c, way_case::self({1, 8, 12}, 8, 2, 2));
@@ -30,8 +30,8 @@ TEST_CASE("attend cuda short: windows with tables, shifts and padding") {
 }
 
 TEST_CASE("attend cuda short: cosine scores and penalties, floats out") {
-  const std::vector<float> table = normal_vector(7 * 7 * 2, 9);
-  const std::vector<float> scales = {0.5F, 1.5F};
+  const policy_table<float> table(normal_vector(7 * 7 * 2, 9));
+  const policy_table<float> scales({0.5F, 1.5F});
   const relative_position_bias<4> bias{.table = table.data(), .heads = 2};
   check_short<16, bfloat16, float>(attention{shifted_window<4>{}, cosine{.logit_scale = scales.data(), .heads = 2}, bias, region_penalty{}},
                                    way_case::self({1, 8, 8}, 11), 4e-3, bf16_rounding);

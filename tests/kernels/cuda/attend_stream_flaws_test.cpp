@@ -64,8 +64,8 @@ TEST_CASE("attend cuda: keys that are not finite stay behind their mask") {
     attend_inputs<float> x(s, 4);
     set(x.k, s, 70, 3, poison);
     set(x.v, s, 70, 15, -poison);
-    const std::int32_t length[1] = {70};
-    const attention c{lengths{length}, logsumexp{}};
+    const policy_table<std::int32_t> length({70});
+    const attention c{lengths{length.span()}, logsumexp{}};
     const auto expected = run_definition<dyn>(c, s, x);
     in_both_orders([&] {
       const auto got = run_on_device<dyn, float>(c, s, x);

@@ -1,8 +1,10 @@
 // What tests of device primitives share: arrays on the (emulated) device, and both orders of its lanes with empty reports.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +36,20 @@ class on_device {
     if (size_ != 0) device::copy_to_host<T>({}, values.data(), data(), size_);
     return values;
   }
+};
+
+/// What a policy looks up: where the host and a device both read it. (The emulated device would read any memory of the host.)
+template <class T>
+class policy_table {
+  device::memory memory_;
+  std::size_t size_;
+
+ public:
+  explicit policy_table(const std::vector<T>& values) : memory_(device::allocate_managed(values.size() * sizeof(T))), size_(values.size()) {
+    std::copy(values.begin(), values.end(), memory_.template as<T>());
+  }
+  const T* data() const noexcept { return memory_.template as<const T>(); }
+  std::span<const T> span() const noexcept { return {data(), size_}; }
 };
 
 /// Runs `f()` with lanes in turn and in a random order; neither may give reports. On a device: runs it.
