@@ -4,12 +4,6 @@
 using namespace heddle;
 using namespace heddle::test;
 
-namespace {
-
-const float scales[2] = {0.3F, 2.0F};
-
-}  // namespace
-
 TEST_CASE("attend cuda: rotary positions after normalised rows") {
   const attention c{positions{qk_norm<row_norm::rms>{.epsilon = 0.1F}, rotary<>{.query_offset = 3}}, causal<>{}, logsumexp{}};
   for (const std::size_t n : {1U, 70U, 130U}) require_like_definition(c, self_call(sequence_grid(n), 16), n);
@@ -17,6 +11,7 @@ TEST_CASE("attend cuda: rotary positions after normalised rows") {
 }
 
 TEST_CASE("attend cuda: cosines of any head_dim") {
-  const attention c{cosine{scales, 2}, window<>{5, 4, 1, 2}, same_region{}, logsumexp{}};
+  const policy_table<float> scales({0.3F, 2.0F});
+  const attention c{cosine{scales.data(), 2}, window<>{5, 4, 1, 2}, same_region{}, logsumexp{}};
   for (const std::size_t dim : {3U, 12U, 70U}) require_like_definition(c, self_call({1, 9, 7}, dim), dim);
 }
