@@ -172,6 +172,16 @@ struct evad {
     if (needed > ctx.scratch.remaining()) arena::too_small(needed, ctx.scratch.remaining());
   }
 
+  /// Of the block that needs most: fewer tokens may take another way through attention, which needs more.
+  template <class Backend>
+  static std::size_t blocks_bytes(const Backend& backend, std::size_t batch, std::size_t tokens, std::size_t keyframe) {
+    std::size_t most = 0;
+    for (std::size_t i = 0; i < C.depth; ++i) {
+      most = std::max(most, C.drops(i) ? block_type::dropping_bytes(backend, batch, tokens) : block_type::scratch_bytes(backend, batch, tokens));
+      tokens = C.tokens_after(i, tokens, keyframe);
+    }
+    return most;
+  }
   template <class Backend>
   static std::size_t trunk_bytes(const Backend& backend, const dynamic_extents<5>& x) {
     const std::size_t batch = x.extent(0);
@@ -183,7 +193,7 @@ struct evad {
     const std::size_t taps = heddle::scratch_bytes<float>(batch * height * width * C.channels) +
                              heddle::scratch_bytes<float>(batch * height * width * C.detector.channels) +
                              pyramid_type::scratch_bytes(backend, batch, height, width);
-    return std::max({embeds, taps, block_type::scratch_bytes(backend, batch, all), block_type::dropping_bytes(backend, batch, all)});
+    return std::max({embeds, taps, blocks_bytes(backend, batch, all, height * width)});
   }
 
   /// Tokens in order of time, then the key frame moved to the front, then positions: they are those of time.
