@@ -61,6 +61,13 @@ struct band {
   }
 };
 
+/// Without optimisation the definition takes most of the time: then one item of a batch, and numbers around vectors.
+#if defined(__OPTIMIZE__)
+constexpr bool thorough = true;
+#else
+constexpr bool thorough = false;
+#endif
+
 }  // namespace
 
 TEST_CASE("every number of tokens around vectors and tiles") {
@@ -77,12 +84,13 @@ TEST_CASE("every head_dim, known to the type or not") {
 
 TEST_CASE("short groups with a known head_dim: every number of tokens, with and without a bias") {
   for (std::size_t n = 1; n <= 70; ++n) {
+    if (!thorough && n % 8 > 1 && n % 8 < 7) continue;
     require_like_reference<12>(attention<logsumexp>{}, 1, 2, 12, sequence_grid(n), n);
     const auto table = test::normal_vector((2 * n - 1) * 2, n);
     require_like_reference<16>(attention{relative_position_bias<>{table.data(), 2}, logsumexp{}}, 1, 2, 16, sequence_grid(n), n);
   }
   const auto on = [](const auto& partition, std::size_t batch, token_grid grid, std::uint64_t seed) {
-    require_like_reference<12>(attention{any_partition{partition.map(grid)}, logsumexp{}}, batch, 2, 12, grid, seed);
+    require_like_reference<12>(attention{any_partition{partition.map(grid)}, logsumexp{}}, thorough ? batch : 1, 2, 12, grid, seed);
   };
   on(adaptive_block{}, 2, {1, 36, 36}, 71);
   on(adaptive_grid{}, 1, {1, 49, 25}, 72);
@@ -92,7 +100,7 @@ TEST_CASE("short groups with a known head_dim: every number of tokens, with and 
   const auto table = test::normal_vector(15 * 15 * 2, 74);
   const resized_position_bias<8> bias{table.data(), 2};
   const auto biased = [&](const auto& partition, std::size_t batch, token_grid grid, std::uint64_t seed) {
-    require_like_reference<12>(attention{any_partition{partition.map(grid)}, same_region{}, bias, logsumexp{}}, batch, 2, 12, grid, seed);
+    require_like_reference<12>(attention{any_partition{partition.map(grid)}, same_region{}, bias, logsumexp{}}, thorough ? batch : 1, 2, 12, grid, seed);
   };
   biased(adaptive_grid{}, 2, {1, 81, 36}, 75);
   require_like_reference<32>(attention{window<7>{3, 3}, same_region{}, relative_position_bias<>{table.data(), 2}, logsumexp{}}, 1, 2, 32,
