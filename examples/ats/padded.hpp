@@ -61,15 +61,21 @@ struct ats_padded_block {
   }
 
  private:
+  /// Of sequences of up to `places`: a shorter one may take another way, which needs more.
   template <class Backend>
   static constexpr std::size_t attend_scratch(const Backend& backend, std::size_t places) {
-    const auto of = [&](const auto& composition, std::size_t queries) {
-      return plan_bytes(composition, sequence_grid(queries), sequence_grid(places), heads) +
-             attend_bytes(backend, composition, sequence_grid(queries), sequence_grid(places), head_dim);
+    const auto of = [&](const auto& composition, std::size_t queries, std::size_t keys) {
+      return plan_bytes(composition, sequence_grid(queries), sequence_grid(keys), heads) +
+             attend_bytes(backend, composition, sequence_grid(queries), sequence_grid(keys), head_dim);
     };
-    const std::size_t whole = of(composition_type{}, places);
-    const std::size_t scoring = of(scoring_type{}, 1);
-    return whole > scoring ? whole : scoring;
+    std::size_t most = 0;
+    for (std::size_t n = 1; n <= places; ++n) {
+      const std::size_t whole = of(composition_type{}, n, n);
+      const std::size_t scoring = of(scoring_type{}, 1, n);
+      most = most < whole ? whole : most;
+      most = most < scoring ? scoring : most;
+    }
+    return most;
   }
 
   /// `queries` `[batch, heads, .., head_dim]` see the tokens of their sequences.
