@@ -83,6 +83,7 @@ inline std::size_t extent_of(const heddle::io::safetensors& file, const char* na
 /// The scale that the weights were trained for, 0 where the file is of something else.
 inline std::size_t trained_scale(const heddle::io::safetensors& file, std::size_t channels) {
   if (channels == 0) return 0;
+  if (extent_of(file, "Upsample.4.weight", 0) != 0) return 8;   // which the programs do not compile
   if (extent_of(file, "Upsample.2.weight", 0) != 0) return 4;
   const std::size_t factor = extent_of(file, "Upsample.0.weight", 0) / channels;
   return factor == 4 ? 2 : factor == 9 ? 3 : 0;

@@ -50,7 +50,7 @@ common_options::common_options() : weights(shipped_weights()) {
 void common_options::add_to(CLI::App& app) {
   app.add_option("--weights", weights, "weights of the network (safetensors); default: the shipped ones");
   app.add_option("--scale", scale, "enlargement: the one that the weights were trained for")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{8}))
+      ->check(CLI::Range(std::size_t{2}, std::size_t{4}))
       ->capture_default_str();
   app.add_option("--backend", backend, "who computes: simd, or cuda where the program was built with it")
       ->check(CLI::IsMember({"simd", "cuda"}))

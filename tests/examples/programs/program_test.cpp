@@ -172,6 +172,7 @@ TEST_CASE("command lines that make no sense are refused") {
   check_refused(place, place.run({"--threads", "0", place.input, place.output}), "--threads");
   check_refused(place, place.run({"--threads", "many", place.input, place.output}), "--threads");
   check_refused(place, place.run({"--scale", "0", place.input, place.output}), "--scale");
+  check_refused(place, place.run({"--scale", "8", place.input, place.output}), "2 to 4");
   check_refused(place, place.run({"--tile", "3", place.input, place.output}), "--tile");
   check_refused(place, place.run({place.input, place.folder / "out.jpg"}), ".png");
   check_refused(place, place.run({place.input, place.input}), "overwrite");
