@@ -9,6 +9,8 @@
 #include <span>
 #include <vector>
 
+#include <heddle/reference/resample.hpp>
+
 #include "heddle/layer/patch_embedding.hpp"
 #include "heddle/layer/sequential.hpp"
 #include "heddle/primitive/resample.hpp"
@@ -54,7 +56,7 @@ struct merging_vit {
   parameter<1, stored_positions, channels> positions;
   std::array<block_type, depth> blocks;
   norm_type norm;
-  std::vector<float> resized_positions;  ///< made by `prepare` where the table is for another picture
+  made_weights resized_positions{};  ///< made by `prepare` where the table is for another picture
 
   static constexpr std::size_t parameter_count() {
     return parameters<decltype(patches)> + channels + stored_positions * channels + depth * parameters<block_type> +
@@ -101,9 +103,11 @@ struct merging_vit {
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t batch) {
     const map_extents image(batch, C.height, C.width, 3);
     const map_extents sequence(batch, 1, tokens, channels);
+    std::size_t of_blocks = 0;   // fewer tokens may take another way through attention, which needs more
+    for (std::size_t n = 1; n <= tokens; ++n)
+      of_blocks = std::max(of_blocks, block_type::scratch_bytes(backend, map_extents(batch, 1, n, channels)));
     return 2 * heddle::scratch_bytes<float>(sequence.size()) +
-           std::max(block_type::scratch_bytes(backend, sequence),
-                    heddle::scratch_bytes<float>(sequence.size()) + heddle::scratch_bytes<decltype(patches)>(backend, image));
+           std::max(of_blocks, heddle::scratch_bytes<float>(sequence.size()) + heddle::scratch_bytes<decltype(patches)>(backend, image));
   }
 
   /// Tokens behind the final norm: `y` has `batch * remaining()` rows. `state` says what they stand for and where the patches
@@ -142,7 +146,7 @@ struct merging_vit {
     const map_view<float> patch_map(ctx.scratch.template take<float>(image.extent(0) * n * channels),
                                     map_extents(image.extent(0), rows, columns, channels));
     heddle::forward(ctx, patches, image, patch_map);
-    const float* const table = resizes_positions ? resized_positions.data() : positions.data();
+    const float* const table = resizes_positions ? resized_positions.data : positions.data();
     const auto patch_positions = make_matrix(table + channels, n, channels);
     for (std::size_t b = 0; b < image.extent(0); ++b) {
       map(ctx, make_matrix(class_token.data(), 1, channels), make_matrix(table, 1, channels), row_range(x, b * tokens, 1),
@@ -154,15 +158,17 @@ struct merging_vit {
 
   /// The table of a picture of `position_side` patches by bicubic interpolation (a = -0.75, no antialiasing), once.
   template <class Backend>
-  HEDDLE_COLD void resize_positions(const Backend&) {
-    using serial_type = typename Backend::serial_type;
-    resized_positions.assign(tokens * channels, 0.0F);
-    std::memcpy(resized_positions.data(), positions.data(), channels * sizeof(float));
+  HEDDLE_COLD void resize_positions(const Backend& backend) {
+    // Weights of a device are read by the host too: the plain loops do it there.
+    using serial_type = std::conditional_t<moves_weights<Backend>, reference, typename Backend::serial_type>;
+    std::vector<float> table(tokens * channels);
+    std::memcpy(table.data(), positions.data(), channels * sizeof(float));
     const map_extents from(1, C.position_side, C.position_side, channels);
     const map_extents to(1, rows, columns, channels);
     const workspace memory(resize_bytes(serial_type{}, from, to, resize_rule::bicubic<>{}));
     resize(context<serial_type>{{}, memory.scratch()}, map_view<const float>(positions.data() + channels, from),
-           map_view<float>(resized_positions.data() + channels, to), resize_rule::bicubic<>{});
+           map_view<float>(table.data() + channels, to), resize_rule::bicubic<>{});
+    resized_positions = keep_weights(backend, std::move(table));
   }
 };
 

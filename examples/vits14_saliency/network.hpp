@@ -20,21 +20,23 @@ struct result {
   double milliseconds = 0.0;         ///< of the fastest of the repeated runs
 };
 
-/// The boundary to the library: one trained network on one thread.
+/// The boundary to the library: one trained network on one thread or device.
 class network {
  public:
-  /// Throws `examples::user_error` for a file that is missing or holds other weights.
-  explicit network(const std::string& weights);
-  ~network();
+  network() = default;
   network(const network&) = delete;
   network& operator=(const network&) = delete;
+  virtual ~network() = default;
 
   /// Importance of the pixels of `rgb` (`[side, side, 3]`) with `merged` tokens merged away in every layer.
-  result run(const std::vector<std::uint8_t>& rgb, std::size_t merged, std::size_t repetitions);
-
- private:
-  struct state;
-  std::unique_ptr<state> state_;
+  virtual result run(const std::vector<std::uint8_t>& rgb, std::size_t merged, std::size_t repetitions) = 0;
 };
+
+/// `backend` is "simd", or "cuda" where the program was built with it. Throws `examples::user_error` for another one, and for
+/// a file that is missing or holds other weights.
+std::unique_ptr<network> load_network(const std::string& weights, const std::string& backend = "simd");
+
+/// The same on a device; only in programs that were built with CUDA.
+std::unique_ptr<network> load_network_on_device(const std::string& weights);
 
 }  // namespace saliency_app

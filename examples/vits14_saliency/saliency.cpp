@@ -21,6 +21,7 @@ using examples::user_error;
 
 struct arguments {
   std::string weights = "vits14_saliency.safetensors";
+  std::string backend = "simd";
   std::string input;
   std::string output;
   std::size_t merge = 0;
@@ -33,6 +34,9 @@ void add_options(CLI::App& app, arguments& a) {
       ->check(CLI::Range(0, 128))
       ->capture_default_str();
   app.add_option("--weights", a.weights, "trained weights, made by fetch_weights.py")->capture_default_str();
+  app.add_option("--backend", a.backend, "who computes: simd, or cuda where the program was built with it")
+      ->check(CLI::IsMember({"simd", "cuda"}))
+      ->capture_default_str();
   app.add_option("--repeat", a.repetitions, "runs, of which the fastest is timed")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -73,13 +77,13 @@ int body(int argc, char** argv) {
   }
   check(a);
   const std::vector<std::uint8_t> rgb = fitted(examples::read_image(a.input), a.crop ? fit::crop : fit::pad);
-  network net(a.weights);
-  const result plain = net.run(rgb, 0, a.repetitions);
+  const auto net = load_network(a.weights, a.backend);
+  const result plain = net->run(rgb, 0, a.repetitions);
   print("whole:", plain);
   if (a.merge == 0) {
     examples::write_png(a.output, panels(rgb, plain, nullptr));
   } else {
-    const result merged = net.run(rgb, a.merge, a.repetitions);
+    const result merged = net->run(rgb, a.merge, a.repetitions);
     print("merged:", merged);
     std::printf("the two maps: correlation %.4f, overlap above 0.5 %.4f\n", correlation(plain.map, merged.map),
                 overlap(plain.map, merged.map));

@@ -85,8 +85,7 @@ struct vits14_saliency {
                                   map_extents(batch, grid, grid, channels));
     restore_rows(ctx, state.origin, tokens, all);
     for (std::size_t b = 0; b < batch; ++b)
-      std::memcpy(patches.data_handle() + b * (n - 1) * channels, all.data_handle() + (b * n + 1) * channels,
-                  (n - 1) * channels * sizeof(float));
+      heddle::detail::copy_rows(ctx, as_const(row_range(all, b * n + 1, n - 1)), row_range(as_rows(patches), b * (n - 1), n - 1));
     enlarge(ctx, patches, low);
   }
 
@@ -97,11 +96,11 @@ struct vits14_saliency {
     map(ctx, as_const(as_rows(y)), as_rows(y), sigmoid{});
   }
 
-  /// All of it. `origin` (`[batch, trunk_type::tokens]`, or null) receives where every token went.
+  /// All of it. `origin` (`[batch, trunk_type::tokens]`, or null, where the backend writes) receives where every token went.
   template <class Backend>
   void forward(context<Backend> ctx, map_view<const float> pixels, map_view<float> y, std::int32_t* origin = nullptr) const {
     const std::size_t batch = pixels.extent(0);
-    token_state state = start_tokens(ctx.scratch, batch, trunk_type::tokens);
+    token_state state = start_tokens(ctx, batch, trunk_type::tokens);
     const std::size_t rows = batch * trunk.remaining();
     const auto tokens = make_matrix(ctx.scratch.template take<float>(rows * channels), rows, channels);
     encode(ctx, pixels, tokens, state, [](auto&&...) {});
@@ -109,7 +108,8 @@ struct vits14_saliency {
     const map_view<float> low(ctx.scratch.template take<float>(e.size()), e);
     decode(ctx, as_const(tokens), state, low);
     finish(ctx, low, y);
-    if (origin != nullptr) std::memcpy(origin, state.origin.positions, batch * trunk_type::tokens * sizeof(std::int32_t));
+    if (origin != nullptr)
+      each(ctx, batch * trunk_type::tokens, heddle::detail::copy_number<std::int32_t>{state.origin.positions, origin});
   }
 
  private:

@@ -10,7 +10,6 @@ int main() { return heddle::golden::refuse(HEDDLE_GOLDEN_REFUSED); }
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <vector>
 
 namespace {
 
@@ -18,7 +17,6 @@ using namespace heddle;
 using golden::map_tensor;
 using golden::session;
 using network = examples::vits14_saliency;
-using rows = std::vector<float>;
 constexpr std::size_t channels = network::channels;
 constexpr std::size_t tokens = network::trunk_type::tokens;
 
@@ -33,24 +31,25 @@ void run_all(session& s) {
   io::bind<Backend>(net, io::safetensors(weights_path(s.folder())), network::key_map());
   const map_tensor pixels = s.map("input.pixels");
   const std::size_t batch = pixels.extents().extent(0);
-  const workspace memory(network::scratch_bytes(Backend{}, batch));
+  const golden::placed_map<Backend> picture(pixels);
+  golden::placed<Backend> y(batch * tokens * channels);
+  const golden::workspace_of<Backend> memory(network::scratch_bytes(Backend{}, batch));
   context<Backend> ctx{Backend{}, memory.scratch()};
-  token_state state = start_tokens(ctx.scratch, batch, tokens);
-  rows y(batch * tokens * channels);
+  token_state state = start_tokens(ctx, batch, tokens);
   const std::size_t shape[] = {batch, tokens, channels};
   const auto seen = [&](std::size_t i, matrix_view<const float> x) {
     const std::string name = i == 12 ? "mid.embeddings" : "mid.layer" + std::to_string(i);
-    if (s.wants_mid() && s.file().find(name) != nullptr) s.check(name, rows(x.data_handle(), x.data_handle() + x.size()), shape);
+    if (s.wants_mid() && s.file().find(name) != nullptr) s.check(name, golden::on_host<Backend>(x.data_handle(), x.size()), shape);
   };
-  net.encode(ctx, pixels.view(), make_matrix(y.data(), batch * tokens, channels), state, seen);
-  s.check("output.tokens", y, shape);
+  net.encode(ctx, picture.view(), make_matrix(y.data(), batch * tokens, channels), state, seen);
+  s.check("output.tokens", y.host(), shape);
 
-  map_tensor low(map_extents(batch, network::low_side, network::low_side, 1));
-  map_tensor saliency(map_extents(batch, network::side, network::side, 1));
+  golden::placed_map<Backend> low(map_extents(batch, network::low_side, network::low_side, 1));
+  golden::placed_map<Backend> saliency(map_extents(batch, network::side, network::side, 1));
   net.decode(ctx, make_matrix<const float>(y.data(), batch * tokens, channels), state, low.view());
-  if (s.wants_mid()) s.check_map("mid.low_res_logit", low.view());
+  if (s.wants_mid()) s.check_map("mid.low_res_logit", low.host().view());
   net.finish(ctx, low.view(), saliency.view());
-  s.check_map("output.saliency", saliency.view());
+  s.check_map("output.saliency", saliency.host().view());
 }
 
 }  // namespace

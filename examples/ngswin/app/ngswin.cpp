@@ -25,6 +25,7 @@ using namespace maxsr_app;
 
 struct arguments {
   std::string weights;
+  std::string backend = "simd";
   std::string original;
   std::string input;
   std::string output;
@@ -35,6 +36,9 @@ std::optional<int> read_arguments(arguments& args, int argc, char** argv) {
   args.run.tiles.side = 256;
   CLI::App app("Enlarges a photograph with the super-resolution network NGswin.", "ngswin");
   app.add_option("--weights", args.weights, "weights of the network (safetensors); they say by how much it enlarges")->required();
+  app.add_option("--backend", args.backend, "who computes: simd, or cuda where the program was built with it")
+      ->check(CLI::IsMember({"simd", "cuda"}))
+      ->capture_default_str();
   app.add_option("--threads", args.run.threads, "threads; the result is the same for every number")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1024}))
       ->capture_default_str();
@@ -61,7 +65,7 @@ int body(int argc, char** argv) {
   if (args.output.size() < 4 || args.output.substr(args.output.size() - 4) != ".png")
     throw user_error("the result is written as PNG, so " + args.output + " must end in .png");
   const image picture = examples::read_image(args.input);
-  const auto net = load_network(args.weights, 0);
+  const auto net = load_network(args.weights, 0, args.backend);
   const std::size_t scale = net->scale();
   image result(scale * picture.height, scale * picture.width, picture.channels, picture.bit_depth);
   std::optional<image> original;
