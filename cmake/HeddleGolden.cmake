@@ -17,7 +17,7 @@ set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
 set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose names match it are built; all if empty")
 
 # Systems whose runners put their inputs where a device reads them.
-set(heddle_golden_cuda_systems decoupled-attention evad maxsr maxvit maxvit-rmlp mixformer-vit mixformerv2 resample romtrack swin-transformer-v2 tome
+set(heddle_golden_cuda_systems ats decoupled-attention evad longvlm maxsr maxvit maxvit-rmlp mixformer-vit mixformerv2 resample romtrack swin-transformer-v2 tome
     vittrack)
 
 # Of those, what nvcc 13.0 cannot compile: it runs out of memory, whatever there is.
