@@ -134,6 +134,7 @@
 #include "primitive/convolve.hpp"
 #include "primitive/copy_pixels.hpp"
 #include "primitive/each.hpp"
+#include "primitive/expected_positions.hpp"
 #include "primitive/gemm.hpp"
 #include "primitive/map.hpp"
 #include "primitive/merge.hpp"
