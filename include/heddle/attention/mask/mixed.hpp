@@ -53,7 +53,7 @@ struct segments {
   template <std::size_t I>
   static constexpr std::size_t dynamic_before = [] {
     std::size_t n = 0;
-    for (std::size_t j = 0; j < I; ++j) n += all()[j] == dyn ? 1 : 0;
+    for (std::size_t j = 0; j != I; ++j) n += all()[j] == dyn ? 1 : 0;
     return n;
   }();
   struct nothing {};
