@@ -57,8 +57,10 @@ template <class Backend>
 void check_middle(session& s, const network& net, const map_tensor& image) {
   const golden::placed_map<Backend> picture(image);
   golden::placed_map<Backend> tokens(network::encoder_type::token_extents(image.extents()));
-  const golden::workspace_of<Backend> scratch(network::encoder_type::scratch_bytes<Backend>(Backend{}, image.extents()));
-  const context<Backend> ctx{Backend{}, scratch.scratch()};
+  const Backend backend{};
+  const std::size_t bytes = net.encoder.scratch_bytes(backend, image.extents());
+  const golden::workspace_of<Backend> scratch(bytes);
+  const context<Backend> ctx{backend, scratch.scratch()};
   net.encoder.embed(ctx, picture.view(), tokens.view());
   check_tokens(s, "mid.patch_embed", tokens.host().view());
   net.encoder.add_positions(ctx, tokens.view());
