@@ -14,15 +14,20 @@
 set(HEDDLE_GOLDEN_DIRS "${PROJECT_SOURCE_DIR}/tests/golden" CACHE STRING
   "Goldens: folders that hold a golden, or that hold folders of goldens")
 
-set(HEDDLE_TEST_GOLDENS "" CACHE STRING "Regular expression: only goldens whose names match it are built; all if empty")
+set(HEDDLE_TEST_GOLDENS "" CACHE STRING
+  "Regular expression: only goldens whose names match it are built (but on the emulated device); all if empty")
+
+set(HEDDLE_TEST_GOLDENS_EVERYWHERE "" CACHE STRING
+  "Regular expression: goldens that run on every instruction set of HEDDLE_TEST_ISAS, others on the first and the last; all if empty")
 
 # Systems whose runners put their inputs where a device reads them.
 set(heddle_golden_cuda_systems ats decoupled-attention evad longvlm maxsr maxvit maxvit-rmlp mixformer-vit mixformerv2 ngswin resample romtrack simmim
     swin-transformer-v2 tome vits14-saliency vittrack)
 
 # Each costs as much as four host goldens: the suite runs these, the others on request.
-set(HEDDLE_TEST_GOLDENS_DEVICE "^(evad|maxsr|maxvit|maxvit-rmlp|mixformerv2|resample|swin-transformer-v2)$" CACHE STRING
-  "Regular expression: systems whose goldens also run on the emulated device; `.` for all that can")
+set(heddle_usual_device_goldens "^(evad|maxsr|maxvit|maxvit-rmlp|mixformerv2|resample|swin-transformer-v2)$")
+set(HEDDLE_TEST_GOLDENS_DEVICE "" CACHE STRING
+  "Regular expression: systems whose goldens run on the emulated device; `.` for all that can, a usual choice if empty")
 
 set(HEDDLE_TEST_GOLDENS_OPTIMISED "" CACHE STRING
   "Regular expression: goldens (name.isa) that are compiled with -O1 whatever flags the others have; none if empty")
@@ -90,11 +95,11 @@ function(heddle_add_golden_cuda_program name folder system generated)
   if(NOT "cuda" IN_LIST HEDDLE_TEST_KINDS OR NOT system IN_LIST heddle_golden_cuda_systems OR WIN32 OR CMAKE_CROSSCOMPILING)
     return()
   endif()
-  if(NOT HEDDLE_TEST_GOLDENS_DEVICE OR NOT system MATCHES "${HEDDLE_TEST_GOLDENS_DEVICE}")
-    return()
+  set(chosen "${HEDDLE_TEST_GOLDENS_DEVICE}")
+  if(chosen STREQUAL "")
+    set(chosen "${heddle_usual_device_goldens}")
   endif()
-  if((HEDDLE_TEST_DEVICE_CODE STREQUAL "long" AND NOT system MATCHES "${heddle_long_device_goldens}")
-     OR (HEDDLE_TEST_DEVICE_CODE STREQUAL "short" AND system MATCHES "${heddle_long_device_goldens}"))
+  if(NOT system MATCHES "${chosen}")
     return()
   endif()
   set(target "golden.${name}.cuda")
@@ -144,18 +149,33 @@ function(heddle_add_golden name folder out_unknown)
   # Written only when it changes, so that a second configuration compiles nothing.
   file(CONFIGURE OUTPUT "${generated}/golden_config.hpp" CONTENT "@header@" @ONLY)
 
-  heddle_add_golden_device_program("${name}" "${folder}" "${system}" "${generated}")
+  set(chosen no)
+  if(NOT HEDDLE_TEST_GOLDENS OR name MATCHES "${HEDDLE_TEST_GOLDENS}")
+    set(chosen yes)
+  endif()
+  if(chosen)
+    heddle_add_golden_device_program("${name}" "${folder}" "${system}" "${generated}")
+  endif()
   if(NOT "golden" IN_LIST HEDDLE_TEST_KINDS)
+    return()
+  endif()
+  heddle_add_golden_cuda_program("${name}" "${folder}" "${system}" "${generated}")
+  if(NOT chosen)
     return()
   endif()
   set(isas baseline)
   if(TARGET heddle::simd)
     set(isas ${heddle_test_isas})
   endif()
+  if(HEDDLE_TEST_GOLDENS_EVERYWHERE AND NOT name MATCHES "${HEDDLE_TEST_GOLDENS_EVERYWHERE}")
+    list(GET isas 0 first)
+    list(GET isas -1 best)
+    set(isas ${first} ${best})
+    list(REMOVE_DUPLICATES isas)
+  endif()
   foreach(isa IN LISTS isas)
     heddle_add_golden_program("${name}" ${isa} "${folder}" "${system}" "${generated}")
   endforeach()
-  heddle_add_golden_cuda_program("${name}" "${folder}" "${system}" "${generated}")
 endfunction()
 
 function(heddle_add_goldens)
@@ -176,9 +196,6 @@ function(heddle_add_goldens)
       math(EXPR number "${number} + 1")
     endwhile()
     list(APPEND names "${unique}")
-    if(HEDDLE_TEST_GOLDENS AND NOT unique MATCHES "${HEDDLE_TEST_GOLDENS}")
-      continue()
-    endif()
     heddle_add_golden("${unique}" "${folder}" line)
     if(line)
       string(APPEND unknown "\n  ${line}")

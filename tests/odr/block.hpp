@@ -9,13 +9,12 @@ namespace heddle::test {
 
 /// What a translation unit says about the block that it ran.
 struct block_report {
-  std::string isa;                   ///< name of the instruction set that its kernels are for
-  std::vector<std::size_t> layout;   ///< sizes and alignments of public types, which no flag may change
+  std::string isa;                  ///< name of the instruction set that its kernels are for
+  std::vector<std::size_t> layout;  ///< sizes and alignments of public types, which no flag may change
   std::vector<float> output;
 };
 
 block_report run_block_baseline();
-block_report run_block_avx2();
-block_report run_block_avx512();
+block_report run_block_wide();
 
 }  // namespace heddle::test

@@ -1,4 +1,4 @@
-// Links kernels of several instruction sets together. Argument: the sets to run, baseline first; a processor without
+// Links kernels of two instruction sets together. Arguments: the sets to run, baseline first; a processor without
 // AVX (an emulated one, in the tests) runs `baseline` alone, which stops at the first foreign instruction.
 #include <cstdio>
 #include <cstring>
@@ -32,8 +32,7 @@ int main(int argc, char** argv) {
   bool ok = is_for(baseline, "baseline");
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "baseline") == 0) continue;
-    const bool wide = std::strcmp(argv[i], "avx512") == 0;
-    const test::block_report other = wide ? test::run_block_avx512() : test::run_block_avx2();
+    const test::block_report other = test::run_block_wide();
     ok = is_for(other, argv[i]) && agrees(baseline, other) && ok;
   }
   // After the others: nothing of theirs may have taken the place of the baseline's.
