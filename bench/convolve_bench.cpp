@@ -1,6 +1,6 @@
 // Convolutions of maps in token order: convolve/<variant>/simd/f32/<shape>.
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"   // GCC 12's own AVX-512 header
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own AVX-512 header
 #endif
 #include <heddle/backend/reference.hpp>
 #include <heddle/backend/simd.hpp>
@@ -41,8 +41,13 @@ struct prepared_convolution {
   workspace memory;
 
   prepared_convolution(const convolution& c_, const Backend& b)
-      : c(c_), backend(b), x(test::normal_vector(c.from().size(), 1)), weight(test::normal_vector(c.outputs * c.taps(), 2)),
-        bias(test::normal_vector(c.outputs, 3)), y(c.to().size()), memory(convolve_bytes(b, c.from(), c.window())) {
+      : c(c_),
+        backend(b),
+        x(test::normal_vector(c.from().size(), 1)),
+        weight(test::normal_vector(c.outputs * c.taps(), 2)),
+        bias(test::normal_vector(c.outputs, 3)),
+        y(c.to().size()),
+        memory(convolve_bytes(b, c.from(), c.window())) {
     const auto w = make_matrix(static_cast<const float*>(weight.data()), c.outputs, c.taps());
     prepared = c.depthwise ? prepare_depthwise(backend, w, bias) : prepare_dense(backend, w, bias);
   }
@@ -80,8 +85,11 @@ std::unique_ptr<subject> make(const convolution& c, std::size_t threads) {
 
 [[maybe_unused]] const bool registered = [] {
   for (const convolution& c : {convolution{3, 48, false}, {48, 48, false}, {48, 192, false}, {48, 3, false}, {192, 192, true}})
-    bench::add({.name = std::string("convolve/") + (c.depthwise ? "depthwise" : "dense") + "/simd/f32/" + c.text(), .key = "", .text = "3x3 convolution",
-                .dtype = "f32", .make = [=](std::size_t threads) { return make(c, threads); }});
+    bench::add({.name = std::string("convolve/") + (c.depthwise ? "depthwise" : "dense") + "/simd/f32/" + c.text(),
+                .key = "",
+                .text = "3x3 convolution",
+                .dtype = "f32",
+                .make = [=](std::size_t threads) { return make(c, threads); }});
   return true;
 }();
 

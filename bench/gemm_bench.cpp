@@ -2,7 +2,7 @@
 // Backends: simd, and for plain products the obvious baselines: eigen (dynamic sizes) and naive (three loops). Every
 // result is checked against the reference backend before it is timed; weights are packed once, as at load.
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"   // GCC 12's own AVX-512 header, inlined into Eigen
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own AVX-512 header, inlined into Eigen
 #endif
 
 #include <heddle/backend/reference.hpp>
@@ -41,8 +41,11 @@ simd bench_backend(std::size_t) { return {}; }
 struct operands {
   std::vector<float> x, weight, bias, residual, y;
   explicit operands(const product& p)
-      : x(test::normal_vector(p.rows * p.inputs, 1)), weight(test::normal_vector(p.outputs * p.inputs, 2)), bias(test::normal_vector(p.outputs, 3)),
-        residual(test::normal_vector(p.rows * p.outputs, 4)), y(p.rows * p.outputs) {}
+      : x(test::normal_vector(p.rows * p.inputs, 1)),
+        weight(test::normal_vector(p.outputs * p.inputs, 2)),
+        bias(test::normal_vector(p.outputs, 3)),
+        residual(test::normal_vector(p.rows * p.outputs, 4)),
+        y(p.rows * p.outputs) {}
 
   /// The largest difference of the first, a middle and the last row of `y` to what the reference says.
   template <class Activation>
@@ -52,7 +55,8 @@ struct operands {
                                          with_bias ? std::span<const float>(bias) : std::span<const float>());
     for (const std::size_t r : {std::size_t{0}, p.rows / 2, p.rows - 1}) {
       std::vector<float> expected(p.outputs);
-      const std::vector<float> actual(y.begin() + static_cast<std::ptrdiff_t>(r * p.outputs), y.begin() + static_cast<std::ptrdiff_t>((r + 1) * p.outputs));
+      const std::vector<float> actual(y.begin() + static_cast<std::ptrdiff_t>(r * p.outputs),
+                                      y.begin() + static_cast<std::ptrdiff_t>((r + 1) * p.outputs));
       gemm(context<reference>{}, make_matrix(x.data() + r * p.inputs, std::size_t{1}, p.inputs), w,
            make_matrix(expected.data(), std::size_t{1}, p.outputs), activation,
            adds ? make_matrix(residual.data() + r * p.outputs, std::size_t{1}, p.outputs) : matrix_view<const float>{});
@@ -71,7 +75,13 @@ struct prepared_product {
 
 template <class Run, class Error>
 std::unique_ptr<subject> make_subject(const product& p, Run run, Error error) {
-  return std::make_unique<bench::simple_subject>(run, [=] { run(); return error(); }, p.flop(), p.bytes(sizeof(float)));
+  return std::make_unique<bench::simple_subject>(
+      run,
+      [=] {
+        run();
+        return error();
+      },
+      p.flop(), p.bytes(sizeof(float)));
 }
 
 template <class Activation>
@@ -81,7 +91,8 @@ std::unique_ptr<subject> simd_product(const product& p, bool adds, std::size_t t
   const auto backend = bench_backend(threads);
   const auto run = [=] {
     operands& o = s->o;
-    gemm(context<std::remove_cv_t<decltype(backend)>>{backend, {}}, make_matrix(static_cast<const float*>(o.x.data()), p.rows, p.inputs), s->weight,
+    gemm(context<std::remove_cv_t<decltype(backend)>>{backend, {}},
+         make_matrix(static_cast<const float*>(o.x.data()), p.rows, p.inputs), s->weight,
          make_matrix(o.y.data(), p.rows, p.outputs), Activation{},
          adds ? make_matrix(static_cast<const float*>(o.residual.data()), p.rows, p.outputs) : matrix_view<const float>{});
   };
@@ -92,8 +103,10 @@ std::unique_ptr<subject> simd_product(const product& p, bool adds, std::size_t t
 std::unique_ptr<subject> eigen_product(const product& p) {
   using matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const auto o = std::make_shared<operands>(p);
-  const auto rows = static_cast<Eigen::Index>(p.rows), outputs = static_cast<Eigen::Index>(p.outputs), inputs = static_cast<Eigen::Index>(p.inputs);
-  const auto transposed = std::make_shared<const matrix>(Eigen::Map<const matrix>(o->weight.data(), outputs, inputs).transpose());
+  const auto rows = static_cast<Eigen::Index>(p.rows), outputs = static_cast<Eigen::Index>(p.outputs),
+             inputs = static_cast<Eigen::Index>(p.inputs);
+  const auto transposed =
+      std::make_shared<const matrix>(Eigen::Map<const matrix>(o->weight.data(), outputs, inputs).transpose());
   const auto run = [=] {
     const Eigen::Map<const matrix> x(o->x.data(), rows, inputs);
     Eigen::Map<matrix> y(o->y.data(), rows, outputs);
@@ -118,8 +131,11 @@ std::unique_ptr<subject> naive_product(const product& p) {
 
 template <class Make>
 void add_product(const char* variant, const char* backend, const std::string& key, const product& p, Make make) {
-  bench::add({.name = std::string("gemm/") + variant + '/' + backend + "/f32/" + p.text(), .key = key, .text = "matrix product " + p.text(),
-              .dtype = "f32", .make = make});
+  bench::add({.name = std::string("gemm/") + variant + '/' + backend + "/f32/" + p.text(),
+              .key = key,
+              .text = "matrix product " + p.text(),
+              .dtype = "f32",
+              .make = make});
 }
 
 template <class Activation>

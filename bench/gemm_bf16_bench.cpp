@@ -1,6 +1,6 @@
 // The same products in bfloat16, with weights packed at load: gemm/plain/simd/bf16/<shape>.
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"   // GCC 12's own AVX-512 header
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own AVX-512 header
 #endif
 #include <heddle/backend/reference.hpp>
 #include <heddle/backend/simd.hpp>
@@ -43,13 +43,18 @@ struct prepared_product {
   workspace memory;
 
   prepared_product(const product& p_, const Backend& b)
-      : p(p_), backend(b), x(random(p.rows * p.inputs, 1)), weight(random(p.outputs * p.inputs, 2)), y(p.rows * p.outputs),
+      : p(p_),
+        backend(b),
+        x(random(p.rows * p.inputs, 1)),
+        weight(random(p.outputs * p.inputs, 2)),
+        y(p.rows * p.outputs),
         bias(test::normal_vector(p.outputs, 3)),
         prepared(prepare_bf16(b, make_matrix(static_cast<const bfloat16*>(weight.data()), p.outputs, p.inputs), bias)),
         memory(gemm_bytes(b, prepared, p.rows)) {}
 
   void run(std::size_t first, std::size_t rows) {
-    gemm(context<Backend>{backend, memory.scratch()}, make_matrix(static_cast<const bfloat16*>(x.data()) + first * p.inputs, rows, p.inputs), prepared,
+    gemm(context<Backend>{backend, memory.scratch()},
+         make_matrix(static_cast<const bfloat16*>(x.data()) + first * p.inputs, rows, p.inputs), prepared,
          make_matrix(y.data() + first * p.outputs, rows, p.outputs));
   }
 };
@@ -63,7 +68,8 @@ double error(prepared_product<backend_type>& actual) {
   for (const std::size_t r : {std::size_t{0}, p.rows / 2, p.rows - 1}) {
     expected.run(r, 1);
     const auto row = [&](const std::vector<bfloat16>& y) {
-      return std::vector<float>(y.begin() + static_cast<std::ptrdiff_t>(r * p.outputs), y.begin() + static_cast<std::ptrdiff_t>((r + 1) * p.outputs));
+      return std::vector<float>(y.begin() + static_cast<std::ptrdiff_t>(r * p.outputs),
+                                y.begin() + static_cast<std::ptrdiff_t>((r + 1) * p.outputs));
     };
     worst = std::max(worst, test::worst(row(expected.y), row(actual.y)).relative());
   }
@@ -72,10 +78,15 @@ double error(prepared_product<backend_type>& actual) {
 
 [[maybe_unused]] const bool registered = [] {
   for (const product& p : bench::transformer_products)
-    bench::add({.name = "gemm/plain/simd/bf16/" + p.text(), .key = p.key(), .text = "matrix product " + p.text(), .dtype = "bf16", .tolerance = 1e-2,
+    bench::add({.name = "gemm/plain/simd/bf16/" + p.text(),
+                .key = p.key(),
+                .text = "matrix product " + p.text(),
+                .dtype = "bf16",
+                .tolerance = 1e-2,
                 .make = [=](std::size_t threads) -> std::unique_ptr<bench::subject> {
                   const auto s = std::make_shared<prepared_product<backend_type>>(p, bench_backend(threads));
-                  return std::make_unique<bench::simple_subject>([=] { s->run(0, s->p.rows); }, [=] { return error(*s); }, p.flop(), p.bytes(sizeof(bfloat16)));
+                  return std::make_unique<bench::simple_subject>([=] { s->run(0, s->p.rows); }, [=] { return error(*s); },
+                                                                 p.flop(), p.bytes(sizeof(bfloat16)));
                 }});
   return true;
 }();

@@ -8,7 +8,7 @@ using bench::add_attention;
 
 [[maybe_unused]] const bool registered = [] {
   static const std::vector<float> table = test::normal_vector(31 * 31 * 4, 3, 0.5);
-  static const std::vector<float> scales(4, 2.3025851F);   // ln 10: a factor of 10
+  static const std::vector<float> scales(4, 2.3025851F);  // ln 10: a factor of 10
   const cosine score{scales.data(), 4};
   const relative_position_bias<16> bias16{table.data(), 4};
   const relative_position_bias<8> bias8{table.data(), 4};

@@ -15,9 +15,12 @@ using bench::add_attention;
   add_attention<64>("global", "a2", "1024 tokens", self, {.heads = 12, .grid = sequence_grid(1024)});
   add_attention<64>("global", "e1", "EVAD, 1568 tokens", self, {.heads = 12, .grid = sequence_grid(1568)});
   add_attention<64>("global", "a3", "4096 tokens", self, {.heads = 8, .grid = sequence_grid(4096)});
-  add_attention<64>("cross", "d4", "MixFormerV2-S frame, 200 queries, 298 keys", cross, {.heads = 12, .grid = sequence_grid(200), .keys = 298});
-  add_attention<64>("cross", "d5", "MixFormerV2-B frame, 328 queries, 456 keys", cross, {.heads = 12, .grid = sequence_grid(328), .keys = 456});
-  add_attention<128>("decode", "g", "decoding step, 2048 stored keys", cross, {.heads = 32, .grid = sequence_grid(1), .keys = 2048});
+  add_attention<64>("cross", "d4", "MixFormerV2-S frame, 200 queries, 298 keys", cross,
+                    {.heads = 12, .grid = sequence_grid(200), .keys = 298});
+  add_attention<64>("cross", "d5", "MixFormerV2-B frame, 328 queries, 456 keys", cross,
+                    {.heads = 12, .grid = sequence_grid(328), .keys = 456});
+  add_attention<128>("decode", "g", "decoding step, 2048 stored keys", cross,
+                     {.heads = 32, .grid = sequence_grid(1), .keys = 2048});
   return true;
 }();
 

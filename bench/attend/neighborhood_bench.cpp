@@ -10,7 +10,8 @@ using bench::operands;
 [[maybe_unused]] const bool registered = [] {
   const bench::attention_shape map{.heads = 4, .grid = {1, 56, 56}, .where = operands::projection};
   add_attention<32>("neighborhood7", "", "neighborhoods of 7x7", attention<neighborhood<7>>{}, map);
-  add_attention<32>("neighborhood7_dilated2", "", "every second token of 13x13", attention{neighborhood<7>{.dilation = 2}}, map);
+  add_attention<32>("neighborhood7_dilated2", "", "every second token of 13x13", attention{neighborhood<7>{.dilation = 2}},
+                    map);
   return true;
 }();
 

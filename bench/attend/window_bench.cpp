@@ -11,12 +11,16 @@ using bench::operands;
 /// `same_region` answers the same from the map.
 struct cut_regions {
   using policy_category = mask_tag;
-  static constexpr std::size_t side = 7, windows = 8, border = 4;   // a shift of 3: the last 3 rows are another region
+  static constexpr std::size_t side = 7, windows = 8, border = 4;  // a shift of 3: the last 3 rows are another region
 
   template <class Context>
-  static constexpr std::size_t lower(const Context& c) noexcept { return c.batch / windows == windows - 1 ? border : side; }
+  static constexpr std::size_t lower(const Context& c) noexcept {
+    return c.batch / windows == windows - 1 ? border : side;
+  }
   template <class Context>
-  static constexpr std::size_t right(const Context& c) noexcept { return c.batch % windows == windows - 1 ? border : side; }
+  static constexpr std::size_t right(const Context& c) noexcept {
+    return c.batch % windows == windows - 1 ? border : side;
+  }
 
   template <class Context>
   constexpr tile classify(const Context& c, std::size_t, std::size_t, std::size_t, std::size_t) const noexcept {
@@ -29,7 +33,9 @@ struct cut_regions {
 
  private:
   template <class T>
-  static constexpr T constant(std::size_t n) noexcept { return batch_traits<T>::broadcast(static_cast<float>(n)); }
+  static constexpr T constant(std::size_t n) noexcept {
+    return batch_traits<T>::broadcast(static_cast<float>(n));
+  }
 
   /// 0 to 3: behind the lower border, behind the right one.
   template <class T, class Context>
@@ -37,7 +43,8 @@ struct cut_regions {
     using math::select;
     const T zero = constant<T>(0);
     const T column = position - detail::row_of(position, side) * constant<T>(side);
-    return select(position >= constant<T>(lower(c) * side), constant<T>(2), zero) + select(column >= constant<T>(right(c)), constant<T>(1), zero);
+    return select(position >= constant<T>(lower(c) * side), constant<T>(2), zero) +
+           select(column >= constant<T>(right(c)), constant<T>(1), zero);
   }
 };
 
@@ -48,9 +55,11 @@ struct cut_regions {
   const bench::attention_shape map{.heads = 4, .grid = {1, 56, 56}, .where = operands::projection};
   add_attention<32>("window7", "b0", "Swin windows", attention<window<7>>{}, cut);
   add_attention<32>("window7_bias", "b1", "Swin windows, bias", attention{window<7>{}, bias}, cut);
-  add_attention<32>("shifted7_bias", "b2", "Swin shifted windows, bias and regions", attention{window<7>{}, cut_regions{}, bias}, cut);
+  add_attention<32>("shifted7_bias", "b2", "Swin shifted windows, bias and regions",
+                    attention{window<7>{}, cut_regions{}, bias}, cut);
   add_attention<32>("window7_bias", "m1", "map to map: Swin windows, bias", attention{window<7>{}, bias}, map);
-  add_attention<32>("shifted7_bias", "m2", "map to map: Swin shifted windows", attention{window<7>{3, 3}, same_region{}, bias}, map);
+  add_attention<32>("shifted7_bias", "m2", "map to map: Swin shifted windows", attention{window<7>{3, 3}, same_region{}, bias},
+                    map);
   return true;
 }();
 

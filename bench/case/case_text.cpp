@@ -7,8 +7,9 @@ namespace heddle::bench {
 
 namespace {
 
-constexpr std::string_view keys_shown = "heads=N, dim=N, tokens=N or map=HxW or map=TxHxW, keys=N, kv_heads=N, batch=N, layout=heads|projection, "
-                                        "dtype=f32|bf16|f16, threads=N";
+constexpr std::string_view keys_shown =
+    "heads=N, dim=N, tokens=N or map=HxW or map=TxHxW, keys=N, kv_heads=N, batch=N, layout=heads|projection, "
+    "dtype=f32|bf16|f16, threads=N";
 
 std::string without_blanks(std::string_view text) {
   std::string kept;
@@ -114,7 +115,8 @@ class parser {
     for (const std::string& a : use.arguments) ok = ok && (number(a) != 0 || is_word(found->words, a));
     if (!ok) return fail(quoted(item) + " is not understood; it is written " + std::string(found->shown));
     if (const used_policy* other = result_.find(found->category); other != nullptr && found->category != slot::modifier)
-      return fail("two policies fill the slot " + std::string(slot_name(found->category)) + ": " + std::string(other->entry->name) + " and " + name);
+      return fail("two policies fill the slot " + std::string(slot_name(found->category)) + ": " +
+                  std::string(other->entry->name) + " and " + name);
     result_.policies.push_back(use);
     return true;
   }
@@ -125,9 +127,11 @@ class parser {
     for (const char* key : {"heads", "dim"})
       if (!given(key)) fail(std::string(key) + "= is missing");
     if (given("tokens") == given("map")) fail("give either tokens= or map=");
-    if (given("keys") && result_.find(slot::partition) != nullptr && !result_.uses("global")) fail("keys= is for the partition global");
+    if (given("keys") && result_.find(slot::partition) != nullptr && !result_.uses("global"))
+      fail("keys= is for the partition global");
     if (given("keys") && result_.projection) fail("keys= is for layout=heads: a projection has as many keys as queries");
-    if (given("kv_heads") && result_.heads % std::max<std::size_t>(1, result_.kv_heads) != 0) fail("kv_heads= must divide heads=");
+    if (given("kv_heads") && result_.heads % std::max<std::size_t>(1, result_.kv_heads) != 0)
+      fail("kv_heads= must divide heads=");
     if (given("kv_heads") && result_.projection) fail("kv_heads= is for layout=heads");
     if (!result_.problem.empty()) return;
     if (!given("layout")) result_.projection = given("map") && !given("kv_heads");
@@ -158,7 +162,8 @@ class parser {
 
 std::string used_policy::type() const {
   std::string list;
-  for (const std::string& a : arguments) list += (list.empty() ? "" : ", ") + (number(a) != 0 ? a : std::string(entry->scope) + a);
+  for (const std::string& a : arguments)
+    list += (list.empty() ? "" : ", ") + (number(a) != 0 ? a : std::string(entry->scope) + a);
   std::string text(entry->type);
   if (const std::size_t at = text.find('@'); at != std::string::npos) text.replace(at, 1, '<' + list + '>');
   return text;

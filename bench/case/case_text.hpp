@@ -23,7 +23,7 @@ struct used_policy {
   const policy_entry* entry = nullptr;
   std::vector<std::string> arguments;
 
-  std::string type() const;                                          ///< `window<7>`, `causal<alignment::bottom_right>`
+  std::string type() const;  ///< `window<7>`, `causal<alignment::bottom_right>`
   std::string value() const { return type() + '{' + std::string(entry->values) + '}'; }
 };
 
@@ -32,12 +32,12 @@ struct parsed_case {
   std::string text;
   std::vector<used_policy> policies;
   std::size_t heads = 0, dim = 0, frames = 1, height = 1, width = 0;
-  std::size_t keys = 0;       ///< 0: the tokens of the queries
-  std::size_t kv_heads = 0;   ///< 0: as many as heads
+  std::size_t keys = 0;      ///< 0: the tokens of the queries
+  std::size_t kv_heads = 0;  ///< 0: as many as heads
   std::size_t batch = 1, threads = 1;
   std::string dtype = "f32";
-  bool projection = false;    ///< operands in one fused projection; else three arrays by heads
-  std::string problem;        ///< empty: the case is fine
+  bool projection = false;  ///< operands in one fused projection; else three arrays by heads
+  std::string problem;      ///< empty: the case is fine
 
   const used_policy* find(slot s) const;
   bool uses(std::string_view policy) const;

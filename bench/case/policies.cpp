@@ -41,12 +41,18 @@ constexpr policy_entry policies[] = {
 
 std::string_view slot_name(slot s) {
   switch (s) {
-    case slot::partition: return "partition";
-    case slot::mask: return "mask";
-    case slot::score: return "score";
-    case slot::modifier: return "score modifier";
-    case slot::normalizer: return "normalizer";
-    case slot::position: return "position";
+    case slot::partition:
+      return "partition";
+    case slot::mask:
+      return "mask";
+    case slot::score:
+      return "score";
+    case slot::modifier:
+      return "score modifier";
+    case slot::normalizer:
+      return "normalizer";
+    case slot::position:
+      return "position";
   }
   return "";
 }

@@ -16,13 +16,13 @@ std::string_view slot_name(slot s);
 struct policy_entry {
   std::string_view name;
   slot category;
-  std::string_view shown;         ///< how it is written: `window<N>`
+  std::string_view shown;  ///< how it is written: `window<N>`
   std::size_t least_arguments;
   std::size_t most_arguments;
-  std::string_view words;         ///< those allowed, separated by blanks
-  std::string_view scope;         ///< where they are declared, with `::`
-  std::string_view type;          ///< in the source; `@` is replaced by `<arguments>`
-  std::string_view values;        ///< of its members: what stands between the braces
+  std::string_view words;   ///< those allowed, separated by blanks
+  std::string_view scope;   ///< where they are declared, with `::`
+  std::string_view type;    ///< in the source; `@` is replaced by `<arguments>`
+  std::string_view values;  ///< of its members: what stands between the braces
 };
 
 std::span<const policy_entry> known_policies();

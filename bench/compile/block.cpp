@@ -9,7 +9,8 @@
 
 using namespace heddle;
 
-using swin_block = encoder_block<layer_norm<96>, self_attention<96, 3, window<7>, learned_position_bias<7>>, mlp<96, 384, gelu>>;
+using swin_block =
+    encoder_block<layer_norm<96>, self_attention<96, 3, window<7>, learned_position_bias<7>>, mlp<96, 384, gelu>>;
 
 int main(int argc, char**) {
   swin_block net;

@@ -48,9 +48,15 @@ class device_attention final : public device_subject {
 
  public:
   device_attention(const Composition& c, const attention_shape& s)
-      : composition_(c), views_{s}, q_(random(views_.q_size(), 7)), k_(random(views_.k_size(), 8)), v_(random(views_.k_size(), 9)),
-        out_(extents<dyn>(views_.out_size())), memory_(plan_size(c, s) + attend_bytes<T>(device_backend{}, c, s.grid, key_grid(), D)),
-        scratch_(memory_.scratch()), plan_(make_plan(composition_, s, scratch_)) {}
+      : composition_(c),
+        views_{s},
+        q_(random(views_.q_size(), 7)),
+        k_(random(views_.k_size(), 8)),
+        v_(random(views_.k_size(), 9)),
+        out_(extents<dyn>(views_.out_size())),
+        memory_(plan_size(c, s) + attend_bytes<T>(device_backend{}, c, s.grid, key_grid(), D)),
+        scratch_(memory_.scratch()),
+        plan_(make_plan(composition_, s, scratch_)) {}
 
   void enqueue(device::stream s) override {
     const auto x = views_.inputs(q_.data(), k_.data(), v_.data());
@@ -79,15 +85,18 @@ class device_attention final : public device_subject {
 /// Registers `attend/<variant>/cuda/<dtype>/<shape>`. `key` names the case of the comparison, or is empty. `make` gives the
 /// composition when the case is prepared, so that its tables are on the device that is current then.
 template <class T, std::size_t D, class Make>
-void add_device_attention(const std::string& variant, const std::string& key, const std::string& text, Make make, const attention_shape& s) {
+void add_device_attention(const std::string& variant, const std::string& key, const std::string& text, Make make,
+                          const attention_shape& s) {
   using composition_type = decltype(make());
   device_entry e;
   e.name = "attend/" + variant + "/cuda/" + dtype_name<T> + '/' + shape_text(s, D);
   e.key = key;
   e.text = text;
   e.dtype = dtype_name<T>;
-  e.tolerance = std::is_same_v<T, float> ? 1e-5 : 2e-2;   // rounding to 8 bits, of the weights too
-  e.make = [=]() -> std::unique_ptr<device_subject> { return std::make_unique<device_attention<T, D, composition_type>>(make(), s); };
+  e.tolerance = std::is_same_v<T, float> ? 1e-5 : 2e-2;  // rounding to 8 bits, of the weights too
+  e.make = [=]() -> std::unique_ptr<device_subject> {
+    return std::make_unique<device_attention<T, D, composition_type>>(make(), s);
+  };
   device_entries().push_back(std::move(e));
 }
 

@@ -17,8 +17,8 @@ using namespace heddle::bench;
 std::string list_line() {
   std::string line;
   for (const device_entry& e : device_entries())
-    line += (line.empty() ? "{" : ", {") + member("case", e.key) + ", " + member("dtype", e.dtype) + ", " + member("name", e.name) + ", " +
-            member("text", e.text) + '}';
+    line += (line.empty() ? "{" : ", {") + member("case", e.key) + ", " + member("dtype", e.dtype) + ", " +
+            member("name", e.name) + ", " + member("text", e.text) + '}';
   return "{\"cases\": [" + line + "]}";
 }
 
@@ -32,8 +32,9 @@ std::string device_line() {
   device::check(cudaDeviceGetAttribute(&clock, cudaDevAttrClockRate, id), "asking for the clock");
   device::check(cudaDeviceGetAttribute(&memory_clock, cudaDevAttrMemoryClockRate, id), "asking for the clock");
   device::check(cudaDeviceGetAttribute(&bus, cudaDevAttrGlobalMemoryBusWidth, id), "asking for the memory");
-  return "{" + member("device", p.name) + ", \"multiprocessors\": " + std::to_string(p.multiProcessorCount) + ", \"compute\": " +
-         std::to_string(p.major * 10 + p.minor) + ", \"driver\": " + std::to_string(driver) + ", \"clock_khz\": " + std::to_string(clock) +
+  return "{" + member("device", p.name) + ", \"multiprocessors\": " + std::to_string(p.multiProcessorCount) +
+         ", \"compute\": " + std::to_string(p.major * 10 + p.minor) + ", \"driver\": " + std::to_string(driver) +
+         ", \"clock_khz\": " + std::to_string(clock) +
          ", \"memory_gb_s\": " + figure(2.0 * memory_clock * 1e3 * bus / 8 * 1e-9) + '}';
 }
 
@@ -56,9 +57,10 @@ std::string make(const device_entry& e, device::stream s, prepared_case& c) {
 
 std::string line_of(const prepared_case& c, const peers::sample_times& t) {
   return '{' + member("peer", "heddle") + ", " + member("case", c.which->key) + ", " + member("text", c.which->text) + ", " +
-         member("name", c.which->name) + ", " + member("dtype", c.which->dtype) + ", \"ns_per_iter_min\": " + figure(t.minimum, "%.0f") +
-         ", \"ns_per_iter_median\": " + figure(t.median, "%.0f") + ", \"gflops\": " + figure(c.what->flop() / t.minimum) +
-         ", \"gbytes\": " + figure(c.what->bytes() / t.minimum) + ", \"rel_err\": " + figure(c.error, "%.1e") + '}';
+         member("name", c.which->name) + ", " + member("dtype", c.which->dtype) +
+         ", \"ns_per_iter_min\": " + figure(t.minimum, "%.0f") + ", \"ns_per_iter_median\": " + figure(t.median, "%.0f") +
+         ", \"gflops\": " + figure(c.what->flop() / t.minimum) + ", \"gbytes\": " + figure(c.what->bytes() / t.minimum) +
+         ", \"rel_err\": " + figure(c.error, "%.1e") + '}';
 }
 
 std::string prepare(std::istringstream& words, device::stream s, prepared_case& c) {
@@ -106,8 +108,8 @@ bool tabulate(const device_entry& e, device::stream s, std::FILE* json) {
     return false;
   }
   const peers::sample_times t = measure_on_device(s, [&] { c.what->enqueue(s); }, 0.3);
-  std::printf("%-58s %12.2f us %10.1f TFLOP/s %9.1f GB/s\n", e.name.c_str(), t.minimum * 1e-3, c.what->flop() / t.minimum * 1e-3,
-              c.what->bytes() / t.minimum);
+  std::printf("%-58s %12.2f us %10.1f TFLOP/s %9.1f GB/s\n", e.name.c_str(), t.minimum * 1e-3,
+              c.what->flop() / t.minimum * 1e-3, c.what->bytes() / t.minimum);
   if (json != nullptr) std::fprintf(json, "%s\n", line_of(c, t).c_str());
   return true;
 }

@@ -44,13 +44,15 @@ class loaded_tracker {
       to_device<Backend>(net_, b);
     }
     const floats pictures = random(b, network::template_extents(2).size(), 8);
-    templates_.set(context<Backend>{b, scratch_.scratch()}, net_, map_view<const float>(pictures.data(), network::template_extents(2)));
+    templates_.set(context<Backend>{b, scratch_.scratch()}, net_,
+                   map_view<const float>(pictures.data(), network::template_extents(2)));
   }
   void run(const Backend& b) {
     mixformerv2_outputs out;
     out.boxes = make_matrix(out_.data(), 1, 4);
     out.logits = make_matrix(out_.data() + 4, 4, C.bins);
-    templates_.forward(context<Backend>{b, scratch_.scratch()}, net_, map_view<const float>(search_.data(), network::search_extents()), out);
+    templates_.forward(context<Backend>{b, scratch_.scratch()}, net_,
+                       map_view<const float>(search_.data(), network::search_extents()), out);
   }
   /// The results, on the host.
   std::vector<float> results(const Backend& b) const {
@@ -82,7 +84,8 @@ class tracker_frame final : public bench::device_subject {
 };
 
 template <mixformerv2_config C, mixformerv2_config Exact = C>
-void add_frame(const std::string& name, const std::string& key, const std::string& text, const char* dtype, double tolerance, const std::string& shape) {
+void add_frame(const std::string& name, const std::string& key, const std::string& text, const char* dtype, double tolerance,
+               const std::string& shape) {
   bench::device_entry e;
   e.name = "network/" + name + "/cuda/" + dtype + '/' + shape;
   e.key = key;
@@ -94,9 +97,11 @@ void add_frame(const std::string& name, const std::string& key, const std::strin
 }
 
 [[maybe_unused]] const bool registered = [] {
-  constexpr double rounded = 5e-2;   // of bfloat16, through a whole network
-  add_frame<mixformerv2_b>("mixformerv2_b_frame", "n-mixformerv2-b", "MixFormerV2-B, a frame with kept templates", "f32", 1e-4, "1x288*288x3");
-  add_frame<in_bf16(mixformerv2_b), mixformerv2_b>("mixformerv2_b_frame", "n-mixformerv2-b", "MixFormerV2-B, a frame with kept templates", "bf16", rounded, "1x288*288x3");
+  constexpr double rounded = 5e-2;  // of bfloat16, through a whole network
+  add_frame<mixformerv2_b>("mixformerv2_b_frame", "n-mixformerv2-b", "MixFormerV2-B, a frame with kept templates", "f32", 1e-4,
+                           "1x288*288x3");
+  add_frame<in_bf16(mixformerv2_b), mixformerv2_b>(
+      "mixformerv2_b_frame", "n-mixformerv2-b", "MixFormerV2-B, a frame with kept templates", "bf16", rounded, "1x288*288x3");
   return true;
 }();
 

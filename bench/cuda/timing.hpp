@@ -46,7 +46,7 @@ class device_clock {
 template <class F>
 peers::sample_times measure_on_device(device::stream s, F&& enqueue, double seconds) {
   device_clock clock;
-  enqueue();   // loads the kernels, which a capture must not
+  enqueue();  // loads the kernels, which a capture must not
   device::wait(s);
   const double once = clock.time(s, enqueue);
   const auto calls = static_cast<std::size_t>(std::clamp(1e6 / std::max(once, 1.0), 1.0, 200.0));
@@ -55,7 +55,8 @@ peers::sample_times measure_on_device(device::stream s, F&& enqueue, double seco
   });
   std::vector<double> samples;
   const double end = peers::now() + seconds * 1e9;
-  while (samples.size() < 3 || peers::now() < end) samples.push_back(clock.time(s, [&] { repeated.launch(s); }) / static_cast<double>(calls));
+  while (samples.size() < 3 || peers::now() < end)
+    samples.push_back(clock.time(s, [&] { repeated.launch(s); }) / static_cast<double>(calls));
   std::sort(samples.begin(), samples.end());
   return {samples.front(), samples[samples.size() / 2]};
 }

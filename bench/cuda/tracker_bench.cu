@@ -12,10 +12,13 @@ using bench::add_device_attention;
   const auto large = [] { return attention<mixed<segments<128, 328>, sees<0>, sees<0, 1>>>{}; };
   for (const std::size_t batch : {1UL, 32UL}) {
     const std::string key = "-" + std::to_string(batch);
-    add_device_attention<bfloat16, 64>("mixed", "mixed298" + key, "MixFormerV2-S, mixed", small, {.batch = batch, .heads = 12, .grid = sequence_grid(298)});
-    add_device_attention<bfloat16, 64>("mixed", "mixed456" + key, "MixFormerV2-B, mixed", large, {.batch = batch, .heads = 12, .grid = sequence_grid(456)});
+    add_device_attention<bfloat16, 64>("mixed", "mixed298" + key, "MixFormerV2-S, mixed", small,
+                                       {.batch = batch, .heads = 12, .grid = sequence_grid(298)});
+    add_device_attention<bfloat16, 64>("mixed", "mixed456" + key, "MixFormerV2-B, mixed", large,
+                                       {.batch = batch, .heads = 12, .grid = sequence_grid(456)});
   }
-  add_device_attention<bfloat16, 64>("global", "evad1568", "EVAD, 1568 tokens", [] { return attention<>{}; }, {.batch = 8, .heads = 12, .grid = sequence_grid(1568)});
+  add_device_attention<bfloat16, 64>("global", "evad1568", "EVAD, 1568 tokens", [] { return attention<>{}; },
+                                     {.batch = 8, .heads = 12, .grid = sequence_grid(1568)});
   return true;
 }();
 

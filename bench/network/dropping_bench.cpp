@@ -20,9 +20,11 @@ class loaded_trunk {
 
  public:
   loaded_trunk(const Backend& b, std::size_t side)
-      : backend_(b), keyframe_((side / C.patch) * (side / C.patch)),
+      : backend_(b),
+        keyframe_((side / C.patch) * (side / C.patch)),
         scratch_(network::scratch_bytes(b, dynamic_extents<5>(1, C.frames, side, side, 3))),
-        x_(test::normal_vector(C.times() * keyframe_ * C.channels, 7)), y_(keyframe_ * C.channels) {
+        x_(test::normal_vector(C.times() * keyframe_ * C.channels, 7)),
+        y_(keyframe_ * C.channels) {
     test::bind_random_weights(net_, 3);
     prepare<Backend>(net_, backend_);
   }
@@ -31,7 +33,8 @@ class loaded_trunk {
     examples::evad_tokens tokens = network::take_tokens(ctx, 1, keyframe_);
     std::copy(x_.begin(), x_.end(), tokens.rows.data_handle());
     net_.run_trunk(ctx, tokens);
-    std::copy_n(tokens.rows.data_handle(), y_.size(), y_.begin());   // the key frame's: others change places where ranks nearly tie
+    std::copy_n(tokens.rows.data_handle(), y_.size(),
+                y_.begin());  // the key frame's: others change places where ranks nearly tie
   }
   const std::vector<float>& output() const { return y_; }
   double multiply_adds() const { return static_cast<double>(network::trunk_multiply_adds(keyframe_)); }
@@ -52,7 +55,12 @@ void add_trunk(const std::string& name, const std::string& text) {
     const double bytes = 4.0 * static_cast<double>(parameters<examples::evad<C>>);
     return std::make_unique<bench::simple_subject>([=] { net->run(); }, error, 2.0 * net->multiply_adds(), bytes);
   };
-  bench::add({.name = "network/" + name + "/simd/f32/1x16*192*192x3", .key = {}, .text = text, .dtype = "f32", .tolerance = 1e-4, .make = make});
+  bench::add({.name = "network/" + name + "/simd/f32/1x16*192*192x3",
+              .key = {},
+              .text = text,
+              .dtype = "f32",
+              .tolerance = 1e-4,
+              .make = make});
 }
 
 [[maybe_unused]] const bool registered = [] {

@@ -53,7 +53,7 @@ class loaded_network {
 };
 
 struct network_names {
-  const char* key;     ///< in the comparison with other libraries
+  const char* key;  ///< in the comparison with other libraries
   const char* name;
   const char* text;
   const char* shape;
@@ -73,8 +73,12 @@ void add_network(const network_names& names, const char* dtype, double tolerance
     const double bytes = 4.0 * static_cast<double>(parameters<typename Step::network> + Step::inputs() + Step::outputs());
     return std::make_unique<simple_subject>([=] { net->run(); }, error, 2.0 * Step::multiply_adds(), bytes);
   };
-  add({.name = std::string("network/") + names.name + "/simd/" + dtype + '/' + names.shape, .key = names.key, .text = names.text, .dtype = dtype,
-       .tolerance = tolerance, .make = make});
+  add({.name = std::string("network/") + names.name + "/simd/" + dtype + '/' + names.shape,
+       .key = names.key,
+       .text = names.text,
+       .dtype = dtype,
+       .tolerance = tolerance,
+       .make = make});
 }
 
 }  // namespace heddle::bench

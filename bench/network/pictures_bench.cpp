@@ -64,10 +64,11 @@ struct vit_b {
   void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y) const {
     const map_view<float> u(ctx.scratch.template take<float>(tokens * channels), sequence());
     const matrix_view<float> rows = as_rows(u);
-    map(ctx, make_matrix(class_token.data(), 1, channels), make_matrix(positions.data(), 1, channels), row_range(rows, 0, 1), heddle::detail::sum{});
+    map(ctx, make_matrix(class_token.data(), 1, channels), make_matrix(positions.data(), 1, channels), row_range(rows, 0, 1),
+        heddle::detail::sum{});
     patches.embed(ctx, x, row_range(rows, 1, patch_tokens), make_matrix(positions.data() + channels, patch_tokens, channels));
     for (const block_type& block : blocks.children) block.forward(ctx, u, u);
-    const matrix_view<float> first = row_range(rows, 0, 1);   // only the class token is read
+    const matrix_view<float> first = row_range(rows, 0, 1);  // only the class token is read
     norm.forward_rows(ctx, as_const(first), first);
     head.forward_rows(ctx, as_const(first), as_rows(y));
   }
@@ -76,9 +77,12 @@ struct vit_b {
 [[maybe_unused]] const bool registered = [] {
   bench::add_network<whole_picture<vit_b, 224>>({"n-vit-b", "vit_b", "ViT-B", "1x224*224x3"}, "f32", 1e-4);
   bench::add_network<whole_picture<swin<swin_tiny_224>, 224>>({"n-swin-t", "swin_t", "Swin-T", "1x224*224x3"}, "f32", 1e-4);
-  bench::add_network<whole_picture<swin<swin_v2_tiny_w8>, 256>>({"n-swinv2-t", "swin_v2_t", "Swin V2-T", "1x256*256x3"}, "f32", 1e-4);
-  bench::add_network<whole_picture<maxvit<maxvit_tiny_tf_224>, 224>>({"n-maxvit-t", "maxvit_t", "MaxViT-T", "1x224*224x3"}, "f32", 1e-4);
-  bench::add_network<whole_picture<ngswin<ngswin_config{}>, 64>>({"n-ngswin", "ngswin_x2", "NGswin x2", "1x64*64x3"}, "f32", 1e-4);
+  bench::add_network<whole_picture<swin<swin_v2_tiny_w8>, 256>>({"n-swinv2-t", "swin_v2_t", "Swin V2-T", "1x256*256x3"}, "f32",
+                                                                1e-4);
+  bench::add_network<whole_picture<maxvit<maxvit_tiny_tf_224>, 224>>({"n-maxvit-t", "maxvit_t", "MaxViT-T", "1x224*224x3"},
+                                                                     "f32", 1e-4);
+  bench::add_network<whole_picture<ngswin<ngswin_config{}>, 64>>({"n-ngswin", "ngswin_x2", "NGswin x2", "1x64*64x3"}, "f32",
+                                                                 1e-4);
   return true;
 }();
 

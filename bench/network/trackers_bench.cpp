@@ -51,7 +51,8 @@ struct vittrack_frame {
   void load(context<Backend> ctx, const network& net) {
     const std::vector<float> picture = test::normal_vector(network::template_extents().size(), 8);
     tokens.resize(token_extents().size());
-    net.embed_template(ctx, map_view<const float>(picture.data(), network::template_extents()), map_view<float>(tokens.data(), token_extents()));
+    net.embed_template(ctx, map_view<const float>(picture.data(), network::template_extents()),
+                       map_view<float>(tokens.data(), token_extents()));
   }
   template <class Backend>
   void run(context<Backend> ctx, const network& net, const float* x, float* y) const {
@@ -64,16 +65,19 @@ struct vittrack_frame {
 };
 
 [[maybe_unused]] const bool registered = [] {
-  constexpr double rounded = 5e-2;   // of bfloat16, through a whole network
-  const bench::network_names s{"n-mixformerv2-s", "mixformerv2_s_frame", "MixFormerV2-S, a frame with kept templates", "1x224*224x3"};
-  const bench::network_names b{"n-mixformerv2-b", "mixformerv2_b_frame", "MixFormerV2-B, a frame with kept templates", "1x288*288x3"};
+  constexpr double rounded = 5e-2;  // of bfloat16, through a whole network
+  const bench::network_names s{"n-mixformerv2-s", "mixformerv2_s_frame", "MixFormerV2-S, a frame with kept templates",
+                               "1x224*224x3"};
+  const bench::network_names b{"n-mixformerv2-b", "mixformerv2_b_frame", "MixFormerV2-B, a frame with kept templates",
+                               "1x288*288x3"};
   bench::add_network<mixformerv2_frame<mixformerv2_s>>(s, "f32", 1e-4);
   bench::add_network<mixformerv2_frame<mixformerv2_b>>(b, "f32", 1e-4);
 #if !defined(HEDDLE_BENCH_F32_ONLY)
   bench::add_network<mixformerv2_frame<in_bf16(mixformerv2_s)>, mixformerv2_frame<mixformerv2_s>>(s, "bf16", rounded);
   bench::add_network<mixformerv2_frame<in_bf16(mixformerv2_b)>, mixformerv2_frame<mixformerv2_b>>(b, "bf16", rounded);
 #endif
-  bench::add_network<vittrack_frame>({"n-vittrack", "vittrack_frame", "ViTTrack, a frame with the template's tokens kept", "1x256*256x3"}, "f32", 1e-4);
+  bench::add_network<vittrack_frame>(
+      {"n-vittrack", "vittrack_frame", "ViTTrack, a frame with the template's tokens kept", "1x256*256x3"}, "f32", 1e-4);
   return true;
 }();
 

@@ -25,9 +25,9 @@ struct problem {
 };
 
 constexpr problem problems[] = {
-    {128, 128, 128},   {256, 256, 256},   {512, 512, 512},  {1024, 1024, 1024}, {196, 2304, 768}, {196, 768, 3072}, {196, 3072, 768},
-    {196, 768, 768},   {320, 768, 768},   {3136, 96, 96},   {3136, 288, 96},    {65536, 40, 40},  {65536, 160, 40}, {32, 384, 384},
-    {32, 1536, 384},   {128, 384, 384},   {1, 4096, 4096},  {49, 49, 32},       {196, 196, 64},   {196, 64, 196},   {64, 64, 16},
+    {128, 128, 128}, {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}, {196, 2304, 768}, {196, 768, 3072}, {196, 3072, 768},
+    {196, 768, 768}, {320, 768, 768}, {3136, 96, 96},  {3136, 288, 96},    {65536, 40, 40},  {65536, 160, 40}, {32, 384, 384},
+    {32, 1536, 384}, {128, 384, 384}, {1, 4096, 4096}, {49, 49, 32},       {196, 196, 64},   {196, 64, 196},   {64, 64, 16},
 };
 
 template <class T>
@@ -36,7 +36,8 @@ using matrix = heddle::tensor<T, heddle::dynamic_extents<2>>;
 template <class T>
 matrix<T> random_matrix(std::size_t rows, std::size_t columns) {
   matrix<T> a(heddle::dynamic_extents<2>(rows, columns));
-  for (std::size_t i = 0; i < rows * columns; ++i) a.data()[i] = T(static_cast<float>(std::rand() % 257 - 128) / 128);   // exact in bfloat16
+  for (std::size_t i = 0; i < rows * columns; ++i)
+    a.data()[i] = T(static_cast<float>(std::rand() % 257 - 128) / 128);  // exact in bfloat16
   return a;
 }
 
@@ -46,7 +47,8 @@ void check(const char* who, const problem& p, const bfloat16* a, const float* we
   for (const std::size_t i : rows)
     for (std::size_t j = 0; j < p.n; ++j) {
       double sum = 0;
-      for (std::size_t k = 0; k < p.k; ++k) sum += static_cast<double>(static_cast<float>(a[i * p.k + k])) * static_cast<double>(weight[j * p.k + k]);
+      for (std::size_t k = 0; k < p.k; ++k)
+        sum += static_cast<double>(static_cast<float>(a[i * p.k + k])) * static_cast<double>(weight[j * p.k + k]);
       const double got = static_cast<double>(static_cast<float>(result[i * p.n + j]));
       if (!(std::abs(sum - got) <= 1e-2 * std::sqrt(static_cast<double>(p.k)))) {
         std::fprintf(stderr, "%s: %s is wrong\n", p.name().c_str(), who);
@@ -70,7 +72,7 @@ class onednn_product {
     const auto bf16 = memory::data_type::bf16;
     const auto plain = memory::format_tag::ab;
     const memory::desc rows_a({m, k}, bf16, plain), rows_c({m, n}, bf16, plain), any_b({k, n}, bf16, memory::format_tag::any);
-    const memory::desc given({k, n}, memory::data_type::f32, memory::format_tag::ba);   // [outputs, inputs]
+    const memory::desc given({k, n}, memory::data_type::f32, memory::format_tag::ba);  // [outputs, inputs]
 #if DNNL_VERSION_MAJOR >= 3
     const dnnl::matmul::primitive_desc description(engine_, rows_a, any_b, rows_c);
 #else
@@ -92,9 +94,11 @@ class onednn_product {
 };
 
 void report(const char* who, const problem& p, const peers::sample_times& t) {
-  std::printf("{\"peer\": \"%s\", \"case\": \"%s\", \"dtype\": \"bf16\", \"threads\": 1, \"ns_per_iter_min\": %.0f, \"ns_per_iter_median\": %.0f, "
-              "\"gflops\": %.2f}\n",
-              who, p.name().c_str(), t.minimum, t.median, p.flop() / t.minimum);
+  std::printf(
+      "{\"peer\": \"%s\", \"case\": \"%s\", \"dtype\": \"bf16\", \"threads\": 1, \"ns_per_iter_min\": %.0f, "
+      "\"ns_per_iter_median\": %.0f, "
+      "\"gflops\": %.2f}\n",
+      who, p.name().c_str(), t.minimum, t.median, p.flop() / t.minimum);
 }
 
 void time_problem(const problem& p, int rounds) {
@@ -118,7 +122,8 @@ void time_problem(const problem& p, int rounds) {
   check("onednn", p, a.data(), weight.data(), other.result());
   peers::sample_times best[3];
   for (int round = 0; round < rounds; ++round) {
-    const peers::sample_times t[] = {peers::measure(narrow, 0.03), peers::measure(wide, 0.03), peers::measure([&] { other(); }, 0.03)};
+    const peers::sample_times t[] = {peers::measure(narrow, 0.03), peers::measure(wide, 0.03),
+                                     peers::measure([&] { other(); }, 0.03)};
     for (std::size_t i = 0; i < 3; ++i)
       if (round == 0 || t[i].minimum < best[i].minimum) best[i] = t[i];
   }

@@ -28,10 +28,10 @@ struct problem {
 };
 
 constexpr problem problems[] = {
-    {128, 128, 128},   {256, 256, 256},   {512, 512, 512},  {1024, 1024, 1024}, {196, 2304, 768}, {196, 768, 3072}, {196, 3072, 768},
-    {196, 768, 768},   {320, 768, 768},   {3136, 96, 96},   {3136, 288, 96},    {65536, 40, 40},  {65536, 160, 40}, {32, 384, 384},
-    {32, 1536, 384},   {128, 384, 384},   {1, 4096, 4096},  {49, 49, 32},       {196, 196, 64},   {196, 64, 196},   {64, 64, 16},
-    {4096, 192, 48},   {4096, 48, 192},   {4096, 144, 48},  {4096, 48, 48},                                          // MaxSR-light's
+    {128, 128, 128}, {256, 256, 256}, {512, 512, 512}, {1024, 1024, 1024}, {196, 2304, 768}, {196, 768, 3072}, {196, 3072, 768},
+    {196, 768, 768}, {320, 768, 768}, {3136, 96, 96},  {3136, 288, 96},    {65536, 40, 40},  {65536, 160, 40}, {32, 384, 384},
+    {32, 1536, 384}, {128, 384, 384}, {1, 4096, 4096}, {49, 49, 32},       {196, 196, 64},   {196, 64, 196},   {64, 64, 16},
+    {4096, 192, 48}, {4096, 48, 192}, {4096, 144, 48}, {4096, 48, 48},  // MaxSR-light's
 };
 
 std::vector<float> random_values(std::size_t count) {
@@ -117,7 +117,8 @@ void time_problem(const problem& p, int rounds) {
   onednn_product plain(p, a, b, false);
   const std::string version = "onednn " + std::to_string(DNNL_VERSION_MAJOR) + '.' + std::to_string(DNNL_VERSION_MINOR);
   const contestant contestants[] = {
-      {"heddle packed", [&] { heddle::gemm(heddle::context<heddle::simd>{{}, scratch.scratch()}, x, prepared, as_rows(c.view())); }, c.data()},
+      {"heddle packed",
+       [&] { heddle::gemm(heddle::context<heddle::simd>{{}, scratch.scratch()}, x, prepared, as_rows(c.view())); }, c.data()},
       {version + " packed", [&] { packed(); }, packed.result()},
       {version, [&] { plain(); }, plain.result()},
   };

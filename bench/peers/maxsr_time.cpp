@@ -43,8 +43,8 @@ double relative_difference(const picture& expected, const picture& got) {
 }
 
 template <class Backend>
-void time_network(const std::string& folder, const std::string& size, const heddle::map_extents& extents, const Backend& backend,
-                  double seconds) {
+void time_network(const std::string& folder, const std::string& size, const heddle::map_extents& extents,
+                  const Backend& backend, double seconds) {
   network net;
   heddle::io::bind<heddle::simd>(net, heddle::io::safetensors{folder + "/weights.safetensors"}, network::key_map());
   const picture x = read(folder + "/input.f32", extents);

@@ -10,7 +10,9 @@
 
 namespace peers {
 
-inline double now() { return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+inline double now() {
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 /// Nanoseconds per call: the minimum and the median of samples.
 struct sample_times {
@@ -38,9 +40,10 @@ sample_times measure(F&& f, double seconds, double shortest = 2e6) {
 /// One line of the format that README.md describes. `more` is further members, beginning with a comma, or nothing.
 inline void report(const std::string& peer, const std::string& problem, std::size_t threads, double flop, const sample_times& t,
                    const std::string& more = "") {
-  std::printf("{\"peer\": \"%s\", \"case\": \"%s\", \"dtype\": \"fp32\", \"threads\": %zu, \"ns_per_iter_min\": %.0f, "
-              "\"ns_per_iter_median\": %.0f, \"gflops\": %.2f%s}\n",
-              peer.c_str(), problem.c_str(), threads, t.minimum, t.median, flop / t.minimum, more.c_str());
+  std::printf(
+      "{\"peer\": \"%s\", \"case\": \"%s\", \"dtype\": \"fp32\", \"threads\": %zu, \"ns_per_iter_min\": %.0f, "
+      "\"ns_per_iter_median\": %.0f, \"gflops\": %.2f%s}\n",
+      peer.c_str(), problem.c_str(), threads, t.minimum, t.median, flop / t.minimum, more.c_str());
   std::fflush(stdout);
 }
 

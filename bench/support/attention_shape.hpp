@@ -14,7 +14,7 @@ namespace heddle::bench {
 
 /// Where the operands lie.
 enum class operands {
-  heads,      ///< three arrays `[batch, heads, tokens, head_dim]`, as `scaled_dot_product_attention` takes them
+  heads,  ///< three arrays `[batch, heads, tokens, head_dim]`, as `scaled_dot_product_attention` takes them
   projection  ///< one array `[batch, tokens, 3, heads, head_dim]`, as a fused projection leaves it; out `[batch, tokens, heads * head_dim]`
 };
 
@@ -22,9 +22,9 @@ enum class operands {
 struct attention_shape {
   std::size_t batch = 1;
   std::size_t heads = 1;
-  std::size_t kv_heads = 0;   ///< of `grouped` sources; 0: as many as heads
+  std::size_t kv_heads = 0;  ///< of `grouped` sources; 0: as many as heads
   token_grid grid = {};
-  std::size_t keys = 0;       ///< of a `cross_source`; 0: the tokens of the queries
+  std::size_t keys = 0;  ///< of a `cross_source`; 0: the tokens of the queries
   operands where = operands::heads;
 
   std::size_t key_tokens() const { return keys != 0 ? keys : grid.size(); }
@@ -65,7 +65,8 @@ struct operand_views {
   }
   qkv_parts<const T, D> inputs(const T* q, const T* k, const T* v) const {
     if (fused()) return qkv_views<D>(q, shape.batch, shape.grid.size(), shape.heads);
-    return {by_heads(q, shape.batch, shape.heads, shape.grid.size()), by_heads(k, shape.batch, shape.key_heads(), shape.key_tokens()),
+    return {by_heads(q, shape.batch, shape.heads, shape.grid.size()),
+            by_heads(k, shape.batch, shape.key_heads(), shape.key_tokens()),
             by_heads(v, shape.batch, shape.key_heads(), shape.key_tokens())};
   }
   head_view<T, D> result(T* out) const {
@@ -81,13 +82,17 @@ struct operand_views {
 /// The plan of a problem, made in `scratch`, and the bytes that it takes there.
 template <class Composition>
 std::size_t plan_size(const Composition& c, const attention_shape& s) {
-  if constexpr (Composition::source_type::same_tokens) return plan_bytes(c, s.grid, s.heads);
-  else return plan_bytes(c, s.grid, sequence_grid(s.key_tokens()), s.heads);
+  if constexpr (Composition::source_type::same_tokens)
+    return plan_bytes(c, s.grid, s.heads);
+  else
+    return plan_bytes(c, s.grid, sequence_grid(s.key_tokens()), s.heads);
 }
 template <class Composition>
 attention_plan<Composition> make_plan(const Composition& c, const attention_shape& s, arena& scratch) {
-  if constexpr (Composition::source_type::same_tokens) return plan_attention(c, s.grid, s.heads, scratch);
-  else return plan_attention(c, s.grid, sequence_grid(s.key_tokens()), s.heads, scratch);
+  if constexpr (Composition::source_type::same_tokens)
+    return plan_attention(c, s.grid, s.heads, scratch);
+  else
+    return plan_attention(c, s.grid, sequence_grid(s.key_tokens()), s.heads, scratch);
 }
 
 /// A random table for `relative_position_bias` on the windows of a partition; empty where the partition refuses the grid,

@@ -39,7 +39,7 @@ class attention_subject final : public subject {
   Composition composition_;
   operand_views<T, D> views_;
   attend_backend backend_;
-  std::vector<T> q_, k_, v_, out_;   // of a fused projection, all three parts are in q_
+  std::vector<T> q_, k_, v_, out_;  // of a fused projection, all three parts are in q_
   workspace memory_;
   arena scratch_;
   attention_plan<Composition> plan_;
@@ -50,9 +50,15 @@ class attention_subject final : public subject {
 
  public:
   attention_subject(const Composition& c, const attention_shape& s, std::size_t threads)
-      : composition_(c), views_{s}, backend_(backend_with(threads)), q_(views_.random(views_.q_size(), 7)),
-        k_(views_.random(views_.k_size(), 8)), v_(views_.random(views_.k_size(), 9)), out_(views_.out_size()),
-        memory_(plan_size(c, s) + attend_bytes<T>(backend_, c, s.grid, key_grid(), D)), scratch_(memory_.scratch()),
+      : composition_(c),
+        views_{s},
+        backend_(backend_with(threads)),
+        q_(views_.random(views_.q_size(), 7)),
+        k_(views_.random(views_.k_size(), 8)),
+        v_(views_.random(views_.k_size(), 9)),
+        out_(views_.out_size()),
+        memory_(plan_size(c, s) + attend_bytes<T>(backend_, c, s.grid, key_grid(), D)),
+        scratch_(memory_.scratch()),
         plan_(make_plan(composition_, s, scratch_)) {}
 
   void run() override {
@@ -83,8 +89,10 @@ void add_attention_of(const std::string& variant, const std::string& key, const 
   e.key = key;
   e.text = text;
   e.dtype = dtype_name<T>;
-  e.tolerance = std::is_same_v<T, float> ? 1e-5 : 2e-2;   // rounding to 8 bits, of the weights too
-  e.make = [=](std::size_t n) -> std::unique_ptr<subject> { return std::make_unique<attention_subject<T, D, Composition>>(c, s, n); };
+  e.tolerance = std::is_same_v<T, float> ? 1e-5 : 2e-2;  // rounding to 8 bits, of the weights too
+  e.make = [=](std::size_t n) -> std::unique_ptr<subject> {
+    return std::make_unique<attention_subject<T, D, Composition>>(c, s, n);
+  };
   e.threads = threads;
   add(std::move(e));
 }

@@ -12,6 +12,8 @@ inline std::string figure(double value, const char* format = "%.4g") {
   return text;
 }
 
-inline std::string member(const char* name, const std::string& value) { return std::string("\"") + name + "\": \"" + value + '"'; }
+inline std::string member(const char* name, const std::string& value) {
+  return std::string("\"") + name + "\": \"" + value + '"';
+}
 
 }  // namespace heddle::bench

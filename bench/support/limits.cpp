@@ -1,6 +1,6 @@
 // The method: many independent accumulators in registers, a few milliseconds at a time, the best of many samples.
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"   // GCC 12's own AVX-512 header
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12's own AVX-512 header
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 #include "limits.hpp"
@@ -88,7 +88,7 @@ void bf16_dots(long n) {
   for (__m512& s : sums) s = _mm512_setzero_ps();
   __m512i bits = _mm512_set1_epi32(0x3f803f80);
   asm volatile("" : "+m"(bits));
-  const __m512bh a = (__m512bh)bits;   // NOLINT: the intrinsics know no other conversion
+  const __m512bh a = (__m512bh)bits;  // NOLINT: the intrinsics know no other conversion
   for (long i = 0; i < n; ++i) {
     HEDDLE_UNROLL
     for (std::size_t r = 0; r < 4; ++r) {
@@ -116,7 +116,7 @@ void amx_products(long n) {
     shapes.bytes_per_row[i] = 64;
     shapes.rows[i] = 16;
   }
-  asm volatile("" : "+m"(shapes));   // GCC 12 believes that only the first bytes are read
+  asm volatile("" : "+m"(shapes));  // GCC 12 believes that only the first bytes are read
   _tile_loadconfig(&shapes);
   _tile_zero(0);
   _tile_zero(1);
@@ -169,7 +169,7 @@ machine_limits measure_limits() {
 #if defined(HEDDLE_BENCH_AMX)
   if (amx_allowed()) m.bf16_amx = 4.0 * 2 * 16 * 16 * 32 / best_time(amx_products);
 #endif
-  const std::vector<float> values(std::size_t{64} << 20U, 1.0F);   // 256 MiB
+  const std::vector<float> values(std::size_t{64} << 20U, 1.0F);  // 256 MiB
   m.read_l1 = read_rate(values, std::size_t{4} << 10U);
   m.read_l2 = read_rate(values, std::size_t{64} << 10U);
   m.read_memory = read_rate(values, values.size());

@@ -37,7 +37,7 @@ int status = 0;
 
 /// Prepares and checks; the sentence of what was refused, or nothing.
 std::string prepare(const entry& e, std::size_t threads) {
-  current.what.reset();   // the memory of the one before
+  current.what.reset();  // the memory of the one before
   current.which = &e;
   current.error = 0;
 #if HEDDLE_HAS_EXCEPTIONS
@@ -123,7 +123,9 @@ int main(int argc, char** argv) {
   for (const entry& e : entries()) {
     const std::size_t n = threads != 0 ? threads : e.threads;
     // Real time: with several threads the calling one's time says nothing.
-    benchmark::RegisterBenchmark(e.name.c_str(), [&e, n](benchmark::State& state) { run(state, e, n); })->UseRealTime()->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(e.name.c_str(), [&e, n](benchmark::State& state) { run(state, e, n); })
+        ->UseRealTime()
+        ->Unit(benchmark::kMicrosecond);
   }
   add_context();
   table_reporter table;

@@ -14,7 +14,9 @@ struct product {
   /// Its key in the comparison with other libraries.
   std::string key() const { return "gemm" + text(); }
   double flop() const { return 2.0 * static_cast<double>(rows) * static_cast<double>(outputs) * static_cast<double>(inputs); }
-  double bytes(std::size_t element) const { return static_cast<double>(element) * static_cast<double>(rows * inputs + outputs * inputs + rows * outputs); }
+  double bytes(std::size_t element) const {
+    return static_cast<double>(element) * static_cast<double>(rows * inputs + outputs * inputs + rows * outputs);
+  }
 };
 
 /// Squares, ViT-B, Swin, MixFormer, MiniLM, a decoding step, and the products inside attention.
@@ -24,6 +26,7 @@ inline constexpr product transformer_products[] = {
     {32, 1536, 384}, {128, 384, 384}, {1, 4096, 4096}, {49, 49, 32},       {196, 196, 64},   {196, 64, 196},   {64, 64, 16}};
 
 /// Those of MaxSR-light on a 64x64 map.
-inline constexpr product maxsr_products[] = {{64, 144, 48}, {144, 144, 48}, {4096, 144, 48}, {64, 48, 48}, {4096, 48, 48}, {4096, 192, 48}, {4096, 48, 192}};
+inline constexpr product maxsr_products[] = {{64, 144, 48},  {144, 144, 48},  {4096, 144, 48}, {64, 48, 48},
+                                             {4096, 48, 48}, {4096, 192, 48}, {4096, 48, 192}};
 
 }  // namespace heddle::bench

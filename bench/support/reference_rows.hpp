@@ -52,7 +52,8 @@ std::size_t group_pairs(const Plan& plan, std::size_t batch, std::size_t group) 
       }
       for (std::size_t q = q0; q < q1; ++q)
         for (std::size_t k = k0; k < k1; ++k)
-          if (tokens.queries[q] >= 0 && tokens.keys[k] >= 0 && (kind == tile::full || mask(c, static_cast<float>(q), static_cast<float>(k))))
+          if (tokens.queries[q] >= 0 && tokens.keys[k] >= 0 &&
+              (kind == tile::full || mask(c, static_cast<float>(q), static_cast<float>(k))))
             ++pairs;
     }
   return pairs;
@@ -83,8 +84,9 @@ double rows_error(const Plan& plan, const Q& q, const K& k, const V& v, const O&
   const std::size_t batch = q.extent(0), heads = q.extent(1), tokens = q.extent(2), dim = q.extent(3), key_tokens = k.extent(2);
   const std::vector<float> qs = widened(q), ks = widened(k), vs = widened(v);
   std::vector<float> expected(qs.size());
-  const auto a = detail::make_arguments(plan, contiguous(qs.data(), batch, heads, tokens, dim), contiguous(ks.data(), batch, k.extent(1), key_tokens, dim),
-                                        contiguous(vs.data(), batch, v.extent(1), key_tokens, dim), contiguous(expected.data(), batch, heads, tokens, dim), {});
+  const auto a = detail::make_arguments(
+      plan, contiguous(qs.data(), batch, heads, tokens, dim), contiguous(ks.data(), batch, k.extent(1), key_tokens, dim),
+      contiguous(vs.data(), batch, v.extent(1), key_tokens, dim), contiguous(expected.data(), batch, heads, tokens, dim), {});
   const std::size_t groups = plan.map().groups(), queries = plan.queries(), keys = plan.keys();
   const std::size_t all = batch * groups * heads * queries;
   const auto sample = static_cast<std::size_t>(std::max(2.0, pair_budget / static_cast<double>(keys)));
@@ -94,7 +96,8 @@ double rows_error(const Plan& plan, const Q& q, const K& k, const V& v, const O&
   double worst = 0, largest = 0;
   for (std::size_t n = 0; n < std::min(all, sample); ++n) {
     const std::size_t row = all <= sample ? n : n == 0 ? 0 : n == 1 ? all - 1 : random.integer(0, all - 1);
-    const std::size_t i = row % queries, head = row / queries % heads, group = row / queries / heads % groups, b = row / queries / heads / groups;
+    const std::size_t i = row % queries, head = row / queries % heads, group = row / queries / heads % groups,
+                      b = row / queries / heads / groups;
     const tokens_of_group members(plan, group);
     if (members.queries[i] < 0) continue;
     arena scratch = memory.scratch();

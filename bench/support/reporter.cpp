@@ -78,7 +78,8 @@ void table_reporter::ReportRuns(const std::vector<Run>& runs) {
       continue;
     }
     const double ns = r.GetAdjustedRealTime() / benchmark::GetTimeUnitMultiplier(r.time_unit) * 1e9;
-    std::puts(table_line(name, ns, counter(r, rate_counter), counter(r, peak_counter), counter(r, bytes_counter), width_).c_str());
+    std::puts(
+        table_line(name, ns, counter(r, rate_counter), counter(r, peak_counter), counter(r, bytes_counter), width_).c_str());
   }
   std::fflush(stdout);
 }

@@ -32,16 +32,16 @@ std::string list_line() {
   std::string line;
   for (const entry& e : entries())
     if (!e.key.empty())
-      line += (line.empty() ? "{" : ", {") + member("case", e.key) + ", " + member("dtype", e.dtype) + ", " + member("name", e.name) +
-              ", " + member("text", e.text) + '}';
+      line += (line.empty() ? "{" : ", {") + member("case", e.key) + ", " + member("dtype", e.dtype) + ", " +
+              member("name", e.name) + ", " + member("text", e.text) + '}';
   return "{\"cases\": [" + line + "]}";
 }
 
 std::string limits_line() {
   const machine_limits m = measure_limits();
   return "{\"f32\": " + figure(m.f32) + ", \"bf16\": " + figure(m.peak("bf16")) + ", \"bf16_dot\": " + figure(m.bf16_dot) +
-         ", \"bf16_amx\": " + figure(m.bf16_amx) + ", \"read_l1\": " + figure(m.read_l1) + ", \"read_l2\": " + figure(m.read_l2) +
-         ", \"read_memory\": " + figure(m.read_memory) + '}';
+         ", \"bf16_amx\": " + figure(m.bf16_amx) + ", \"read_l1\": " + figure(m.read_l1) +
+         ", \"read_l2\": " + figure(m.read_l2) + ", \"read_memory\": " + figure(m.read_memory) + '}';
 }
 
 std::string prepare(std::istringstream& words, prepared_case& c) {
@@ -71,10 +71,10 @@ std::string measure(std::istringstream& words, const prepared_case& c) {
   if (!c.what) return "{\"error\": \"nothing is prepared\"}";
   const peers::sample_times t = peers::measure([&] { c.what->run(); }, seconds);
   return '{' + member("peer", "heddle") + ", " + member("case", c.which->key) + ", " + member("text", c.which->text) + ", " +
-         member("dtype", c.which->dtype) + ", \"threads\": " + std::to_string(c.threads) + ", \"ns_per_iter_min\": " +
-         figure(t.minimum, "%.0f") + ", \"ns_per_iter_median\": " + figure(t.median, "%.0f") + ", \"gflops\": " +
-         figure(c.what->flop() / t.minimum) + ", \"flop\": " + figure(c.what->flop(), "%.0f") + ", \"bytes\": " +
-         figure(c.what->bytes(), "%.0f") + ", \"rel_err\": " + figure(c.error, "%.1e") + '}';
+         member("dtype", c.which->dtype) + ", \"threads\": " + std::to_string(c.threads) +
+         ", \"ns_per_iter_min\": " + figure(t.minimum, "%.0f") + ", \"ns_per_iter_median\": " + figure(t.median, "%.0f") +
+         ", \"gflops\": " + figure(c.what->flop() / t.minimum) + ", \"flop\": " + figure(c.what->flop(), "%.0f") +
+         ", \"bytes\": " + figure(c.what->bytes(), "%.0f") + ", \"rel_err\": " + figure(c.error, "%.1e") + '}';
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ inline constexpr std::size_t heat_levels = 9;
 
 /// 0 to 8 for a value from -1 to 1.
 inline std::size_t heat_level(double value) {
-  const double step = value * 4.0 + 4.5003;   // a little off, so that ties are none
+  const double step = value * 4.0 + 4.5003;  // a little off, so that ties are none
   return step < 0.0 ? 0 : step >= 9.0 ? 8 : static_cast<std::size_t>(step);
 }
 /// Blue for negative numbers, red for positive ones.
@@ -50,7 +50,7 @@ inline const std::string& level_colour(std::size_t level) {
 /// One picture, built from left to right.
 class canvas {
   std::string body_;
-  std::string open_;   ///< colour of the path that is still open
+  std::string open_;  ///< colour of the path that is still open
   int width_ = 0;
   int height_ = 0;
 

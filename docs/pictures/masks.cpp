@@ -8,7 +8,7 @@ namespace {
 
 using namespace heddle;
 constexpr int cell = 6;
-constexpr std::size_t side = 8;   // of a tile
+constexpr std::size_t side = 8;  // of a tile
 constexpr int top = 24;
 
 template <class Mask, class Context>

@@ -2,9 +2,9 @@
 /// A vision transformer with adaptive token sampling (Fayyaz et al., ECCV 2022, arXiv 2111.15667).
 #pragma once
 
-#include "padded.hpp"
 #include "heddle/io/key_map.hpp"
 #include "heddle/layer/convolution.hpp"
+#include "padded.hpp"
 
 namespace heddle::examples {
 
@@ -14,7 +14,8 @@ template <ats_config C>
 struct ats {
   static_assert(C.height % C.patch == 0 && C.width % C.patch == 0, "ats: the image must be a whole number of patches");
   static_assert(C.depth <= 64, "ats: at most 64 blocks");
-  using embedding_type = convolution<3, C.channels, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
+  using embedding_type =
+      convolution<3, C.channels, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
   using block_type = ats_block<C.channels, C.heads, C.hidden>;
   using padded_type = ats_padded_block<block_type>;
   using norm_type = layer_norm<C.channels, ratio{1, 1000000}>;
@@ -28,8 +29,8 @@ struct ats {
   head_type head;
 
   static constexpr std::size_t parameter_count() {
-    return (C.tokens() + 1) * C.channels + parameters<embedding_type> + C.depth * parameters<block_type> + parameters<norm_type> +
-           parameters<head_type>;
+    return (C.tokens() + 1) * C.channels + parameters<embedding_type> + C.depth * parameters<block_type> +
+           parameters<norm_type> + parameters<head_type>;
   }
   template <class Self, class F>
   static void visit_children(Self& self, F&& f) {
@@ -117,7 +118,8 @@ struct ats {
   }
 
   template <class Backend, class Observe>
-  void run_ragged(context<Backend> ctx, map_view<const float> x, matrix_view<float> feature, const ats_sampling& sampler, Observe&& observe) const {
+  void run_ragged(context<Backend> ctx, map_view<const float> x, matrix_view<float> feature, const ats_sampling& sampler,
+                  Observe&& observe) const {
     const std::size_t batch = x.extent(0);
     ats_tokens tokens = take_tokens(ctx, batch);
     embed(ctx, x, tokens.rows);
@@ -134,10 +136,12 @@ struct ats {
   }
 
   template <class Backend, class Observe>
-  void run_padded(context<Backend> ctx, map_view<const float> x, matrix_view<float> feature, const ats_sampling& sampler, Observe&& observe) const {
+  void run_padded(context<Backend> ctx, map_view<const float> x, matrix_view<float> feature, const ats_sampling& sampler,
+                  Observe&& observe) const {
     const std::size_t batch = x.extent(0);
     ats_padded_tokens tokens;
-    tokens.rows = make_matrix(ctx.scratch.template take<float>(batch * C.tokens() * C.channels), batch * C.tokens(), C.channels);
+    tokens.rows =
+        make_matrix(ctx.scratch.template take<float>(batch * C.tokens() * C.channels), batch * C.tokens(), C.channels);
     tokens.sequences = {{ctx.scratch.template take<std::int32_t>(batch), batch}, C.tokens()};
     each(ctx, batch, detail::ats_set_length{tokens.sequences.lengths.data(), static_cast<std::int32_t>(C.tokens())});
     embed(ctx, x, tokens.rows);
@@ -150,7 +154,8 @@ struct ats {
       }
       observe.block(i, tokens);
     }
-    const auto first = make_matrix<const float>(tokens.rows.data_handle(), batch, C.channels, tokens.sequences.places * C.channels);
+    const auto first =
+        make_matrix<const float>(tokens.rows.data_handle(), batch, C.channels, tokens.sequences.places * C.channels);
     norm.forward_rows(ctx, first, feature);
   }
 
@@ -174,7 +179,8 @@ struct ats {
     for (std::size_t b = 0; b < x.extent(0); ++b) {
       const auto own = row_range(rows, b * C.tokens(), C.tokens());
       const map_view<const float> image(x.data_handle() + b * C.height * C.width * 3, map_extents(1, C.height, C.width, 3));
-      embedding.forward(ctx, image, map_view<float>(own.data_handle() + C.channels, map_extents(1, grid_height, grid_width, C.channels)));
+      embedding.forward(ctx, image,
+                        map_view<float>(own.data_handle() + C.channels, map_extents(1, grid_height, grid_width, C.channels)));
       map(ctx, first, row_range(own, 0, 1), identity{});
       map(ctx, as_const(own), table, own, heddle::detail::sum{});
     }

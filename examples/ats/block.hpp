@@ -17,10 +17,10 @@ using ats_sampling = sampling<class_attention_times_value_norm, inverse_transfor
 
 /// The sequences of a batch on their way through the network: rows without padding, and where the kept rows came from.
 struct ats_tokens {
-  matrix_view<float> rows{};                  ///< `[rows, channels]`
+  matrix_view<float> rows{};  ///< `[rows, channels]`
   ragged_batch sequences{};
-  std::span<std::int32_t> kept{};             ///< `[tokens at first]` scratch for one sequence
-  std::size_t padded_length = 0;              ///< of the sequences in the released code; 0: that of the longest
+  std::span<std::int32_t> kept{};  ///< `[tokens at first]` scratch for one sequence
+  std::size_t padded_length = 0;   ///< of the sequences in the released code; 0: that of the longest
 };
 
 /// Attention of the published code: the softmax has an epsilon, and only kept tokens are queries where tokens are sampled.
@@ -73,8 +73,8 @@ struct ats_attention {
 
   /// Which tokens of a sequence stay (equations 3 to 5 of the paper).
   template <class Backend, class... Trace>
-  std::size_t plan(context<Backend> ctx, const ats_sampling& sampler, matrix_view<float> projection, std::span<std::int32_t> kept,
-                   const Trace&... trace) const {
+  std::size_t plan(context<Backend> ctx, const ats_sampling& sampler, matrix_view<float> projection,
+                   std::span<std::int32_t> kept, const Trace&... trace) const {
     const std::size_t tokens = projection.extent(0);
     auto* const weights = ctx.scratch.template take<float>(Heads * tokens);
     const auto unused = make_matrix(ctx.scratch.template take<float>(C), 1, C);
@@ -179,7 +179,8 @@ struct ats_block {
       own_sampler.sampler.from_zero = sampler.sampler.from_zero && tokens < longest;
       const std::size_t count = attn.plan(ctx, own_sampler, own, x.kept, trace_of(b, tokens));
       const auto kept = x.kept.first(count);
-      take_kept(ctx, row_range(x.rows, first, tokens), own, kept, row_range(merged, next, count), row_range(x.rows, next, count));
+      take_kept(ctx, row_range(x.rows, first, tokens), own, kept, row_range(merged, next, count),
+                row_range(x.rows, next, count));
       first += tokens;
       next += count;
       x.sequences.starts[b + 1] = next;
@@ -189,8 +190,8 @@ struct ats_block {
   }
 
   template <class Backend>
-  void take_kept(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> projection, std::span<const std::int32_t> kept,
-                 matrix_view<float> merged, matrix_view<float> y) const {
+  void take_kept(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> projection,
+                 std::span<const std::int32_t> kept, matrix_view<float> merged, matrix_view<float> y) const {
     const auto rows = make_matrix(ctx.scratch.template take<float>(kept.size() * C), kept.size(), C);
     keep_rows(ctx, kept, as_const(column_range(projection, 0, C)), rows);
     attn.attend_rows(ctx, rows, projection, merged);

@@ -31,7 +31,7 @@ struct ats_config {
   /// The released code can also keep dropped tokens as padding instead of taking them away (`drop_tokens: false`): then every
   /// image that has lost a token lets its lowest score take part. Here they are never computed.
   bool padded_to_all = false;
-  std::size_t points = 0;   ///< sample points of every block; 0: the number of patches
+  std::size_t points = 0;  ///< sample points of every block; 0: the number of patches
 
   constexpr std::size_t patches() const noexcept { return (height / patch) * (width / patch); }
   constexpr std::size_t tokens() const noexcept { return patches() + 1; }

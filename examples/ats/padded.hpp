@@ -8,7 +8,7 @@ namespace heddle::examples {
 
 /// The sequences of a batch: places behind their lengths hold numbers that nobody reads.
 struct ats_padded_tokens {
-  matrix_view<float> rows{};   ///< `[batch * places, channels]`
+  matrix_view<float> rows{};  ///< `[batch * places, channels]`
   padded_batch sequences{};
 };
 
@@ -36,7 +36,8 @@ struct ats_padded_block {
     const std::size_t rows = batch * places;
     const std::size_t attends = attend_scratch(backend, places);
     const std::size_t samples = ats_sampling{{}, {places, true}}.bytes_of_all(backend, batch, places, 1);
-    const std::size_t scores = heddle::scratch_bytes<float>(batch * heads * places) + heddle::scratch_bytes<float>(batch * channels);
+    const std::size_t scores =
+        heddle::scratch_bytes<float>(batch * heads * places) + heddle::scratch_bytes<float>(batch * channels);
     const std::size_t plans = scores + (attends > samples ? attends : samples);
     const std::size_t kept = 2 * heddle::scratch_bytes<std::int32_t>(rows) + heddle::scratch_bytes<std::int32_t>(batch);
     const std::size_t moves = 3 * heddle::scratch_bytes<float>(rows * channels) + attends;
@@ -54,8 +55,8 @@ struct ats_padded_block {
   /// The same with sampling: `x` becomes the kept rows, in as many places as can be kept. A sampler `from_zero` is one only for sequences
   /// shorter than `padded_length` (0: than the longest).
   template <class Backend, class... Trace>
-  static void forward(context<Backend> ctx, const Block& block, ats_padded_tokens& x, const ats_sampling& sampler, std::size_t padded_length,
-                      const Trace&... trace) {
+  static void forward(context<Backend> ctx, const Block& block, ats_padded_tokens& x, const ats_sampling& sampler,
+                      std::size_t padded_length, const Trace&... trace) {
     sampling_step(ctx, block, x, sampler, padded_length, trace...);
     heddle::detail::forward_all_rows(ctx, block.feed_forward, as_const(x.rows), x.rows);
   }
@@ -80,14 +81,15 @@ struct ats_padded_block {
 
   /// `queries` `[batch, heads, .., head_dim]` see the tokens of their sequences.
   template <class Composition, class Backend>
-  static void attend_to(context<Backend> ctx, const padded_batch& sequences, const head_view<float, head_dim>& queries, matrix_view<float> projection,
-                        matrix_view<float> out, const attend_outputs& outputs = {}) {
+  static void attend_to(context<Backend> ctx, const padded_batch& sequences, const head_view<float, head_dim>& queries,
+                        matrix_view<float> projection, matrix_view<float> out, const attend_outputs& outputs = {}) {
     const std::size_t count = queries.extent(2);
     const auto all = qkv_views<head_dim>(projection.data_handle(), sequences.batch(), sequences.places, heads);
     Composition composition;
     get_policy<lengths>(composition).values = sequences.lengths;
     const auto plan = plan_attention(composition, sequence_grid(count), sequence_grid(sequences.places), heads, ctx.scratch);
-    attend(ctx, plan, queries, all.k, all.v, merged_heads<head_dim>(out.data_handle(), sequences.batch(), count, heads), outputs);
+    attend(ctx, plan, queries, all.k, all.v, merged_heads<head_dim>(out.data_handle(), sequences.batch(), count, heads),
+           outputs);
   }
 
   template <class Backend>
@@ -114,12 +116,13 @@ struct ats_padded_block {
 
   /// Which tokens stay (equations 3 to 5 of the paper): the class tokens are asked first, on one row each.
   template <class Backend, class... Trace>
-  static void plan(context<Backend> ctx, const padded_batch& sequences, matrix_view<float> projection, const ats_sampling& sampler,
-                   std::size_t padded_length, matrix_view<std::int32_t> kept, std::span<std::int32_t> counts, const Trace&... trace) {
+  static void plan(context<Backend> ctx, const padded_batch& sequences, matrix_view<float> projection,
+                   const ats_sampling& sampler, std::size_t padded_length, matrix_view<std::int32_t> kept,
+                   std::span<std::int32_t> counts, const Trace&... trace) {
     const std::size_t batch = sequences.batch();
     const std::size_t places = sequences.places;
-    const head_rows<float> row(ctx.scratch.template take<float>(batch * heads * places), extents<dyn, dyn, dyn>(batch, heads, places),
-                               {heads * places, places, 1});
+    const head_rows<float> row(ctx.scratch.template take<float>(batch * heads * places),
+                               extents<dyn, dyn, dyn>(batch, heads, places), {heads * places, places, 1});
     const auto unused = take_rows(ctx, batch, channels);
     attend_outputs outputs;
     outputs.class_row = row;
@@ -134,8 +137,8 @@ struct ats_padded_block {
   }
 
   template <class Backend, class... Trace>
-  static void sampling_step(context<Backend> ctx, const Block& block, ats_padded_tokens& x, const ats_sampling& sampler, std::size_t padded_length,
-                            const Trace&... trace) {
+  static void sampling_step(context<Backend> ctx, const Block& block, ats_padded_tokens& x, const ats_sampling& sampler,
+                            std::size_t padded_length, const Trace&... trace) {
     const std::size_t batch = x.sequences.batch();
     const std::size_t left = sampler.limit(x.sequences.places, 1);
     const auto projection = take_rows(ctx, x.rows.extent(0), 3 * channels);
@@ -149,7 +152,8 @@ struct ats_padded_block {
     const auto merged = take_rows(ctx, batch * left, channels);
     const auto taken = take_rows(ctx, batch * left, channels);
     keep_rows(ctx, kept_rows, as_const(column_range(projection, 0, channels)), taken);
-    attend_to<composition_type>(ctx, x.sequences, merged_heads<head_dim>(taken.data_handle(), batch, left, heads), projection, merged);
+    attend_to<composition_type>(ctx, x.sequences, merged_heads<head_dim>(taken.data_handle(), batch, left, heads), projection,
+                                merged);
     keep_rows(ctx, kept_rows, as_const(x.rows), taken);
     x.rows = row_range(x.rows, 0, batch * left);
     map(ctx, as_const(taken), x.rows, identity{});

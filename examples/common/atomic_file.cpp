@@ -54,12 +54,12 @@ std::string folder_of(const std::string& path) {
 
 /// The path behind symbolic links, so that renaming replaces the file and not the link.
 std::string resolved(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     if (errno != ENOENT) {
       throw user_error("cannot write " + path + ": " + std::strerror(errno));
     }
-    char target[PATH_MAX];   // a link to what does not exist yet; circles of links were ELOOP above
+    char target[PATH_MAX];  // a link to what does not exist yet; circles of links were ELOOP above
     const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
     if (length <= 0) {
       return path;
@@ -76,7 +76,7 @@ std::string resolved(const std::string& path) {
 
 /// mkstemp makes private files; the result gets the permissions of an ordinary new file, or of the one that it replaces.
 void give_permissions(int descriptor, const std::string& target) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(target.c_str(), &status) == 0) {
     ::fchmod(descriptor, status.st_mode & 07777U);
     return;

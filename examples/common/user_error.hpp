@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "heddle/core/error.hpp"
+
 namespace examples {
 
 /// What a program tells its user before it stops: one sentence that names the file or option and the reason.
@@ -25,6 +27,16 @@ inline std::string one_sentence(const std::string& report) {
   }
   const std::size_t next = report.find('\n', begin);
   return report.substr(0, end) + (next == std::string::npos ? ": " : "; the first: ") + report.substr(begin, next - begin);
+}
+
+/// What `f()` returns. An error of the library becomes one sentence for the user.
+template <class F>
+auto told_to_user(F&& f) {
+  try {
+    return f();
+  } catch (const heddle::error& e) {
+    throw user_error(one_sentence(e.what()));
+  }
 }
 
 }  // namespace examples

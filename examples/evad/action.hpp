@@ -18,16 +18,16 @@ struct evad_decoder_block {
   linear<C.action_hidden, C.actions> action_logits;
 
   static constexpr auto members() {
-    return heddle::members<&evad_decoder_block::block, &evad_decoder_block::act_module, &evad_decoder_block::action_logits>("", "act_module",
-                                                                                                                        "action_logits");
+    return heddle::members<&evad_decoder_block::block, &evad_decoder_block::act_module, &evad_decoder_block::action_logits>(
+        "", "act_module", "action_logits");
   }
 };
 
 /// What the branch works on.
 struct evad_scene {
-  std::size_t height = 0;    ///< tokens of a frame
+  std::size_t height = 0;  ///< tokens of a frame
   std::size_t width = 0;
-  matrix_view<const float> sizes{};   ///< `[batch, 2]` = (width, height) of each clip without padding, in pixels
+  matrix_view<const float> sizes{};  ///< `[batch, 2]` = (width, height) of each clip without padding, in pixels
 };
 
 namespace detail {
@@ -121,12 +121,14 @@ struct evad_action_branch {
     positions = evad_positions(backend, C.times(), C.table_side, D);
   }
   static constexpr std::uint64_t multiply_adds(std::size_t tokens) noexcept {
-    return std::uint64_t{tokens} * C.channels * D + C.decoder_depth * block_type::block_type::multiply_adds(tokens + Q, tokens + Q) +
+    return std::uint64_t{tokens} * C.channels * D +
+           C.decoder_depth * block_type::block_type::multiply_adds(tokens + Q, tokens + Q) +
            Q * (decltype(block_type::act_module)::row_multiply_adds() + std::uint64_t{C.action_hidden} * C.actions);
   }
 
   template <class Backend>
-  static std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t tokens, std::size_t height, std::size_t width) {
+  static std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t tokens, std::size_t height,
+                                   std::size_t width) {
     const std::size_t rows = batch * (tokens + Q);
     const std::size_t all = C.times() * height * width;
     const map_extents slice(1, height, width, D);
@@ -136,7 +138,8 @@ struct evad_action_branch {
     const std::size_t inputs = heddle::scratch_bytes<float>(batch * tokens * D) + heddle::scratch_bytes<float>(all * D) +
                                heddle::scratch_bytes<std::int32_t>(tokens) +
                                evad_positions::bytes(backend, C.times(), C.table_side, height, width, D) + pools;
-    const std::size_t classifies = heddle::scratch_bytes<float>(batch * Q * D) + 2 * heddle::scratch_bytes<float>(batch * Q * C.action_hidden);
+    const std::size_t classifies =
+        heddle::scratch_bytes<float>(batch * Q * D) + 2 * heddle::scratch_bytes<float>(batch * Q * C.action_hidden);
     return heddle::scratch_bytes<float>(rows * D) +
            std::max({inputs, block_type::block_type::scratch_bytes(backend, batch, tokens + Q), classifies});
   }
@@ -145,8 +148,8 @@ struct evad_action_branch {
   /// @param boxes  `[batch * queries, 4]`
   /// @param logits `[batch * queries, actions]`
   template <class Backend, class Observe>
-  void forward(context<Backend> ctx, const evad_tokens& x, const evad_scene& scene, matrix_view<const float> boxes, matrix_view<float> logits,
-               Observe&& observe) const {
+  void forward(context<Backend> ctx, const evad_tokens& x, const evad_scene& scene, matrix_view<const float> boxes,
+               matrix_view<float> logits, Observe&& observe) const {
     const std::size_t rows = x.batch * (x.tokens + Q);
     const auto in = make_matrix(ctx.scratch.template take<float>(rows * D), rows, D);
     make_input(ctx, x, scene, boxes, in);
@@ -157,7 +160,8 @@ struct evad_action_branch {
 
  private:
   template <class Backend>
-  void make_input(context<Backend> ctx, const evad_tokens& x, const evad_scene& scene, matrix_view<const float> boxes, matrix_view<float> in) const {
+  void make_input(context<Backend> ctx, const evad_tokens& x, const evad_scene& scene, matrix_view<const float> boxes,
+                  matrix_view<float> in) const {
     const std::size_t all = C.times() * x.keyframe;
     const auto z = make_matrix(ctx.scratch.template take<float>(x.batch * x.tokens * D), x.batch * x.tokens, D);
     encoder_to_decoder.forward_rows(ctx, as_const(x.rows), z);
@@ -182,7 +186,8 @@ struct evad_action_branch {
   static void set_places(context<Backend> ctx, const evad_tokens& x, std::size_t b, std::span<std::int32_t> places) {
     const std::size_t key = C.times() / 2 * x.keyframe;
     if constexpr (prefers_whole_maps<Backend>) {
-      each(ctx, places.size(), detail::evad_place{x.numbers_of(b).data(), places.data(), x.keyframe, places.size() - x.keyframe, key});
+      each(ctx, places.size(),
+           detail::evad_place{x.numbers_of(b).data(), places.data(), x.keyframe, places.size() - x.keyframe, key});
     } else {
       for (std::size_t i = 0; i < x.keyframe; ++i) places[i] = static_cast<std::int32_t>(key + i);
       const std::span<const std::int32_t> numbers = x.numbers_of(b);
@@ -195,18 +200,20 @@ struct evad_action_branch {
 
   /// Features of the persons of one clip: RoI align at every time, the maximum of its bins, the mean over time.
   template <class Backend>
-  void pool_persons(context<Backend> ctx, matrix_view<const float> volume, const evad_scene& scene, std::size_t b, matrix_view<const float> boxes,
-                    matrix_view<float> y) const {
+  void pool_persons(context<Backend> ctx, matrix_view<const float> volume, const evad_scene& scene, std::size_t b,
+                    matrix_view<const float> boxes, matrix_view<float> y) const {
     const auto rois = make_matrix(ctx.scratch.template take<float>(Q * 5), Q, 5);
     constexpr auto x_share = static_cast<float>(C.extend_x.value() / 2);
     constexpr auto y_share = static_cast<float>(C.extend_y.value() / 2);
     each(ctx, Q, detail::evad_extend_box{boxes, scene.sizes.data_handle() + b * scene.sizes.stride(0), rois, x_share, y_share});
     const map_extents slice(1, scene.height, scene.width, D);
-    const map_view<float> pooled(ctx.scratch.template take<float>(Q * bins * D), map_extents(Q, C.action_bins, C.action_bins, D));
+    const map_view<float> pooled(ctx.scratch.template take<float>(Q * bins * D),
+                                 map_extents(Q, C.action_bins, C.action_bins, D));
     const auto largest = make_matrix(ctx.scratch.template take<float>(D), 1, D);
     for (std::size_t t = 0; t < C.times(); ++t) {
       const map_view<const float> frame(volume.data_handle() + t * slice.size(), slice);
-      roi_align(ctx, frame, as_const(rois), pooled, {.scale = 1.0F / static_cast<float>(C.patch), .samples = C.detector.samples, .aligned = true});
+      roi_align(ctx, frame, as_const(rois), pooled,
+                {.scale = 1.0F / static_cast<float>(C.patch), .samples = C.detector.samples, .aligned = true});
       if constexpr (prefers_whole_maps<Backend>) {
         each(ctx, Q * D, detail::evad_add_largest{pooled.data_handle(), y, bins, t == 0});
       } else {
@@ -227,7 +234,8 @@ struct evad_action_branch {
   template <class Backend>
   void classify(context<Backend> ctx, const evad_tokens& x, matrix_view<const float> in, matrix_view<float> logits) const {
     const auto persons = make_matrix(ctx.scratch.template take<float>(x.batch * Q * D), x.batch * Q, D);
-    const auto hidden = make_matrix(ctx.scratch.template take<float>(x.batch * Q * C.action_hidden), x.batch * Q, C.action_hidden);
+    const auto hidden =
+        make_matrix(ctx.scratch.template take<float>(x.batch * Q * C.action_hidden), x.batch * Q, C.action_hidden);
     for (std::size_t b = 0; b < x.batch; ++b)
       map(ctx, row_range(in, b * (x.tokens + Q) + x.tokens, Q), row_range(persons, b * Q, Q), identity{});
     blocks.back().act_module.forward_rows(ctx, as_const(persons), hidden);

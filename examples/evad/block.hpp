@@ -32,7 +32,9 @@ struct evad_kept_numbers {
   const std::int32_t* kept;
   std::int32_t* numbers;
   std::size_t keyframe;
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { numbers[i] = old[static_cast<std::size_t>(kept[keyframe + i]) - keyframe]; }
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    numbers[i] = old[static_cast<std::size_t>(kept[keyframe + i]) - keyframe];
+  }
 };
 struct evad_clear {
   float* x;
@@ -43,13 +45,13 @@ struct evad_clear {
 
 /// The tokens of a batch: every clip has as many, the key frame's first.
 struct evad_tokens {
-  matrix_view<float> rows{};     ///< `[batch * tokens, channels]`
-  matrix_view<float> spare{};    ///< room for as many
+  matrix_view<float> rows{};   ///< `[batch * tokens, channels]`
+  matrix_view<float> spare{};  ///< room for as many
   std::size_t batch = 0;
-  std::size_t tokens = 0;        ///< of a clip
-  std::size_t keyframe = 0;      ///< of the key frame
-  std::int32_t* numbers = nullptr;   ///< `[batch, others at first]`: which of the other frames' tokens are left, as stored
-  std::size_t others = 0;            ///< at first
+  std::size_t tokens = 0;           ///< of a clip
+  std::size_t keyframe = 0;         ///< of the key frame
+  std::int32_t* numbers = nullptr;  ///< `[batch, others at first]`: which of the other frames' tokens are left, as stored
+  std::size_t others = 0;           ///< at first
 
   std::span<std::int32_t> numbers_of(std::size_t b) const noexcept { return {numbers + b * others, tokens - keyframe}; }
 };
@@ -67,7 +69,9 @@ struct evad_attention {
   linear<C, C> proj;
 
   static constexpr auto members() { return heddle::members<&evad_attention::qkv, &evad_attention::proj>("qkv", "proj"); }
-  static constexpr std::uint64_t multiply_adds(std::size_t tokens) noexcept { return std::uint64_t{tokens} * (4 * C * C + 2 * tokens * C); }
+  static constexpr std::uint64_t multiply_adds(std::size_t tokens) noexcept {
+    return std::uint64_t{tokens} * (4 * C * C + 2 * tokens * C);
+  }
 
   template <class Composition, class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t tokens) {
@@ -76,7 +80,8 @@ struct evad_attention {
   }
   /// `x += proj(attention(h))`; `h` is overwritten.
   template <class Composition, class Backend>
-  void accumulate(context<Backend> ctx, std::size_t batch, matrix_view<float> h, matrix_view<float> x, const attend_outputs& outputs = {}) const {
+  void accumulate(context<Backend> ctx, std::size_t batch, matrix_view<float> h, matrix_view<float> x,
+                  const attend_outputs& outputs = {}) const {
     const std::size_t rows = h.extent(0);
     const std::size_t tokens = rows / batch;
     const auto projection = make_matrix(ctx.scratch.template take<float>(rows * 3 * C), rows, 3 * C);
@@ -123,15 +128,16 @@ struct evad_block {
 
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t tokens) {
-    const std::size_t attends = heddle::scratch_bytes<float>(batch * tokens * C) + attention_type::template scratch_bytes<plain>(backend, batch, tokens);
+    const std::size_t attends = heddle::scratch_bytes<float>(batch * tokens * C) +
+                                attention_type::template scratch_bytes<plain>(backend, batch, tokens);
     const std::size_t feeds = feed_forward_bytes(backend, batch * tokens);
     return attends > feeds ? attends : feeds;
   }
   /// The same where the block drops.
   template <class Backend>
   static constexpr std::size_t dropping_bytes(const Backend& backend, std::size_t batch, std::size_t tokens) {
-    const std::size_t attends =
-        heddle::scratch_bytes<float>(batch * tokens * C) + attention_type::template scratch_bytes<observed>(backend, batch, tokens);
+    const std::size_t attends = heddle::scratch_bytes<float>(batch * tokens * C) +
+                                attention_type::template scratch_bytes<observed>(backend, batch, tokens);
     const std::size_t plans = heddle::scratch_bytes<std::int32_t>(tokens) * 2 + dropout_type::bytes(backend, tokens);
     const std::size_t drops = heddle::scratch_bytes<float>(batch * Heads * tokens) + heddle::scratch_bytes<float>(tokens) +
                               (attends > plans ? attends : plans);
@@ -152,7 +158,7 @@ struct evad_block {
   }
 
  private:
-  static constexpr std::size_t feed_rows = 512;   ///< hidden rows of so many tokens at a time stay in the caches
+  static constexpr std::size_t feed_rows = 512;  ///< hidden rows of so many tokens at a time stay in the caches
 
   template <class Backend>
   static constexpr std::size_t feed_forward_bytes(const Backend& backend, std::size_t rows) {
@@ -161,7 +167,8 @@ struct evad_block {
   }
   template <class Backend>
   void feed_forward(context<Backend> ctx, matrix_view<float> x) const {
-    const auto h = make_matrix(ctx.scratch.template take<float>(std::min(x.extent(0), feed_rows) * C), std::min(x.extent(0), feed_rows), C);
+    const auto h = make_matrix(ctx.scratch.template take<float>(std::min(x.extent(0), feed_rows) * C),
+                               std::min(x.extent(0), feed_rows), C);
     for (std::size_t first = 0; first < x.extent(0); first += feed_rows) {
       const std::size_t n = std::min(feed_rows, x.extent(0) - first);
       norm2.forward_rows(ctx, as_const(row_range(x, first, n)), row_range(h, 0, n));

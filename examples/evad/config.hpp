@@ -14,18 +14,18 @@ namespace heddle::examples {
 /// One network of the family. The defaults are ViT-B with keep rate 0.7.
 struct evad_config {
   std::size_t frames = 16;
-  std::size_t tubelet = 2;         ///< frames of a token
+  std::size_t tubelet = 2;  ///< frames of a token
   std::size_t patch = 16;
   std::size_t channels = 768;
   std::size_t depth = 12;
   std::size_t heads = 12;
   std::size_t hidden = 3072;
-  bool qkv_bias = true;            ///< of the encoder; the decoder always has one
+  bool qkv_bias = true;  ///< of the encoder; the decoder always has one
   bool layer_scale = false;
-  std::size_t table_side = 14;     ///< patches of a side that the position table is made for
-  std::array<ratio, 48> keep_rate{};   ///< of each block; 0 stands for 1: nothing is dropped
+  std::size_t table_side = 14;        ///< patches of a side that the position table is made for
+  std::array<ratio, 48> keep_rate{};  ///< of each block; 0 stands for 1: nothing is dropped
   ratio keyframe_weight{1, 1};
-  std::array<std::size_t, 4> taps{2, 5, 8, 11};   ///< blocks whose key-frame tokens become levels 2 to 5
+  std::array<std::size_t, 4> taps{2, 5, 8, 11};  ///< blocks whose key-frame tokens become levels 2 to 5
 
   query_decoder_options detector{};
 
@@ -36,7 +36,7 @@ struct evad_config {
   std::size_t action_hidden = 2048;
   std::size_t action_layers = 1;
   std::size_t actions = 80;
-  ratio extend_x{4, 10};           ///< of a box, on each side, before its features are pooled
+  ratio extend_x{4, 10};  ///< of a box, on each side, before its features are pooled
   ratio extend_y{2, 10};
   std::size_t action_bins = 7;
   ratio person_threshold{7, 10};

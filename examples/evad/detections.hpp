@@ -24,7 +24,8 @@ inline void person_scores(matrix_view<const float> logits, std::span<float> scor
   require_extent("person_scores: scores", "queries", logits.extent(0), scores.size());
   require_extent("person_scores: logits", "columns (person, nothing)", 2, logits.extent(1));
   for (std::size_t q = 0; q < scores.size(); ++q)
-    scores[q] = static_cast<float>(1.0 / (1.0 + std::exp(static_cast<double>(logits(q, 1)) - static_cast<double>(logits(q, 0)))));
+    scores[q] =
+        static_cast<float>(1.0 / (1.0 + std::exp(static_cast<double>(logits(q, 1)) - static_cast<double>(logits(q, 0)))));
 }
 
 /// Boxes of the clip cut at its last pixels, in pixels of the video. @param y `[queries, 4]`, may be `boxes`

@@ -13,9 +13,9 @@ namespace heddle::examples {
 
 /// What the network writes; see `evad_detections` for what it means.
 struct evad_outputs {
-  matrix_view<float> logits;    ///< `[batch * queries, 2]`: person, nothing
-  matrix_view<float> boxes;     ///< `[batch * queries, 4]` = (x1, y1, x2, y2) in pixels of the clip
-  matrix_view<float> actions;   ///< `[batch * queries, actions]`
+  matrix_view<float> logits;   ///< `[batch * queries, 2]`: person, nothing
+  matrix_view<float> boxes;    ///< `[batch * queries, 4]` = (x1, y1, x2, y2) in pixels of the clip
+  matrix_view<float> actions;  ///< `[batch * queries, actions]`
 };
 
 /// Sees what lies between: nothing by default.
@@ -50,8 +50,8 @@ struct evad {
   evad_positions positions;
 
   static constexpr std::size_t parameter_count() {
-    return parameters<embedding_type> + C.depth * parameters<block_type> + parameters<decltype(norm)> + parameters<pyramid_type> +
-           parameters<decoder_type> + parameters<branch_type>;
+    return parameters<embedding_type> + C.depth * parameters<block_type> + parameters<decltype(norm)> +
+           parameters<pyramid_type> + parameters<decoder_type> + parameters<branch_type>;
   }
   template <class Self, class F>
   static void visit_children(Self& self, F&& f) {
@@ -111,18 +111,20 @@ struct evad {
     const std::size_t width = x.extent(3) / C.patch;
     const std::size_t all = C.times() * height * width;
     const std::size_t levels = heddle::scratch_bytes<float>(pyramid_type::size(batch, height, width));
-    const std::size_t parts[] = {trunk_bytes(backend, x), levels + pyramid_type::scratch_bytes(backend, batch, height, width),
-                                 levels + decoder_type::scratch_bytes(backend, pyramid_type::extents_of(batch, height, width, 0)),
-                                 branch_type::scratch_bytes(backend, batch, tokens_left(height * width), height, width)};
-    return 2 * heddle::scratch_bytes<float>(batch * all * C.channels) + heddle::scratch_bytes<std::int32_t>(batch * all) + levels +
-           *std::max_element(std::begin(parts), std::end(parts));
+    const std::size_t parts[] = {
+        trunk_bytes(backend, x), levels + pyramid_type::scratch_bytes(backend, batch, height, width),
+        levels + decoder_type::scratch_bytes(backend, pyramid_type::extents_of(batch, height, width, 0)),
+        branch_type::scratch_bytes(backend, batch, tokens_left(height * width), height, width)};
+    return 2 * heddle::scratch_bytes<float>(batch * all * C.channels) + heddle::scratch_bytes<std::int32_t>(batch * all) +
+           levels + *std::max_element(std::begin(parts), std::end(parts));
   }
 
   /// @param x     `[batch, frames, height, width, 3]`
   /// @param sizes `[batch, 2]` = (width, height) of each clip without its padding
   /// @throws shape_error, workspace_error before any work
   template <class Backend, class Observe = evad_silent>
-  void forward(context<Backend> ctx, volume_view<const float> x, matrix_view<const float> sizes, const evad_outputs& y, Observe&& observe = {}) const {
+  void forward(context<Backend> ctx, volume_view<const float> x, matrix_view<const float> sizes, const evad_outputs& y,
+               Observe&& observe = {}) const {
     check(ctx, x, sizes, y);
     const std::size_t height = x.extent(2) / C.patch;
     const std::size_t width = x.extent(3) / C.patch;
@@ -159,7 +161,8 @@ struct evad {
 
  private:
   template <class Backend>
-  static void check(const context<Backend>& ctx, const volume_view<const float>& x, const matrix_view<const float>& sizes, const evad_outputs& y) {
+  static void check(const context<Backend>& ctx, const volume_view<const float>& x, const matrix_view<const float>& sizes,
+                    const evad_outputs& y) {
     require_extent("evad: x", "frames", C.frames, x.extent(1));
     require_extent("evad: x", "rows, a multiple of 2 patches,", x.extent(2) / (2 * C.patch) * (2 * C.patch), x.extent(2));
     require_extent("evad: x", "columns, a multiple of 2 patches,", x.extent(3) / (2 * C.patch) * (2 * C.patch), x.extent(3));
@@ -177,7 +180,8 @@ struct evad {
   static std::size_t blocks_bytes(const Backend& backend, std::size_t batch, std::size_t tokens, std::size_t keyframe) {
     std::size_t most = 0;
     for (std::size_t i = 0; i < C.depth; ++i) {
-      most = std::max(most, C.drops(i) ? block_type::dropping_bytes(backend, batch, tokens) : block_type::scratch_bytes(backend, batch, tokens));
+      most = std::max(most, C.drops(i) ? block_type::dropping_bytes(backend, batch, tokens)
+                                       : block_type::scratch_bytes(backend, batch, tokens));
       tokens = C.tokens_after(i, tokens, keyframe);
     }
     return most;
@@ -188,7 +192,8 @@ struct evad {
     const std::size_t height = x.extent(2) / C.patch;
     const std::size_t width = x.extent(3) / C.patch;
     const std::size_t all = C.times() * height * width;
-    const std::size_t embeds = embedding_type::scratch_bytes(backend, x) + heddle::scratch_bytes<float>(batch * all * C.channels) +
+    const std::size_t embeds = embedding_type::scratch_bytes(backend, x) +
+                               heddle::scratch_bytes<float>(batch * all * C.channels) +
                                evad_positions::bytes(backend, C.times(), C.table_side, height, width, C.channels);
     const std::size_t taps = heddle::scratch_bytes<float>(batch * height * width * C.channels) +
                              heddle::scratch_bytes<float>(batch * height * width * C.detector.channels) +
@@ -206,8 +211,9 @@ struct evad {
     for (std::size_t b = 0; b < t.batch; ++b)
       for (std::size_t i = 0; i < C.times(); ++i) {
         const std::size_t time = i == 0 ? key : i <= key ? i - 1 : i;
-        map(ctx, as_const(row_range(t.spare, b * t.tokens + time * t.keyframe, t.keyframe)), row_range(table, time * t.keyframe, t.keyframe),
-            row_range(t.rows, b * t.tokens + i * t.keyframe, t.keyframe), heddle::detail::sum{});
+        map(ctx, as_const(row_range(t.spare, b * t.tokens + time * t.keyframe, t.keyframe)),
+            row_range(table, time * t.keyframe, t.keyframe), row_range(t.rows, b * t.tokens + i * t.keyframe, t.keyframe),
+            heddle::detail::sum{});
       }
   }
 
@@ -221,8 +227,8 @@ struct evad {
   }
 
   template <class Backend, class Observe>
-  void run_blocks(context<Backend> ctx, evad_tokens& tokens, std::size_t height, std::size_t width, const typename pyramid_type::maps& laterals,
-                  Observe& observe) const {
+  void run_blocks(context<Backend> ctx, evad_tokens& tokens, std::size_t height, std::size_t width,
+                  const typename pyramid_type::maps& laterals, Observe& observe) const {
     for (std::size_t i = 0, level = 0; i < C.depth; ++i) {
       run_block(ctx, i, tokens);
       observe.after_block(i, tokens);
@@ -234,16 +240,18 @@ struct evad {
   }
 
   template <class Backend>
-  void tap(context<Backend> ctx, const evad_tokens& tokens, const map_extents& grid, std::size_t level, map_view<float> u) const {
+  void tap(context<Backend> ctx, const evad_tokens& tokens, const map_extents& grid, std::size_t level,
+           map_view<float> u) const {
     const auto key = make_matrix(ctx.scratch.template take<float>(grid.size()), tokens.batch * tokens.keyframe, C.channels);
     for (std::size_t b = 0; b < tokens.batch; ++b)
-      map(ctx, as_const(row_range(tokens.rows, b * tokens.tokens, tokens.keyframe)), row_range(key, b * tokens.keyframe, tokens.keyframe), identity{});
+      map(ctx, as_const(row_range(tokens.rows, b * tokens.tokens, tokens.keyframe)),
+          row_range(key, b * tokens.keyframe, tokens.keyframe), identity{});
     pyramid.lateral(ctx, level, as_const(key), grid, u);
   }
 
   template <class Backend, class Observe>
-  void detect(context<Backend> ctx, const typename pyramid_type::maps& laterals, matrix_view<const float> sizes, const evad_outputs& y,
-              Observe& observe) const {
+  void detect(context<Backend> ctx, const typename pyramid_type::maps& laterals, matrix_view<const float> sizes,
+              const evad_outputs& y, Observe& observe) const {
     const map_extents& first = laterals[0].extents();
     const auto maps = pyramid_type::take(ctx, first.extent(0), first.extent(1) / 4, first.extent(2) / 4);
     pyramid.forward(ctx, laterals, maps);

@@ -32,7 +32,8 @@ struct evad_pyramid {
     }
   }
   /// Maps of `height` x `width` tokens at `level`.
-  static constexpr map_extents extents_of(std::size_t batch, std::size_t height, std::size_t width, std::size_t level) noexcept {
+  static constexpr map_extents extents_of(std::size_t batch, std::size_t height, std::size_t width,
+                                          std::size_t level) noexcept {
     return map_extents(batch, height * 4 >> level, width * 4 >> level, Out);
   }
   static constexpr std::uint64_t multiply_adds(std::size_t height, std::size_t width) {
@@ -75,7 +76,8 @@ struct evad_pyramid {
 
   /// The lateral part of one level. @param x `[batch * height * width, C]`
   template <class Backend>
-  void lateral(context<Backend> ctx, std::size_t level, matrix_view<const float> x, const map_extents& grid, map_view<float> u) const {
+  void lateral(context<Backend> ctx, std::size_t level, matrix_view<const float> x, const map_extents& grid,
+               map_view<float> u) const {
     const map_extents e(grid.extent(0), grid.extent(1), grid.extent(2), Out);
     const map_view<float> small(ctx.scratch.template take<float>(e.size()), e);
     const map_view<const float> in(x.data_handle(), map_extents(e.extent(0), e.extent(1), e.extent(2), C));

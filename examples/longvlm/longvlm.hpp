@@ -105,13 +105,14 @@ struct longvlm {
   template <class Backend>
   void embed(context<Backend> ctx, std::span<const std::int32_t> ids, matrix_view<const float> video,
              matrix_view<float> embeddings) const {
-    static_assert(!prefers_whole_maps<Backend>, "longvlm: on a device ids lie there; find their places first (video_places) and give both");
+    static_assert(!prefers_whole_maps<Backend>,
+                  "longvlm: on a device ids lie there; find their places first (video_places) and give both");
     embed(ctx, ids, video_places(ids), video, embeddings);
   }
   /// The same with the places of the video, which the host found: the ids lie where the backend has its memory.
   template <class Backend>
-  void embed(context<Backend> ctx, std::span<const std::int32_t> ids, const token_segment& places, matrix_view<const float> video,
-             matrix_view<float> embeddings) const {
+  void embed(context<Backend> ctx, std::span<const std::int32_t> ids, const token_segment& places,
+             matrix_view<const float> video, matrix_view<float> embeddings) const {
     const auto projected = make_matrix(ctx.scratch.template take<float>(video_tokens * channels), video_tokens, channels);
     gather_rows(ctx, as_rows(language.embed_tokens.view()), ids, embeddings);
     projector.forward_rows(ctx, video, projected);

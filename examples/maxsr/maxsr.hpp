@@ -22,15 +22,15 @@ namespace heddle::examples {
 
 /// What the paper's table of variants varies, and the constants around it.
 struct maxsr_config {
-  std::size_t scale = 2;                            ///< 2, 3, 4 or 8
+  std::size_t scale = 2;  ///< 2, 3, 4 or 8
   std::size_t channels = 48;
   std::size_t heads = 4;
   std::size_t stages = 4;
-  std::array<std::size_t, 8> depth{2, 2, 2, 2};     ///< blocks of each stage; entries from `stages` on are not used
-  std::size_t window = 8;                           ///< side of the window that the bias tables were trained for
-  std::size_t expansion = 4;                        ///< of the MBConv
-  ratio squeeze{1, 4};                              ///< of the expanded width
-  std::size_t feed_forward = 4;                     ///< hidden width of the feed-forward part, in channels
+  std::array<std::size_t, 8> depth{2, 2, 2, 2};  ///< blocks of each stage; entries from `stages` on are not used
+  std::size_t window = 8;                        ///< side of the window that the bias tables were trained for
+  std::size_t expansion = 4;                     ///< of the MBConv
+  ratio squeeze{1, 4};                           ///< of the expanded width
+  std::size_t feed_forward = 4;                  ///< hidden width of the feed-forward part, in channels
   ratio layer_norm_epsilon{1, 100000};
   ratio batch_norm_epsilon{1, 100000};
 };
@@ -53,13 +53,12 @@ using maxsr_encoder = encoder_block<layer_norm<C.channels, C.layer_norm_epsilon>
 template <maxsr_config C>
 using maxsr_mbconv = mbconv<C.channels, C.channels,
                             mbconv_options{.expanded = C.channels * C.expansion,
-                                           .reduced = C.channels * C.expansion * C.squeeze.numerator / C.squeeze.denominator},
+                                           .reduced = C.channels* C.expansion* C.squeeze.numerator / C.squeeze.denominator},
                             gelu, norm_after<C.batch_norm_epsilon>>;
 
 /// The adaptive MaxViT block: convolution, attention inside windows, attention across windows.
 template <maxsr_config C>
-struct adaptive_max_block : sequential<named<"mbconv", maxsr_mbconv<C>>,
-                                       named<"block", maxsr_encoder<C, adaptive_block>>,
+struct adaptive_max_block : sequential<named<"mbconv", maxsr_mbconv<C>>, named<"block", maxsr_encoder<C, adaptive_block>>,
                                        named<"grid", maxsr_encoder<C, adaptive_grid>>> {};
 
 namespace detail {
@@ -115,8 +114,8 @@ struct maxsr_features {
   stages_type stages;
   pointwise_convolution<channels * C.stages, channels> fusion_gather;
   convolution<channels, channels> fusion_mix;
-  std::array<float, 3> mean{0.4488f, 0.4371f, 0.4040f};                 ///< of the training pictures, taken from the input
-  made_weights kept_mean{};                                             ///< `mean` for a device; made by `prepare`
+  std::array<float, 3> mean{0.4488f, 0.4371f, 0.4040f};  ///< of the training pictures, taken from the input
+  made_weights kept_mean{};                              ///< `mean` for a device; made by `prepare`
 
   static constexpr std::size_t parameter_count() {
     return parameters<decltype(stem_first)> + parameters<decltype(stem_second)> + parameters<stages_type> +
@@ -141,17 +140,20 @@ struct maxsr_features {
 
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     const map_extents e = padded(x, channels);
-    return heddle::multiply_adds<convolution<3, channels>>(padded(x, 3)) + 2 * heddle::multiply_adds<convolution<channels, channels>>(e) +
-           heddle::multiply_adds<stages_type>(e) + heddle::multiply_adds<decltype(fusion_gather)>(padded(x, channels * C.stages));
+    return heddle::multiply_adds<convolution<3, channels>>(padded(x, 3)) +
+           2 * heddle::multiply_adds<convolution<channels, channels>>(e) + heddle::multiply_adds<stages_type>(e) +
+           heddle::multiply_adds<decltype(fusion_gather)>(padded(x, channels * C.stages));
   }
 
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
     const map_extents e = padded(x, channels);
     std::size_t largest = heddle::scratch_bytes<convolution<3, channels>>(backend, padded(x, 3));
-    for (const std::size_t bytes : {heddle::scratch_bytes<stages_type>(backend, e), heddle::scratch_bytes<convolution<channels, channels>>(backend, e)})
+    for (const std::size_t bytes :
+         {heddle::scratch_bytes<stages_type>(backend, e), heddle::scratch_bytes<convolution<channels, channels>>(backend, e)})
       largest = bytes > largest ? bytes : largest;
-    return heddle::scratch_bytes<float>(padded(x, 3).size()) + (C.stages + 2) * heddle::scratch_bytes<float>(e.size()) + largest;
+    return heddle::scratch_bytes<float>(padded(x, 3).size()) + (C.stages + 2) * heddle::scratch_bytes<float>(e.size()) +
+           largest;
   }
 
   /// `[batch, h, w, 3]` to `[batch, ceil(sqrt(h))^2, ceil(sqrt(w))^2, channels]`.
@@ -160,7 +162,8 @@ struct maxsr_features {
     const map_extents e = features.extents();
     const map_extents image = padded(x.extents(), 3);
     const map_view<float> input(ctx.scratch.template take<float>(image.size()), image);
-    pad(ctx, x, input, pad_sides{.bottom = image.extent(1) - x.extent(1), .right = image.extent(2) - x.extent(2)}, pad_mode::reflect{});
+    pad(ctx, x, input, pad_sides{.bottom = image.extent(1) - x.extent(1), .right = image.extent(2) - x.extent(2)},
+        pad_mode::reflect{});
     map(ctx, as_const(as_rows(input)), mean_row<Backend>(), as_rows(input), detail::maxsr_difference{});
 
     const auto new_map = [&] { return map_view<float>(ctx.scratch.template take<float>(e.size()), e); };
@@ -204,8 +207,10 @@ struct maxsr_features {
 HEDDLE_COLD inline io::key_map maxsr_key_map() {
   io::key_map map;
   map.rename("stages.*.*.mbconv.expand.norm", "stages.*.*.0.fn.1").rename("stages.*.*.mbconv.expand", "stages.*.*.0.fn.0");
-  map.rename("stages.*.*.mbconv.depthwise.norm", "stages.*.*.0.fn.4").rename("stages.*.*.mbconv.depthwise", "stages.*.*.0.fn.3");
-  map.rename("stages.*.*.mbconv.gate.fc1", "stages.*.*.0.fn.6.gate.1").rename("stages.*.*.mbconv.gate.fc2", "stages.*.*.0.fn.6.gate.3");
+  map.rename("stages.*.*.mbconv.depthwise.norm", "stages.*.*.0.fn.4")
+      .rename("stages.*.*.mbconv.depthwise", "stages.*.*.0.fn.3");
+  map.rename("stages.*.*.mbconv.gate.fc1", "stages.*.*.0.fn.6.gate.1")
+      .rename("stages.*.*.mbconv.gate.fc2", "stages.*.*.0.fn.6.gate.3");
   map.rename("stages.*.*.mbconv.project.norm", "stages.*.*.0.fn.8").rename("stages.*.*.mbconv.project", "stages.*.*.0.fn.7");
   for (const auto& [part, index] : {std::pair<std::string, std::string>{"block", "1"}, {"grid", "2"}}) {
     const std::string from = "stages.*.*." + part;
@@ -229,7 +234,7 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
   using features_type = maxsr_features<detail::maxsr_body<C>>;
   static constexpr std::size_t channels = C.channels;
   static constexpr std::size_t scale = C.scale;
-  static constexpr std::size_t shuffle = scale == 3 ? 3 : 2;            ///< factor of one upsampling step
+  static constexpr std::size_t shuffle = scale == 3 ? 3 : 2;  ///< factor of one upsampling step
   static constexpr std::size_t steps = scale == 8 ? 3 : scale == 4 ? 2 : 1;
   using upsample_type = convolution<channels, channels * shuffle * shuffle>;
 
@@ -241,7 +246,8 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
   }
   template <class Self, class F>
   HEDDLE_COLD static void visit_children(Self& self, F&& f) {
-    features_type::visit_children(static_cast<std::conditional_t<std::is_const_v<Self>, const features_type, features_type>&>(self), f);
+    features_type::visit_children(
+        static_cast<std::conditional_t<std::is_const_v<Self>, const features_type, features_type>&>(self), f);
     constexpr std::string_view names[] = {"Upsample.0", "Upsample.2", "Upsample.4"};
     for (std::size_t i = 0; i < steps; ++i) f(names[i], self.upsample[i]);
     f("conv_last", self.last);
@@ -256,7 +262,8 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
 
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     std::uint64_t sum = features_type::multiply_adds(x);
-    for (std::size_t i = 0, s = 1; i < steps; ++i, s *= shuffle) sum += heddle::multiply_adds<upsample_type>(enlarged(x, s, channels));
+    for (std::size_t i = 0, s = 1; i < steps; ++i, s *= shuffle)
+      sum += heddle::multiply_adds<upsample_type>(enlarged(x, s, channels));
     return sum + heddle::multiply_adds<convolution<channels, 3>>(enlarged(x, scale, channels));
   }
 
@@ -272,7 +279,8 @@ struct maxsr : maxsr_features<detail::maxsr_body<C>> {
                                heddle::scratch_bytes<upsample_type>(backend, enlarged(x, s, channels));
       convolutions = step > convolutions ? step : convolutions;
     }
-    return heddle::scratch_bytes<float>(features_type::output_extents(x).size()) + (body > tail + convolutions ? body : tail + convolutions);
+    return heddle::scratch_bytes<float>(features_type::output_extents(x).size()) +
+           (body > tail + convolutions ? body : tail + convolutions);
   }
 
   template <class Backend>

@@ -34,7 +34,8 @@ struct maxvit_activation_of<maxvit_activation::gelu_tanh> {
 
 template <maxvit_bias Bias, maxvit_partition P, std::size_t Hidden>
 struct maxvit_bias_of {
-  using type = learned_position_bias<P.height, P.width, Bias == maxvit_bias::table ? table_layout::flat : table_layout::key_minus_query>;
+  using type =
+      learned_position_bias<P.height, P.width, Bias == maxvit_bias::table ? table_layout::flat : table_layout::key_minus_query>;
 };
 template <maxvit_partition P, std::size_t Hidden>
 struct maxvit_bias_of<maxvit_bias::log_perceptron, P, Hidden> {
@@ -43,7 +44,7 @@ struct maxvit_bias_of<maxvit_bias::log_perceptron, P, Hidden> {
 
 /// `channels * r` as the next multiple of 8 that is nearest, and not below 90 % of it.
 constexpr std::size_t expanded_channels(std::size_t channels, ratio r) {
-  const std::size_t exact = channels * r.numerator;   // times the denominator
+  const std::size_t exact = channels * r.numerator;  // times the denominator
   std::size_t rounded = (exact + 4 * r.denominator) / (8 * r.denominator) * 8;
   if (rounded < 8) rounded = 8;
   return rounded * r.denominator * 10 < exact * 9 ? rounded + 8 : rounded;
@@ -59,7 +60,9 @@ using maxvit_convolution_activation = typename detail::maxvit_activation_of<C.co
 template <maxvit_config C, std::size_t In, std::size_t Out, std::size_t Stride>
 struct maxvit_mbconv_of {
   static constexpr std::size_t expanded = detail::expanded_channels(C.expand_output ? Out : In, C.expansion);
-  using shortcut = std::conditional_t<Stride == 1, identity_shortcut, pooled_shortcut<In, Out, C.convolution_bias, C.padding == padding_rule::same ? padding_rule::same : padding_rule::none>>;
+  using shortcut = std::conditional_t<
+      Stride == 1, identity_shortcut,
+      pooled_shortcut<In, Out, C.convolution_bias, C.padding == padding_rule::same ? padding_rule::same : padding_rule::none>>;
   using type = mbconv<In, Out,
                       mbconv_options{.expanded = expanded,
                                      .reduced = detail::scaled(C.expand_output ? Out : expanded, C.squeeze),
@@ -77,11 +80,13 @@ struct maxvit_mbconv_of {
 template <maxvit_config C, std::size_t Channels, class Partition, maxvit_partition P>
 using maxvit_encoder = encoder_block<
     layer_norm<Channels, C.layer_norm_epsilon>,
-    self_attention<Channels, Channels / C.head_dim, Partition, typename detail::maxvit_bias_of<C.bias, P, C.bias_hidden>::type,
-                   attention_options<self_attention_options{.qkv_bias = C.attention_bias,
-                                                            .projection_bias = C.attention_bias,
-                                                            .order = C.heads_first ? qkv_order::heads_qkv : qkv_order::qkv_heads}>>,
-    mlp<Channels, detail::scaled(Channels, C.feed_forward), typename detail::maxvit_activation_of<C.attention_activation>::type>,
+    self_attention<
+        Channels, Channels / C.head_dim, Partition, typename detail::maxvit_bias_of<C.bias, P, C.bias_hidden>::type,
+        attention_options<self_attention_options{.qkv_bias = C.attention_bias,
+                                                 .projection_bias = C.attention_bias,
+                                                 .order = C.heads_first ? qkv_order::heads_qkv : qkv_order::qkv_heads}>>,
+    mlp<Channels, detail::scaled(Channels, C.feed_forward),
+        typename detail::maxvit_activation_of<C.attention_activation>::type>,
     std::conditional_t<C.layer_scale, layer_scale<Channels>, no_scale>>;
 
 namespace detail {

@@ -58,7 +58,7 @@ struct maxvit_linear_head {
   }
   template <class Backend>
   void classify(context<Backend> ctx, map_view<const float> features, matrix_view<float> y) const {
-    const matrix_view<const float> mean = detail::mean_of_images(ctx, features);   // first: it takes scratch
+    const matrix_view<const float> mean = detail::mean_of_images(ctx, features);  // first: it takes scratch
     if constexpr (Classes == 0) {
       map(ctx, mean, y, identity{});
     } else {

@@ -101,7 +101,9 @@ struct maxvit {
     const std::string conv = "stages.*.blocks.*.conv.";
     map.rename(conv + "expand.pre_norm", conv + "pre_norm").rename(conv + "expand.norm", conv + "norm1");
     map.rename(conv + "expand", conv + "conv1_1x1").rename(conv + "depthwise.norm", conv + "norm2");
-    map.rename(conv + "depthwise", conv + "conv2_kxk").rename(conv + "gate", conv + "se").rename(conv + "project", conv + "conv3_1x1");
+    map.rename(conv + "depthwise", conv + "conv2_kxk")
+        .rename(conv + "gate", conv + "se")
+        .rename(conv + "project", conv + "conv3_1x1");
     map.rename("stages.*.blocks.*.*.attn.bias.table", "stages.*.blocks.*.*.attn.rel_pos.relative_position_bias_table");
     map.rename("stages.*.blocks.*.*.attn.bias", "stages.*.blocks.*.*.attn.rel_pos.mlp");
     map.ignore("**.num_batches_tracked").ignore("**.rel_pos.relative_position_index").ignore("**.rel_pos.rel_coords_log");
@@ -109,7 +111,7 @@ struct maxvit {
   }
 
   static constexpr map_extents output_extents(const map_extents& x) {
-    feature_extents(x);   // throws where the image does not fit
+    feature_extents(x);  // throws where the image does not fit
     return map_extents(x.extent(0), 1, 1, head_type::outputs);
   }
   /// Shape of the features that the head reads.
@@ -120,7 +122,8 @@ struct maxvit {
   }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     map_extents e = stem_extents(x);
-    std::uint64_t sum = stem_first_type::multiply_adds(x) + stem_second_type::multiply_adds(halved(x)) + x.extent(0) * head_type::multiply_adds();
+    std::uint64_t sum = stem_first_type::multiply_adds(x) + stem_second_type::multiply_adds(halved(x)) +
+                        x.extent(0) * head_type::multiply_adds();
     each_stage_type([&]<class S>(std::type_identity<S>) {
       sum += S::multiply_adds(e);
       e = S::output_extents(e);

@@ -50,7 +50,8 @@ class mixvit_memory {
   /// Makes room for the tokens of `templates` templates. @throws shape_error
   void begin(std::size_t templates) {
     if (templates == 0 || templates > capacity_)
-      heddle::detail::raise<shape_error>("mixvit_memory: expected 1 to " + std::to_string(capacity_) + " templates, got " + std::to_string(templates));
+      heddle::detail::raise<shape_error>("mixvit_memory: expected 1 to " + std::to_string(capacity_) + " templates, got " +
+                                         std::to_string(templates));
     templates_ = templates;
   }
 
@@ -59,7 +60,9 @@ class mixvit_memory {
   const float* layer(std::size_t i) const noexcept { return projections_.data() + i * projections_.extent(1); }
   /// Tokens `[batch * tokens, C]`, template after template for every video.
   matrix_view<float> tokens() noexcept { return make_matrix(tokens_.data(), batch_ * tokens_per_video(), channels); }
-  matrix_view<const float> tokens() const noexcept { return make_matrix(tokens_.data(), batch_ * tokens_per_video(), channels); }
+  matrix_view<const float> tokens() const noexcept {
+    return make_matrix(tokens_.data(), batch_ * tokens_per_video(), channels);
+  }
   /// Keys and values that the score head reads, `[batch, template tokens, 2, C]`.
   float* score_keys() noexcept { return score_keys_.data(); }
   const float* score_keys() const noexcept { return score_keys_.data(); }
@@ -70,14 +73,16 @@ class mixvit_memory {
 /// norm after the last block.
 template <mixvit_config C>
 struct mixvit_backbone {
-  static_assert(C.search_size % C.patch == 0 && C.template_size % C.patch == 0, "mixformer_vit: image sides must be multiples of the patch");
+  static_assert(C.search_size % C.patch == 0 && C.template_size % C.patch == 0,
+                "mixformer_vit: image sides must be multiples of the patch");
   static_assert(C.dim % C.heads == 0, "mixformer_vit: dim must be divisible by heads");
   static constexpr std::size_t channels = C.dim;
   static constexpr ratio epsilon{1, 1000000};
-  using patch_type = convolution<3, C.dim, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
+  using patch_type =
+      convolution<3, C.dim, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
   using block_type = encoder_block<layer_norm<C.dim, epsilon>, self_attention<C.dim, C.heads>, mlp<C.dim, C.mlp_ratio * C.dim>>;
   using steps = keyed_block<block_type>;
-  using memory_type = mixvit_memory<C>;   ///< on the host
+  using memory_type = mixvit_memory<C>;  ///< on the host
 
   patch_type patch_embed;
   parameter<1, C.template_tokens(), C.dim> pos_embed_t;
@@ -97,27 +102,34 @@ struct mixvit_backbone {
   }
 
   static constexpr map_extents search_extents(std::size_t batch) { return map_extents(batch, C.search_size, C.search_size, 3); }
-  static constexpr map_extents template_extents(std::size_t batch) { return map_extents(batch, C.template_size, C.template_size, 3); }
-  static constexpr map_extents feature_extents(std::size_t batch) { return map_extents(batch, C.search_side(), C.search_side(), C.dim); }
+  static constexpr map_extents template_extents(std::size_t batch) {
+    return map_extents(batch, C.template_size, C.template_size, 3);
+  }
+  static constexpr map_extents feature_extents(std::size_t batch) {
+    return map_extents(batch, C.search_side(), C.search_side(), C.dim);
+  }
   /// Of a frame, with `templates` templates stored.
   static constexpr std::uint64_t multiply_adds(std::size_t batch, std::size_t templates) {
     const std::uint64_t rows = C.search_tokens();
     const std::uint64_t keys = rows + templates * C.template_tokens();
-    return batch * (patch_type::multiply_adds(search_extents(1)) + C.depth * (rows * (4 + 2 * C.mlp_ratio) * C.dim * C.dim + 2 * rows * keys * C.dim));
+    return batch * (patch_type::multiply_adds(search_extents(1)) +
+                    C.depth * (rows * (4 + 2 * C.mlp_ratio) * C.dim * C.dim + 2 * rows * keys * C.dim));
   }
 
   /// Scratch of `set_templates` for `templates` templates.
   template <class Backend>
   static std::size_t template_bytes(const Backend& backend, std::size_t batch, std::size_t templates) {
     const std::size_t tokens = templates * C.template_tokens();
-    const std::size_t embedding =
-        heddle::scratch_bytes<float>(batch * C.template_tokens() * C.dim) + patch_type::scratch_bytes(backend, template_extents(batch));
-    return std::max({embedding, steps::project_bytes(backend, batch * tokens), steps::finish_bytes(backend, batch, tokens, tokens)});
+    const std::size_t embedding = heddle::scratch_bytes<float>(batch * C.template_tokens() * C.dim) +
+                                  patch_type::scratch_bytes(backend, template_extents(batch));
+    return std::max(
+        {embedding, steps::project_bytes(backend, batch * tokens), steps::finish_bytes(backend, batch, tokens, tokens)});
   }
   /// Runs the templates, each `[batch, template_size, template_size, 3]`: the first one, then the online ones.
   /// @throws shape_error, workspace_error before any work
   template <class Backend, class Home>
-  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images, mixvit_memory<C, Home>& memory) const {
+  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images,
+                     mixvit_memory<C, Home>& memory) const {
     const std::size_t batch = memory.batch();
     for (const auto& image : images) require_images("mixformer_vit: template", template_extents(batch), image.extents());
     require_scratch(template_bytes(ctx.backend, batch, images.size()), ctx.scratch);
@@ -144,11 +156,13 @@ struct mixvit_backbone {
   /// Features of the search region, `[batch, search_side, search_side, dim]`, from `[batch, search_size, search_size, 3]`.
   /// @throws shape_error, workspace_error before any work
   template <class Backend, class Home>
-  void forward(context<Backend> ctx, map_view<const float> image, const mixvit_memory<C, Home>& memory, map_view<float> features) const {
+  void forward(context<Backend> ctx, map_view<const float> image, const mixvit_memory<C, Home>& memory,
+               map_view<float> features) const {
     const std::size_t batch = memory.batch();
     require_images("mixformer_vit: search", search_extents(batch), image.extents());
     require_images("mixformer_vit: features", feature_extents(batch), features.extents());
-    if (memory.templates() == 0) heddle::detail::raise<shape_error>("mixformer_vit: no template was set; call set_templates first");
+    if (memory.templates() == 0)
+      heddle::detail::raise<shape_error>("mixformer_vit: no template was set; call set_templates first");
     require_scratch(scratch_bytes(ctx.backend, batch, memory.templates()), ctx.scratch);
     patch_embed.forward(ctx, image, features);
     const matrix_view<float> x = as_rows(features);
@@ -181,7 +195,8 @@ struct mixvit_backbone {
 
   /// Tokens of template `index` of every video, with their positions.
   template <class Backend, class Home>
-  void embed_template(context<Backend> ctx, map_view<const float> image, std::size_t index, mixvit_memory<C, Home>& memory) const {
+  void embed_template(context<Backend> ctx, map_view<const float> image, std::size_t index,
+                      mixvit_memory<C, Home>& memory) const {
     constexpr std::size_t tokens = C.template_tokens();
     const map_extents e(memory.batch(), C.template_side(), C.template_side(), C.dim);
     const map_view<float> embedded(ctx.scratch.template take<float>(e.size()), e);

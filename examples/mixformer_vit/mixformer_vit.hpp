@@ -23,9 +23,9 @@ struct mixformer_vit {
   static constexpr mixvit_config config = C;
   static constexpr bool has_score = C.score_heads != 0;
   using backbone_type = mixvit_backbone<C>;
-  using memory_type = mixvit_memory<C>;   ///< on the host; devices keep theirs in `mixvit_memory<C, Backend>`
-  using branch_type =
-      std::conditional_t<C.head == mixvit_head::corner, corner_branch<C.dim, C.head_channels>, pyramid_corner_branch<C.dim, C.head_channels>>;
+  using memory_type = mixvit_memory<C>;  ///< on the host; devices keep theirs in `mixvit_memory<C, Backend>`
+  using branch_type = std::conditional_t<C.head == mixvit_head::corner, corner_branch<C.dim, C.head_channels>,
+                                         pyramid_corner_branch<C.dim, C.head_channels>>;
   using box_head_type = corner_head<branch_type>;
   using score_type = std::conditional_t<has_score, score_head<C.dim, has_score ? C.score_heads : 1>, detail::no_score_head>;
 
@@ -34,8 +34,8 @@ struct mixformer_vit {
   [[no_unique_address]] score_type score_branch;
 
   static constexpr auto members() {
-    return heddle::members<&mixformer_vit::backbone, &mixformer_vit::box_head, &mixformer_vit::score_branch>("backbone", "box_head",
-                                                                                                                "score_branch");
+    return heddle::members<&mixformer_vit::backbone, &mixformer_vit::box_head, &mixformer_vit::score_branch>(
+        "backbone", "box_head", "score_branch");
   }
 
   /// From the names of this composition to those of the official weights.
@@ -56,7 +56,8 @@ struct mixformer_vit {
       }
     }
     // of the classification network that the trunk began as
-    for (const char* name : {"cls_token", "pos_embed", "norm.**", "head.**", "fc_norm.**"}) map.ignore(std::string("backbone.") + name);
+    for (const char* name : {"cls_token", "pos_embed", "norm.**", "head.**", "fc_norm.**"})
+      map.ignore(std::string("backbone.") + name);
     map.ignore("**.num_batches_tracked");
     if constexpr (!has_score) map.ignore("score_branch.**");
     return map;
@@ -69,7 +70,8 @@ struct mixformer_vit {
   }
   /// @see mixvit_backbone::set_templates
   template <class Backend, class Home>
-  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images, mixvit_memory<C, Home>& memory) const {
+  void set_templates(context<Backend> ctx, std::span<const map_view<const float>> images,
+                     mixvit_memory<C, Home>& memory) const {
     backbone.set_templates(ctx, images, memory);
     if constexpr (has_score) {
       constexpr std::size_t tokens = C.template_tokens();
@@ -83,7 +85,8 @@ struct mixformer_vit {
   template <class Backend>
   static std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t templates) {
     const map_extents e = backbone_type::feature_extents(batch);
-    std::size_t largest = std::max(backbone_type::scratch_bytes(backend, batch, templates), box_head_type::scratch_bytes(backend, e));
+    std::size_t largest =
+        std::max(backbone_type::scratch_bytes(backend, batch, templates), box_head_type::scratch_bytes(backend, e));
     if constexpr (has_score) largest = std::max(largest, score_type::scratch_bytes(backend, e, C.template_tokens()));
     return heddle::scratch_bytes<float>(e.size()) + largest;
   }
@@ -111,8 +114,8 @@ struct mixformer_vit {
 
   /// Logits of given boxes `[batch, 4]` on features of the search region.
   template <class Backend, class Home>
-  void score(context<Backend> ctx, map_view<const float> features, matrix_view<const float> boxes, const mixvit_memory<C, Home>& memory,
-             std::span<float> logits) const {
+  void score(context<Backend> ctx, map_view<const float> features, matrix_view<const float> boxes,
+             const mixvit_memory<C, Home>& memory, std::span<float> logits) const {
     static_assert(has_score, "heddle::mixformer_vit: this configuration has no score head");
     score_branch.forward(ctx, features, boxes, memory.score_keys(), C.template_tokens(), logits);
   }

@@ -20,13 +20,13 @@ namespace heddle::examples {
 /// LaSOT and 4.7 for UAV (-B), 4.55, 4.6 for TrackingNet and 4.7 for UAV (-L); and on some benchmarks more online templates that
 /// are renewed more often (TrackingNet: 3 every 25 frames).
 struct mixvit_tracking {
-  double search_factor = 4.5;          ///< side of the search region over the root of the box's area
+  double search_factor = 4.5;  ///< side of the search region over the root of the box's area
   double template_factor = 2.0;
-  std::size_t online_size = 2;         ///< most online templates besides the first one
-  std::size_t update_interval = 200;   ///< frames between two of them
-  double confidence = 0.5;             ///< a frame must be above it to become a template
-  double decay = 1.0;                  ///< of the best confidence so far, every frame
-  double margin = 10.0;                ///< pixels of the box that stay inside the frame
+  std::size_t online_size = 2;        ///< most online templates besides the first one
+  std::size_t update_interval = 200;  ///< frames between two of them
+  double confidence = 0.5;            ///< a frame must be above it to become a template
+  double decay = 1.0;                 ///< of the best confidence so far, every frame
+  double margin = 10.0;               ///< pixels of the box that stay inside the frame
 };
 
 /// A `box_tracker`. The network must be bound and prepared for `Backend`, and outlive the tracker. Everything is allocated
@@ -46,30 +46,37 @@ class mixvit_tracker {
   mixvit_tracking options_;
   [[no_unique_address]] Backend backend_;
   mixvit_memory<C, Backend> memory_;
-  bytes_tensor crop_;                             ///< what was cut out last
+  bytes_tensor crop_;  ///< what was cut out last
   exchanged<Backend> search_;
-  exchanged<Backend> templates_;                  ///< the first one, then the online ones
-  exchanged<Backend> predicted_{5};               ///< corners, then the logit of the score
-  tensor<float, dynamic_extents<1>> candidate_;   ///< the best one since the last renewal
-  std::vector<map_view<const float>> views_;      ///< of `templates_`
+  exchanged<Backend> templates_;                 ///< the first one, then the online ones
+  exchanged<Backend> predicted_{5};              ///< corners, then the logit of the score
+  tensor<float, dynamic_extents<1>> candidate_;  ///< the best one since the last renewal
+  std::vector<map_view<const float>> views_;     ///< of `templates_`
   workspace crop_scratch_;
   typename memory_of<Backend>::workspace_type scratch_;
   pixel_normaliser normalise_;
 
   box box_{};
   double best_score_ = -1;
-  std::size_t online_ = 0;   ///< online templates held
-  std::size_t next_ = 0;     ///< the one that is replaced next
+  std::size_t online_ = 0;  ///< online templates held
+  std::size_t next_ = 0;    ///< the one that is replaced next
   std::size_t frames_ = 0;
   bool started_ = false;
 
  public:
   explicit mixvit_tracker(const network& net, const mixvit_tracking& options = {}, Backend backend = {})
-      : net_(&net), options_(checked(options)), backend_(backend), memory_(1 + options.online_size),
-        crop_(dynamic_extents<3>(largest_side(), largest_side(), 3)), search_(search_extents.size()),
-        templates_((1 + options.online_size) * template_extents.size()), candidate_(dynamic_extents<1>(template_extents.size())),
-        crop_scratch_(sample_target_bytes(largest_side())), scratch_(scratch_bytes(backend, options)) {
-    for (std::size_t i = 0; i <= options.online_size; ++i) views_.emplace_back(templates_.placed() + i * template_extents.size(), template_extents);
+      : net_(&net),
+        options_(checked(options)),
+        backend_(backend),
+        memory_(1 + options.online_size),
+        crop_(dynamic_extents<3>(largest_side(), largest_side(), 3)),
+        search_(search_extents.size()),
+        templates_((1 + options.online_size) * template_extents.size()),
+        candidate_(dynamic_extents<1>(template_extents.size())),
+        crop_scratch_(sample_target_bytes(largest_side())),
+        scratch_(scratch_bytes(backend, options)) {
+    for (std::size_t i = 0; i <= options.online_size; ++i)
+      views_.emplace_back(templates_.placed() + i * template_extents.size(), template_extents);
   }
   mixvit_tracker(const network& net, Backend backend) : mixvit_tracker(net, mixvit_tracking{}, backend) {}
 
@@ -102,13 +109,14 @@ class mixvit_tracker {
     search_.put(backend_, search_.size());
     result.times.crop = clock.lap();
 
-    net_->forward(context<Backend>{backend_, scratch_.scratch()}, map_view<const float>(search_.placed(), search_extents), memory_,
-                  map_view<float>(predicted_.placed(), map_extents(1, 1, 1, 4)), {predicted_.placed() + 4, 1});
+    net_->forward(context<Backend>{backend_, scratch_.scratch()}, map_view<const float>(search_.placed(), search_extents),
+                  memory_, map_view<float>(predicted_.placed(), map_extents(1, 1, 1, 4)), {predicted_.placed() + 4, 1});
     predicted_.take(backend_, predicted_.size());
     result.times.network = clock.lap();
 
     const float* const corners = predicted_.host();
-    const bool usable = std::isfinite(corners[0]) && std::isfinite(corners[1]) && std::isfinite(corners[2]) && std::isfinite(corners[3]);
+    const bool usable =
+        std::isfinite(corners[0]) && std::isfinite(corners[1]) && std::isfinite(corners[2]) && std::isfinite(corners[3]);
     if (usable) {
       const auto at = [&](std::size_t i) { return static_cast<double>(corners[i]); };
       const relative_box found{(at(0) + at(2)) / 2, (at(1) + at(3)) / 2, at(2) - at(0), at(3) - at(1)};
@@ -138,7 +146,8 @@ class mixvit_tracker {
   static const mixvit_tracking& checked(const mixvit_tracking& o) {
     if (!(o.search_factor > 0) || !(o.template_factor > 0) || o.update_interval == 0 || o.online_size == 0)
       heddle::detail::raise<shape_error>(
-          "mixformer_vit: the search factor, the template factor, the number of online templates and the update interval must be above 0");
+          "mixformer_vit: the search factor, the template factor, the number of online templates and the update interval must "
+          "be above 0");
     return o;
   }
   float* template_data(std::size_t i) noexcept { return templates_.host() + i * template_extents.size(); }

@@ -11,17 +11,17 @@ namespace heddle::examples {
 
 /// One network of the family; the defaults are those of MixFormerV2-B.
 struct mixformerv2_config {
-  std::size_t search_size = 288;      ///< side of the search crop, in pixels
-  std::size_t template_size = 128;    ///< side of the template crops
+  std::size_t search_size = 288;    ///< side of the search crop, in pixels
+  std::size_t template_size = 128;  ///< side of the template crops
   std::size_t patch = 16;
   std::size_t channels = 768;
   std::size_t depth = 8;
   std::size_t heads = 12;
-  std::size_t hidden = 3072;          ///< of the feed-forward parts
-  std::size_t bins = 96;              ///< of the distribution of an edge (FEAT_SZ)
-  bool score_head = true;             ///< "online": with a confidence that decides about new templates
-  bool branch_gains = false;          ///< blocks with a gain, for progressive pruning
-  ratio norm_epsilon{1, 1000000};     ///< of the trunk; the norms of the box head have 1e-5
+  std::size_t hidden = 3072;       ///< of the feed-forward parts
+  std::size_t bins = 96;           ///< of the distribution of an edge (FEAT_SZ)
+  bool score_head = true;          ///< "online": with a confidence that decides about new templates
+  bool branch_gains = false;       ///< blocks with a gain, for progressive pruning
+  ratio norm_epsilon{1, 1000000};  ///< of the trunk; the norms of the box head have 1e-5
   precision products = precision::f32;
 
   constexpr std::size_t search_tokens() const noexcept { return (search_size / patch) * (search_size / patch); }

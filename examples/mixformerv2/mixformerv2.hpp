@@ -24,17 +24,17 @@ namespace heddle::examples {
 
 /// The images of one step, normalised, `[batch, side, side, 3]`.
 struct mixformerv2_images {
-  map_view<const float> first;    ///< templates of the first frame
-  map_view<const float> online;   ///< templates of a later frame
+  map_view<const float> first;   ///< templates of the first frame
+  map_view<const float> online;  ///< templates of a later frame
   map_view<const float> search;
 };
 
 /// What a step writes; views that are left out (default-made) are not written.
 struct mixformerv2_outputs {
-  matrix_view<float> boxes{};           ///< `[batch, 4]`: cx, cy, w, h in shares of the search crop
-  std::span<float> scores{};            ///< `[batch]`: confidences before the sigmoid
-  matrix_view<float> logits{};          ///< `[4 batch, bins]`: of the edges left, right, top, bottom of every item
-  matrix_view<float> probabilities{};   ///< their softmax
+  matrix_view<float> boxes{};          ///< `[batch, 4]`: cx, cy, w, h in shares of the search crop
+  std::span<float> scores{};           ///< `[batch]`: confidences before the sigmoid
+  matrix_view<float> logits{};         ///< `[4 batch, bins]`: of the edges left, right, top, bottom of every item
+  matrix_view<float> probabilities{};  ///< their softmax
 };
 
 namespace detail {
@@ -58,11 +58,12 @@ struct mixformerv2 {
   static constexpr self_attention_options attention_products{.products = C.products};
 
   /// Templates see templates; the search region and the prediction tokens see everything.
-  using mask_type = mixed<segments<template_tokens, template_tokens, search_tokens, prediction_tokens>, sees<0, 1>, sees<0, 1>, sees<0, 1, 2, 3>,
-                          sees<0, 1, 2, 3>>;
+  using mask_type = mixed<segments<template_tokens, template_tokens, search_tokens, prediction_tokens>, sees<0, 1>, sees<0, 1>,
+                          sees<0, 1, 2, 3>, sees<0, 1, 2, 3>>;
   using attention_type = self_attention<channels, C.heads, mask_type, attention_options<attention_products>>;
-  using block_type = encoder_block<layer_norm<channels, C.norm_epsilon>, attention_type, mlp<channels, C.hidden, gelu, products>,
-                                   std::conditional_t<C.branch_gains, branch_gain<channels>, no_scale>>;
+  using block_type =
+      encoder_block<layer_norm<channels, C.norm_epsilon>, attention_type, mlp<channels, C.hidden, gelu, products>,
+                    std::conditional_t<C.branch_gains, branch_gain<channels>, no_scale>>;
   using patch_type = patch_embedding<3, channels, C.patch, products>;
   using score_type = std::conditional_t<C.score_head, token_score_head<channels>, detail::no_score_head>;
 
@@ -74,15 +75,15 @@ struct mixformerv2 {
   repeat<C.depth, block_type> blocks;
   edge_distribution_head<channels, C.bins> box_head;
   [[no_unique_address]] score_type score_head;
-  split_projection<attention_type> last_projection;   ///< of the last block, for steps with kept templates; made by `prepare`
+  split_projection<attention_type> last_projection;  ///< of the last block, for steps with kept templates; made by `prepare`
 
   /// By the names of the official weights.
   static constexpr auto members() {
     return heddle::members<&mixformerv2::search_positions, &mixformerv2::template_positions, &mixformerv2::prediction,
-                           &mixformerv2::prediction_positions, &mixformerv2::patches, &mixformerv2::blocks, &mixformerv2::box_head,
-                           &mixformerv2::score_head>("backbone.pos_embed_s", "backbone.pos_embed_t", "backbone.reg_tokens",
-                                                     "backbone.pos_embed_reg", "backbone.patch_embed.proj", "backbone.blocks", "box_head",
-                                                     "score_head");
+                           &mixformerv2::prediction_positions, &mixformerv2::patches, &mixformerv2::blocks,
+                           &mixformerv2::box_head, &mixformerv2::score_head>(
+        "backbone.pos_embed_s", "backbone.pos_embed_t", "backbone.reg_tokens", "backbone.pos_embed_reg",
+        "backbone.patch_embed.proj", "backbone.blocks", "box_head", "score_head");
   }
 
   template <class Backend>
@@ -140,7 +141,8 @@ struct mixformerv2 {
     const map_view<float> x(ctx.scratch.template take<float>(batch * tokens * channels), token_extents(batch));
     embed(ctx, images, x);
     run_blocks(ctx, x, [](std::size_t, map_view<const float>) {});
-    const auto rows = make_matrix(ctx.scratch.template take<float>(batch * prediction_tokens * channels), batch * prediction_tokens, channels);
+    const auto rows = make_matrix(ctx.scratch.template take<float>(batch * prediction_tokens * channels),
+                                  batch * prediction_tokens, channels);
     copy_prediction_tokens(ctx, x, rows);
     predict(ctx, as_const(rows), out);
   }

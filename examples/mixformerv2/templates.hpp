@@ -21,10 +21,12 @@ class mixformerv2_templates {
 
  private:
   static constexpr std::size_t columns = 2 * C.channels;
-  typename memory_of<Backend>::template tensor_type<element, dynamic_extents<3>> kept_;   ///< `[depth, tokens, 2 channels]`
+  typename memory_of<Backend>::template tensor_type<element, dynamic_extents<3>> kept_;  ///< `[depth, tokens, 2 channels]`
   std::size_t images_ = 0;
 
-  matrix_view<element> kept(std::size_t i) noexcept { return make_matrix(kept_.data() + i * kept_.extent(1) * columns, tokens(), columns); }
+  matrix_view<element> kept(std::size_t i) noexcept {
+    return make_matrix(kept_.data() + i * kept_.extent(1) * columns, tokens(), columns);
+  }
 
  public:
   /// With room for `capacity` templates: the first one and `capacity - 1` online ones.
@@ -32,7 +34,7 @@ class mixformerv2_templates {
       : kept_(dynamic_extents<3>(C.depth, capacity * network::template_tokens, columns)) {}
 
   std::size_t capacity() const noexcept { return kept_.extent(1) / network::template_tokens; }
-  std::size_t images() const noexcept { return images_; }   ///< templates held
+  std::size_t images() const noexcept { return images_; }  ///< templates held
   std::size_t tokens() const noexcept { return images_ * network::template_tokens; }
 
   /// Keys and values of block `i`, `[tokens, 2 channels]`.
@@ -56,13 +58,15 @@ class mixformerv2_templates {
   void set(context<Any> ctx, const network& net, map_view<const float> pictures) {
     const std::size_t count = pictures.extent(0);
     network::require_image("mixformerv2: templates", pictures, network::template_extents(count));
-    if (count == 0 || count > capacity()) heddle::detail::raise_shape("mixformerv2: templates", "images at most, and one at least", capacity(), count);
+    if (count == 0 || count > capacity())
+      heddle::detail::raise_shape("mixformerv2: templates", "images at most, and one at least", capacity(), count);
     const std::size_t bytes = set_bytes(ctx.backend, count);
     if (bytes > ctx.scratch.remaining()) arena::too_small(bytes, ctx.scratch.remaining());
     images_ = count;
     const auto x = make_matrix(ctx.scratch.template take<float>(tokens() * C.channels), tokens(), C.channels);
     for (std::size_t i = 0; i < count; ++i)
-      net.embed_template(ctx, network::image(pictures, i), row_range(x, i * network::template_tokens, network::template_tokens));
+      net.embed_template(ctx, network::image(pictures, i),
+                         row_range(x, i * network::template_tokens, network::template_tokens));
     for (std::size_t i = 0; i + 1 < C.depth; ++i) forward_and_keep(ctx, net.blocks.children[i], x, kept(i));
     keep_last(ctx, net.blocks.children[C.depth - 1], net.last_projection, as_const(x), kept(C.depth - 1));
   }
@@ -89,10 +93,12 @@ class mixformerv2_templates {
     if (images_ == 0) heddle::detail::raise<shape_error>("mixformerv2: no templates were set; call set first");
     const std::size_t bytes = forward_bytes(ctx.backend, images_);
     if (bytes > ctx.scratch.remaining()) arena::too_small(bytes, ctx.scratch.remaining());
-    const auto x = make_matrix(ctx.scratch.template take<float>(network::frame_tokens * C.channels), network::frame_tokens, C.channels);
+    const auto x =
+        make_matrix(ctx.scratch.template take<float>(network::frame_tokens * C.channels), network::frame_tokens, C.channels);
     net.embed_frame(ctx, search, x);
     for (std::size_t i = 0; i + 1 < C.depth; ++i) forward_after_prefix(ctx, net.blocks.children[i], x, block(i));
-    forward_last_after_prefix(ctx, net.blocks.children[C.depth - 1], net.last_projection, x, network::prediction_tokens, block(C.depth - 1));
+    forward_last_after_prefix(ctx, net.blocks.children[C.depth - 1], net.last_projection, x, network::prediction_tokens,
+                              block(C.depth - 1));
     const matrix_view<const float> rows = row_range(x, network::search_tokens, network::prediction_tokens);
     if (prediction.data_handle() != nullptr) map(ctx, rows, prediction, identity{});
     net.predict(ctx, rows, out);

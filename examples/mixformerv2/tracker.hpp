@@ -18,12 +18,12 @@ namespace heddle::examples {
 /// Options of the tracker's loop. The official evaluation uses other search factors than its configuration files: 5.0 for -B,
 /// 4.4 (LaSOT) or 4.55 (TrackingNet, GOT-10k) for -S.
 struct mixformerv2_tracking {
-  double search_factor = 4.5;          ///< side of the search region over the root of the box's area
+  double search_factor = 4.5;  ///< side of the search region over the root of the box's area
   double template_factor = 2.0;
-  std::size_t update_interval = 200;   ///< frames between two renewals of the online template
-  double confidence = 0.5;             ///< a frame must be above it to become a template
-  double decay = 1.0;                  ///< of the best confidence so far, every frame
-  double margin = 10.0;                ///< pixels of the box that stay inside the frame
+  std::size_t update_interval = 200;  ///< frames between two renewals of the online template
+  double confidence = 0.5;            ///< a frame must be above it to become a template
+  double decay = 1.0;                 ///< of the best confidence so far, every frame
+  double margin = 10.0;               ///< pixels of the box that stay inside the frame
 };
 
 /// A `box_tracker`. The network must be bound and prepared for `Backend`, and outlive the tracker. Everything is allocated
@@ -40,12 +40,12 @@ class mixformerv2_tracker {
   mixformerv2_tracking options_;
   [[no_unique_address]] Backend backend_;
   mixformerv2_templates<C, Backend> templates_;
-  bytes_tensor first_;        ///< template of the first frame
-  bytes_tensor online_;       ///< the one in use besides it
-  bytes_tensor candidate_;    ///< the best one since the last renewal
+  bytes_tensor first_;      ///< template of the first frame
+  bytes_tensor online_;     ///< the one in use besides it
+  bytes_tensor candidate_;  ///< the best one since the last renewal
   bytes_tensor search_;
   tensor<float, dynamic_extents<1>> input_;
-  typename memory::template tensor_type<float, dynamic_extents<1>> placed_;   ///< of a device: the input, then box and score
+  typename memory::template tensor_type<float, dynamic_extents<1>> placed_;  ///< of a device: the input, then box and score
   workspace crop_scratch_;
   typename memory::workspace_type scratch_;
   pixel_normaliser normalise_;
@@ -57,13 +57,22 @@ class mixformerv2_tracker {
 
  public:
   explicit mixformerv2_tracker(const network& net, const mixformerv2_tracking& options = {}, Backend backend = {})
-      : net_(&net), options_(options), backend_(backend), templates_(2), first_(image_extents(C.template_size)),
-        online_(image_extents(C.template_size)), candidate_(image_extents(C.template_size)), search_(image_extents(C.search_size)),
-        input_(dynamic_extents<1>(input_floats)), placed_(dynamic_extents<1>(moves_weights<Backend> ? input_floats + 5 : 0)),
+      : net_(&net),
+        options_(options),
+        backend_(backend),
+        templates_(2),
+        first_(image_extents(C.template_size)),
+        online_(image_extents(C.template_size)),
+        candidate_(image_extents(C.template_size)),
+        search_(image_extents(C.search_size)),
+        input_(dynamic_extents<1>(input_floats)),
+        placed_(dynamic_extents<1>(moves_weights<Backend> ? input_floats + 5 : 0)),
         crop_scratch_(std::max(sample_target_bytes(C.search_size), sample_target_bytes(C.template_size))),
-        scratch_(std::max(mixformerv2_templates<C>::set_bytes(backend, 2), mixformerv2_templates<C>::forward_bytes(backend, 2))) {
+        scratch_(
+            std::max(mixformerv2_templates<C>::set_bytes(backend, 2), mixformerv2_templates<C>::forward_bytes(backend, 2))) {
     if (!(options.search_factor > 0) || !(options.template_factor > 0) || options.update_interval == 0)
-      heddle::detail::raise<shape_error>("mixformerv2: the search factor, the template factor and the update interval must be above 0");
+      heddle::detail::raise<shape_error>(
+          "mixformerv2: the search factor, the template factor and the update interval must be above 0");
   }
 
   /// Begins to follow `target`. @throws shape_error for a frame or a box that cannot be followed
@@ -83,7 +92,8 @@ class mixformerv2_tracker {
   /// without pixels
   track_result track(const frame_view& frame) {
     if (!started_) heddle::detail::raise<shape_error>("mixformerv2: track was called before init");
-    if (frame.data == nullptr || frame.height == 0 || frame.width == 0) heddle::detail::raise<shape_error>("tracker: the frame has no pixels");
+    if (frame.data == nullptr || frame.height == 0 || frame.width == 0)
+      heddle::detail::raise<shape_error>("tracker: the frame has no pixels");
     ++frames_;
     track_result result;
     stage_clock clock;
@@ -93,7 +103,7 @@ class mixformerv2_tracker {
     normalise_(std::as_const(search_).view(), input);
     result.times.crop = clock.lap();
 
-    std::array<float, 5> predicted{};   // the box, then the score
+    std::array<float, 5> predicted{};  // the box, then the score
     float* const wanted = moves_weights<Backend> ? placed_.data() + input_floats : predicted.data();
     mixformerv2_outputs out;
     out.boxes = make_matrix(wanted, 1, 4);
@@ -135,8 +145,10 @@ class mixformerv2_tracker {
 
   void set_templates() {
     for (std::size_t i = 0; i < 2; ++i)
-      normalise_(std::as_const(i == 0 ? first_ : online_).view(), map_view<float>(input_.data() + i * template_floats, network::template_extents()));
-    templates_.set(context<Backend>{backend_, scratch_.scratch()}, *net_, placed({input_.data(), network::template_extents(2)}));
+      normalise_(std::as_const(i == 0 ? first_ : online_).view(),
+                 map_view<float>(input_.data() + i * template_floats, network::template_extents()));
+    templates_.set(context<Backend>{backend_, scratch_.scratch()}, *net_,
+                   placed({input_.data(), network::template_extents(2)}));
   }
 
   /// A confident frame becomes the candidate; at the end of an interval the candidate becomes the online template, and the

@@ -36,8 +36,8 @@ struct ngswin_bottleneck {
   layer_norm<C> norm;
 
   static constexpr auto members() {
-    return heddle::members<&ngswin_bottleneck::depthwise, &ngswin_bottleneck::pointwise, &ngswin_bottleneck::norm>("depthwise",
-                                                                                                                   "pointwise", "norm");
+    return heddle::members<&ngswin_bottleneck::depthwise, &ngswin_bottleneck::pointwise, &ngswin_bottleneck::norm>(
+        "depthwise", "pointwise", "norm");
   }
   /// For shallow features of shape `e`.
   static constexpr std::uint64_t multiply_adds(const map_extents& e) {

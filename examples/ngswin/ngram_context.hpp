@@ -93,11 +93,11 @@ struct ngram_context {
   parameter<unigram_channels> embed_bias;
   attention_type attn;
   pointwise_convolution<C, C> merge;
-  dense_weight embed;   ///< the grouped convolution as one of every channel by itself, made by `prepare`
+  dense_weight embed;  ///< the grouped convolution as one of every channel by itself, made by `prepare`
 
   static constexpr auto members() {
-    return heddle::members<&ngram_context::embed_weight, &ngram_context::embed_bias, &ngram_context::attn, &ngram_context::merge>(
-        "unigram_embed.weight", "unigram_embed.bias", "ngram_attn", "merge");
+    return heddle::members<&ngram_context::embed_weight, &ngram_context::embed_bias, &ngram_context::attn,
+                           &ngram_context::merge>("unigram_embed.weight", "unigram_embed.bias", "ngram_attn", "merge");
   }
 
   /// One token for every window of `x`.
@@ -178,7 +178,8 @@ struct ngram_context {
     if constexpr (prefers_whole_maps<Backend>) {
       each(ctx, tokens.size(), gather);
     } else {
-      for (std::size_t r = 0; r < tokens.extent(0); ++r) std::memcpy(&tokens(r, 0U), &projected(gather.source(r), 0U), 3 * inner * sizeof(float));
+      for (std::size_t r = 0; r < tokens.extent(0); ++r)
+        std::memcpy(&tokens(r, 0U), &projected(gather.source(r), 0U), 3 * inner * sizeof(float));
     }
     const token_grid grid{.frames = 1, .height = 2, .width = 2};
     const auto plan = plan_attention(attn.composition, grid, Heads, ctx.scratch);

@@ -15,7 +15,7 @@ namespace heddle::examples {
 
 /// What the published networks vary, and the constants around it.
 struct ngswin_config {
-  std::size_t scale = 2;                             ///< 2, 3 or 4
+  std::size_t scale = 2;  ///< 2, 3 or 4
   std::size_t channels = 64;
   std::array<std::size_t, 3> depth{6, 4, 4};
   std::array<std::size_t, 3> heads{6, 4, 4};
@@ -92,8 +92,8 @@ struct ngswin {
   static_assert(C.scale >= 2 && C.scale <= 4, "ngswin: the scale must be 2, 3 or 4");
   static constexpr std::size_t scale = C.scale;
   static constexpr std::size_t channels = C.channels;
-  static constexpr std::size_t multiple = 4 * C.window;     ///< of padded sides
-  static constexpr std::size_t smallest = 2 * multiple;     ///< padded side
+  static constexpr std::size_t multiple = 4 * C.window;  ///< of padded sides
+  static constexpr std::size_t smallest = 2 * multiple;  ///< padded side
 
   static constexpr ngswin_stage_options stage_options(std::size_t i) noexcept {
     return {.channels = C.channels,
@@ -127,18 +127,19 @@ struct ngswin {
   convolution<channels, shuffled> before_shuffle;
   convolution<3, 3> to_origin;
   ngswin_statistics statistics = ngswin_statistics::of_scale(scale);
-  made_weights kept_statistics{};   ///< mean and deviation for a device; made by `prepare`
+  made_weights kept_statistics{};  ///< mean and deviation for a device; made by `prepare`
 
   static constexpr auto members() {
-    return heddle::members<&ngswin::shallow, &ngswin::first, &ngswin::second, &ngswin::third, &ngswin::bottleneck, &ngswin::decoder,
-                           &ngswin::norm, &ngswin::before_shuffle, &ngswin::to_origin>(
+    return heddle::members<&ngswin::shallow, &ngswin::first, &ngswin::second, &ngswin::third, &ngswin::bottleneck,
+                           &ngswin::decoder, &ngswin::norm, &ngswin::before_shuffle, &ngswin::to_origin>(
         "shallow_extract.conv1", "encoder_layer1", "encoder_layer2", "encoder_layer3", "bottleneck", "decoder_layer1", "norm",
         "to_target.before_shuffle", "to_target.to_origin");
   }
   /// From the names of this composition to those of the official weights.
   static io::key_map key_map() {
     io::key_map map;
-    map.rename("**.attn.bias.table", "**.attn.relative_position_bias_table").rename("**.attn.bias.logit_scale", "**.attn.logit_scale");
+    map.rename("**.attn.bias.table", "**.attn.relative_position_bias_table")
+        .rename("**.attn.bias.logit_scale", "**.attn.logit_scale");
     map.rename("**.ngram_attn.bias.table", "**.ngram_attn.relative_position_bias_table");
     map.rename("**.ngram_attn.bias.logit_scale", "**.ngram_attn.logit_scale");
     map.rename("**.mlp", "**.ffn");
@@ -274,7 +275,8 @@ struct ngswin {
     pixel_shuffle<scale>(ctx, wide, image);
     to_origin.forward(ctx, image, result);
     if constexpr (prefers_whole_maps<Backend>) {
-      each(ctx, y.size(), detail::ngswin_shown{result, y, mean_row<Backend>().data_handle(), deviation_row<Backend>().data_handle()});
+      each(ctx, y.size(),
+           detail::ngswin_shown{result, y, mean_row<Backend>().data_handle(), deviation_row<Backend>().data_handle()});
     } else {
       for (std::size_t b = 0; b < y.extent(0); ++b)
         for (std::size_t row = 0; row < y.extent(1); ++row) {

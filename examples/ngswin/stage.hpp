@@ -16,27 +16,28 @@ namespace heddle::examples {
 /// Sizes of a stage.
 struct ngswin_stage_options {
   std::size_t channels = 64;
-  std::size_t in_channels = 64;     ///< where they differ, a linear layer comes first
+  std::size_t in_channels = 64;  ///< where they differ, a linear layer comes first
   std::size_t depth = 6;
-  std::size_t heads = 6;            ///< of floor(channels / heads) channels each
+  std::size_t heads = 6;  ///< of floor(channels / heads) channels each
   std::size_t window = 8;
-  std::size_t hidden = 128;         ///< of the feed-forward part
-  bool merges = false;              ///< ends with a map at half the sides
+  std::size_t hidden = 128;  ///< of the feed-forward part
+  bool merges = false;       ///< ends with a map at half the sides
 };
 
 namespace detail {
 /// Every pixel with the context of its window.
 struct ngram_added {
   map_view<const float> x;
-  map_view<const float> windows;   ///< a pixel for every window
+  map_view<const float> windows;  ///< a pixel for every window
   std::size_t side;
   map_view<float> y;
   HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
     const std::size_t channels = x.extent(3);
     const std::size_t pixel = i / channels;
     const std::size_t column = pixel % x.extent(2);
-    const std::size_t row = pixel / x.extent(2);   // of all images: their heights are multiples of the side
-    y.data_handle()[i] = x.data_handle()[i] + windows.data_handle()[(row / side * windows.extent(2) + column / side) * channels + i % channels];
+    const std::size_t row = pixel / x.extent(2);  // of all images: their heights are multiples of the side
+    y.data_handle()[i] =
+        x.data_handle()[i] + windows.data_handle()[(row / side * windows.extent(2) + column / side) * channels + i % channels];
   }
 };
 }  // namespace detail
@@ -57,7 +58,7 @@ struct ngswin_block {
     return heddle::members<&ngswin_block::ngram, &ngswin_block::body>("ngram_window_partition.ngram_context", "");
   }
   static constexpr map_extents output_extents(const map_extents& x) {
-    context_type::output_extents(x);   // throws where windows do not fit
+    context_type::output_extents(x);  // throws where windows do not fit
     return body_type::output_extents(x);
   }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
@@ -104,8 +105,9 @@ struct ngswin_stage {
   static constexpr bool projects = O.in_channels != O.channels;
   using block_type = ngswin_block<O>;
   using projection_type = std::conditional_t<projects, linear<O.in_channels, O.channels>, heddle::detail::no_weights>;
-  using merging_type = std::conditional_t<
-      O.merges, patch_merging<O.channels, O.channels, patch_merging_options{.order = cell_order::row_major}>, heddle::detail::no_weights>;
+  using merging_type =
+      std::conditional_t<O.merges, patch_merging<O.channels, O.channels, patch_merging_options{.order = cell_order::row_major}>,
+                         heddle::detail::no_weights>;
 
   [[no_unique_address]] projection_type projection;
   std::array<block_type, O.depth> blocks;
@@ -152,7 +154,8 @@ struct ngswin_stage {
   /// `y` `[batch, height, width, channels]` is the last block's output; `merged` (where the stage merges) the map at half the
   /// sides. `observe(i, map)` sees the output of block `i`.
   template <class Backend, class Observe>
-  void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y, map_view<float> merged, Observe&& observe) const {
+  void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y, map_view<float> merged,
+               Observe&& observe) const {
     const map_extents e = inner_extents(x.extents());
     const map_view<float> input(ctx.scratch.template take<float>(e.size()), e);
     if constexpr (projects) {

@@ -18,23 +18,25 @@ namespace heddle::examples {
 /// V has keys only: those that T had in the same layer one frame before. A layer reads V, then puts T's in its place.
 template <romtrack_config C>
 struct romtrack_encoder {
-  static_assert(C.search_size % C.patch == 0 && C.template_size % C.patch == 0, "romtrack: image sides must be multiples of the patch");
+  static_assert(C.search_size % C.patch == 0 && C.template_size % C.patch == 0,
+                "romtrack: image sides must be multiples of the patch");
   static_assert(C.dim % C.heads == 0, "romtrack: dim must be divisible by heads");
   static_assert(C.depth > 0, "romtrack: at least one block");
   static constexpr std::size_t frame_tokens = C.template_tokens() + C.search_tokens();
   static constexpr std::size_t last = C.depth - 1;
-  using patch_type = convolution<3, C.dim, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
+  using patch_type =
+      convolution<3, C.dim, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
   using norm_type = layer_norm<C.dim, C.norm_epsilon>;
   using block_type = encoder_block<norm_type, self_attention<C.dim, C.heads>, mlp<C.dim, C.mlp_ratio * C.dim>>;
   using steps = keyed_block<block_type>;
-  using memory_type = romtrack_memory<C>;   ///< on the host
+  using memory_type = romtrack_memory<C>;  ///< on the host
 
-  patch_type patch_embed_t;   ///< of templates and search regions
+  patch_type patch_embed_t;  ///< of templates and search regions
   parameter<1, C.template_tokens(), C.dim> pos_embed_t;
   parameter<1, C.search_tokens(), C.dim> pos_embed_s;
   std::array<block_type, C.depth> blocks;
   norm_type norm;
-  split_projection<typename steps::attention_type> last_projection;   ///< of the last block; made by `prepare`
+  split_projection<typename steps::attention_type> last_projection;  ///< of the last block; made by `prepare`
 
   static constexpr std::size_t parameter_count() {
     return parameters<patch_type> + frame_tokens * C.dim + C.depth * parameters<block_type> + parameters<norm_type>;
@@ -55,13 +57,17 @@ struct romtrack_encoder {
   }
 
   static constexpr map_extents search_extents(std::size_t batch) { return map_extents(batch, C.search_size, C.search_size, 3); }
-  static constexpr map_extents template_extents(std::size_t batch) { return map_extents(batch, C.template_size, C.template_size, 3); }
-  static constexpr map_extents feature_extents(std::size_t batch) { return map_extents(batch, C.search_side(), C.search_side(), C.dim); }
+  static constexpr map_extents template_extents(std::size_t batch) {
+    return map_extents(batch, C.template_size, C.template_size, 3);
+  }
+  static constexpr map_extents feature_extents(std::size_t batch) {
+    return map_extents(batch, C.search_side(), C.search_side(), C.dim);
+  }
   /// Of a frame, variation tokens included. The template's tokens have keys and values alone in the last block.
   static constexpr std::uint64_t multiply_adds(std::size_t batch) {
     const std::uint64_t rows = frame_tokens;
     const std::uint64_t keys = rows + 2 * C.template_tokens();
-    const std::uint64_t row = (2 + 2 * C.mlp_ratio) * C.dim * C.dim + 2 * keys * C.dim;   // all but keys and values
+    const std::uint64_t row = (2 + 2 * C.mlp_ratio) * C.dim * C.dim + 2 * keys * C.dim;  // all but keys and values
     const std::uint64_t blocks_of_all = C.depth * rows * (2 * C.dim * C.dim + row) - C.template_tokens() * row;
     return batch * (patch_type::multiply_adds(search_extents(1)) + blocks_of_all);
   }
@@ -71,16 +77,18 @@ struct romtrack_encoder {
   static std::size_t template_bytes(const Backend& backend, std::size_t batch) {
     constexpr std::size_t tokens = C.template_tokens();
     const std::size_t rows = batch * tokens;
-    const std::size_t block = std::max(steps::project_bytes(backend, rows), steps::finish_bytes(backend, batch, tokens, tokens));
+    const std::size_t block =
+        std::max(steps::project_bytes(backend, rows), steps::finish_bytes(backend, batch, tokens, tokens));
     const std::size_t projection = heddle::scratch_bytes<float>(rows * steps::projected);
-    return heddle::scratch_bytes<float>(rows * C.dim) + std::max(patch_type::scratch_bytes(backend, template_extents(batch)), projection + block);
+    return heddle::scratch_bytes<float>(rows * C.dim) +
+           std::max(patch_type::scratch_bytes(backend, template_extents(batch)), projection + block);
   }
   /// Runs the inherent template alone and keeps its keys and values; the hybrid template starts from `hybrid`. Trackers pass
   /// the same image twice. With `variation`, the variation tokens begin as the inherent template's; without it, there are
   /// none. Both images are `[batch, template_size, template_size, 3]`. @throws shape_error, workspace_error before any work
   template <class Backend, class Home>
-  void set_template(context<Backend> ctx, map_view<const float> inherent, map_view<const float> hybrid, romtrack_memory<C, Home>& memory,
-                    bool variation = true) const {
+  void set_template(context<Backend> ctx, map_view<const float> inherent, map_view<const float> hybrid,
+                    romtrack_memory<C, Home>& memory, bool variation = true) const {
     constexpr std::size_t tokens = C.template_tokens();
     const std::size_t batch = memory.batch();
     require_images("romtrack: inherent template", template_extents(batch), inherent.extents());
@@ -109,16 +117,19 @@ struct romtrack_encoder {
   static std::size_t scratch_bytes(const Backend& backend, std::size_t batch) {
     const std::size_t rows = batch * frame_tokens;
     const std::size_t keys = frame_tokens + 2 * C.template_tokens();
-    const std::size_t block = std::max({steps::project_bytes(backend, rows), steps::finish_bytes(backend, batch, frame_tokens, keys),
-                                        steps::finish_bytes(backend, batch, C.search_tokens(), keys)});
+    const std::size_t block =
+        std::max({steps::project_bytes(backend, rows), steps::finish_bytes(backend, batch, frame_tokens, keys),
+                  steps::finish_bytes(backend, batch, C.search_tokens(), keys)});
     const std::size_t projection = heddle::scratch_bytes<float>(rows * 2 * C.dim) + heddle::scratch_bytes<float>(rows * C.dim);
-    return heddle::scratch_bytes<float>(rows * C.dim) + std::max(patch_type::scratch_bytes(backend, search_extents(batch)), projection + block);
+    return heddle::scratch_bytes<float>(rows * C.dim) +
+           std::max(patch_type::scratch_bytes(backend, search_extents(batch)), projection + block);
   }
   /// Features of the search region `[batch, search_side, search_side, dim]` from `[batch, search_size, search_size, 3]`. Leaves
   /// the hybrid template's keys and values in the place of the variation tokens. Of the last block only the search region is
   /// computed: nothing else is read. @throws shape_error, workspace_error before any work
   template <class Backend, class Home>
-  void forward(context<Backend> ctx, map_view<const float> image, romtrack_memory<C, Home>& memory, map_view<float> features) const {
+  void forward(context<Backend> ctx, map_view<const float> image, romtrack_memory<C, Home>& memory,
+               map_view<float> features) const {
     const matrix_view<float> x = begin(ctx, image, memory, features);
     run_blocks(ctx, last, memory, x, [](std::size_t, matrix_view<const float>) {});
     copy_search_rows(ctx, x, features);
@@ -144,7 +155,9 @@ struct romtrack_encoder {
     view_type k;
     view_type v;
   };
-  static typename steps::template keys<3> join(const view_type& a, const view_type& b, const view_type& c) { return {{a, b, c}}; }
+  static typename steps::template keys<3> join(const view_type& a, const view_type& b, const view_type& c) {
+    return {{a, b, c}};
+  }
 
   /// Keys and values next to each other for every token, of images `room` tokens apart.
   static stored_parts stored(const float* rows, std::size_t batch, std::size_t tokens, std::size_t room) {
@@ -181,7 +194,8 @@ struct romtrack_encoder {
 
   /// The tokens of a frame before the first block, in scratch that `ctx` keeps. The patches pass through `features`.
   template <class Backend, class Home>
-  matrix_view<float> begin(context<Backend>& ctx, map_view<const float> image, romtrack_memory<C, Home>& memory, map_view<float> features) const {
+  matrix_view<float> begin(context<Backend>& ctx, map_view<const float> image, romtrack_memory<C, Home>& memory,
+                           map_view<float> features) const {
     const std::size_t batch = memory.batch();
     require_images("romtrack: search", search_extents(batch), image.extents());
     require_images("romtrack: features", feature_extents(batch), features.extents());
@@ -201,7 +215,8 @@ struct romtrack_encoder {
 
   /// The first `count` blocks, in place.
   template <class Backend, class Home, class Observe>
-  void run_blocks(context<Backend> ctx, std::size_t count, romtrack_memory<C, Home>& memory, matrix_view<float> x, Observe&& observe) const {
+  void run_blocks(context<Backend> ctx, std::size_t count, romtrack_memory<C, Home>& memory, matrix_view<float> x,
+                  Observe&& observe) const {
     const std::size_t batch = memory.batch();
     float* const projection = ctx.scratch.template take<float>(x.extent(0) * steps::projected);
     for (std::size_t l = 0; l < count; ++l) {
@@ -217,7 +232,8 @@ struct romtrack_encoder {
 
   /// The last block of the search rows `y`, which are those of `x`: the template's tokens answer, but do not ask.
   template <class Backend, class Home>
-  void run_last(context<Backend> ctx, romtrack_memory<C, Home>& memory, matrix_view<const float> x, matrix_view<float> y) const {
+  void run_last(context<Backend> ctx, romtrack_memory<C, Home>& memory, matrix_view<const float> x,
+                matrix_view<float> y) const {
     const std::size_t batch = memory.batch();
     float* const queries = ctx.scratch.template take<float>(y.extent(0) * C.dim);
     float* const answers = ctx.scratch.template take<float>(x.extent(0) * 2 * C.dim);
@@ -233,7 +249,8 @@ struct romtrack_encoder {
   template <class Backend>
   void embed_template(context<Backend> ctx, map_view<const float> image, matrix_view<float> tokens) const {
     const std::size_t batch = image.extent(0);
-    patch_embed_t.forward(ctx, image, map_view<float>(tokens.data_handle(), map_extents(batch, C.template_side(), C.template_side(), C.dim)));
+    patch_embed_t.forward(
+        ctx, image, map_view<float>(tokens.data_handle(), map_extents(batch, C.template_side(), C.template_side(), C.dim)));
     const auto positions = make_matrix(pos_embed_t.data(), C.template_tokens(), C.dim);
     for (std::size_t b = 0; b < batch; ++b) {
       const auto rows = row_range(tokens, b * C.template_tokens(), C.template_tokens());

@@ -25,7 +25,9 @@ class romtrack_memory {
 
  public:
   explicit romtrack_memory(std::size_t batch = 1)
-      : batch_(batch), inherent_(dynamic_extents<2>(C.depth, batch * C.template_tokens() * 2 * C.dim)), variation_(inherent_.extents()),
+      : batch_(batch),
+        inherent_(dynamic_extents<2>(C.depth, batch * C.template_tokens() * 2 * C.dim)),
+        variation_(inherent_.extents()),
         patches_(dynamic_extents<2>(batch * C.template_tokens(), C.dim)) {}
 
   std::size_t batch() const noexcept { return batch_; }

@@ -15,13 +15,15 @@ namespace heddle::examples {
 /// a box of.
 template <romtrack_config C>
 struct romtrack {
-  static_assert(C.head_channels % 8 == 0, "romtrack: the head halves its channels three times, so they must be a multiple of 8");
+  static_assert(C.head_channels % 8 == 0,
+                "romtrack: the head halves its channels three times, so they must be a multiple of 8");
   static constexpr romtrack_config config = C;
   using encoder_type = romtrack_encoder<C>;
-  using memory_type = romtrack_memory<C>;   ///< on the host; devices keep theirs in `romtrack_memory<C, Backend>`
+  using memory_type = romtrack_memory<C>;  ///< on the host; devices keep theirs in `romtrack_memory<C, Backend>`
   template <std::size_t Channels>
   using head_norm = batch_norm<Channels, C.batch_norm_epsilon>;
-  static constexpr center_channels head_channels{C.head_channels, C.head_channels / 2, C.head_channels / 4, C.head_channels / 8};
+  static constexpr center_channels head_channels{C.head_channels, C.head_channels / 2, C.head_channels / 4,
+                                                 C.head_channels / 8};
   using head_type = center_head<C.dim, head_channels, head_norm>;
 
   encoder_type encoder;
@@ -51,8 +53,8 @@ struct romtrack {
   }
   /// @see romtrack_encoder::set_template
   template <class Backend, class Home>
-  void set_template(context<Backend> ctx, map_view<const float> inherent, map_view<const float> hybrid, romtrack_memory<C, Home>& memory,
-                    bool variation = true) const {
+  void set_template(context<Backend> ctx, map_view<const float> inherent, map_view<const float> hybrid,
+                    romtrack_memory<C, Home>& memory, bool variation = true) const {
     encoder.set_template(ctx, inherent, hybrid, memory, variation);
   }
 
@@ -70,7 +72,8 @@ struct romtrack {
 
   /// Maps of the head for search regions `[batch, search_size, search_size, 3]`. @see romtrack_encoder::forward
   template <class Backend, class Home>
-  void forward(context<Backend> ctx, map_view<const float> image, romtrack_memory<C, Home>& memory, const center_maps& maps) const {
+  void forward(context<Backend> ctx, map_view<const float> image, romtrack_memory<C, Home>& memory,
+               const center_maps& maps) const {
     const map_extents e = encoder_type::feature_extents(memory.batch());
     const map_view<float> features(ctx.scratch.template take<float>(e.size()), e);
     encoder.forward(ctx, image, memory, features);

@@ -17,10 +17,10 @@ namespace heddle::examples {
 
 /// Options of the tracker's loop. The published trackers at 384 pixels search with a factor of 5.
 struct romtrack_tracking {
-  double search_factor = 4.0;     ///< side of the search region over the root of the box's area
+  double search_factor = 4.0;  ///< side of the search region over the root of the box's area
   double template_factor = 2.0;
-  double margin = 10.0;           ///< pixels of the box that stay inside the frame
-  bool variation = true;          ///< begin with variation tokens; without them the first frame goes without
+  double margin = 10.0;   ///< pixels of the box that stay inside the frame
+  bool variation = true;  ///< begin with variation tokens; without them the first frame goes without
 };
 
 /// A `box_tracker`. The network must be bound and prepared for `Backend`, and outlive the tracker. Everything is allocated
@@ -36,7 +36,7 @@ class romtrack_tracker {
   romtrack_tracking options_;
   [[no_unique_address]] Backend backend_;
   romtrack_memory<C, Backend> memory_{1};
-  tensor<std::uint8_t, dynamic_extents<3>> crop_;   ///< what was cut out last
+  tensor<std::uint8_t, dynamic_extents<3>> crop_;  ///< what was cut out last
   exchanged<Backend> input_;
   exchanged<Backend> maps_{center_map_floats(1, side, side)};
   std::array<float, side> window_{};
@@ -48,8 +48,12 @@ class romtrack_tracker {
 
  public:
   explicit romtrack_tracker(const network& net, const romtrack_tracking& options = {}, Backend backend = {})
-      : net_(&net), options_(options), backend_(backend), crop_(dynamic_extents<3>(largest_side(), largest_side(), 3)),
-        input_(largest_side() * largest_side() * 3), crop_scratch_(sample_target_bytes(largest_side())),
+      : net_(&net),
+        options_(options),
+        backend_(backend),
+        crop_(dynamic_extents<3>(largest_side(), largest_side(), 3)),
+        input_(largest_side() * largest_side() * 3),
+        crop_scratch_(sample_target_bytes(largest_side())),
         scratch_(std::max(network::template_bytes(backend, 1), network::scratch_bytes(backend, 1))) {
     if (!(options.search_factor > 0) || !(options.template_factor > 0))
       heddle::detail::raise<shape_error>("romtrack: the search factor and the template factor must be above 0");
@@ -78,14 +82,15 @@ class romtrack_tracker {
     const map_view<const float> image = cut(frame, region, search_extents);
     result.times.crop = clock.lap();
 
-    net_->forward(context<Backend>{backend_, scratch_.scratch()}, image, memory_, center_maps_in(maps_.placed(), 1, side, side));
+    net_->forward(context<Backend>{backend_, scratch_.scratch()}, image, memory_,
+                  center_maps_in(maps_.placed(), 1, side, side));
     maps_.take(backend_, maps_.size());
     result.times.network = clock.lap();
 
     const center_box found = decode_center(center_maps_in(maps_.host(), 1, side, side), window_, window_);
     if (std::isfinite(found.cx) && std::isfinite(found.cy) && std::isfinite(found.width) && std::isfinite(found.height)) {
-      const relative_box predicted{static_cast<double>(found.cx), static_cast<double>(found.cy), static_cast<double>(found.width),
-                                   static_cast<double>(found.height)};
+      const relative_box predicted{static_cast<double>(found.cx), static_cast<double>(found.cy),
+                                   static_cast<double>(found.width), static_cast<double>(found.height)};
       box_ = clipped(from_crop(predicted, box_, static_cast<double>(region.side)), static_cast<double>(frame.width),
                      static_cast<double>(frame.height), options_.margin);
       result.score = static_cast<double>(found.score);

@@ -12,7 +12,7 @@ struct window_head {
   std::size_t dim;
   double scale;
   std::vector<double> q, k, v, dq, dk, dv;
-  std::vector<double> added;   ///< `[tokens, tokens]`: biases and penalties
+  std::vector<double> added;  ///< `[tokens, tokens]`: biases and penalties
   std::vector<double> q_lengths, k_lengths;
 
   window_head(std::size_t n, std::size_t d, double s)
@@ -83,7 +83,8 @@ struct window_head {
     }
     return lengths;
   }
-  void through_directions(const std::vector<double>& direction, const std::vector<double>& lengths, std::vector<double>& dx) const {
+  void through_directions(const std::vector<double>& direction, const std::vector<double>& lengths,
+                          std::vector<double>& dx) const {
     for (std::size_t i = 0; i < tokens; ++i) {
       double along = 0.0;
       for (std::size_t d = 0; d < dim; ++d) along += direction[i * dim + d] * dx[i * dim + d];
@@ -133,7 +134,8 @@ void each_window_head(const Attention& m, const rows& projected, const map_exten
       for (std::size_t k = 0; k < n; ++k) {
         const std::size_t dy = t / sides.width + sides.height - 1 - k / sides.width;
         const std::size_t dx = t % sides.width + sides.width - 1 - k % sides.width;
-        h.added[t * n + k] = static_cast<double>(penalty(c, bias.offset_bias(sides, head, dy, dx), static_cast<float>(t), static_cast<float>(k)));
+        h.added[t * n + k] = static_cast<double>(
+            penalty(c, bias.offset_bias(sides, head, dy, dx), static_cast<float>(t), static_cast<float>(k)));
       }
     }
     h.normalise();

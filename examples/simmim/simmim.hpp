@@ -16,7 +16,7 @@ using simmim_masking = masking<square_pattern<ratio{3, 5}, 8>>;
 /// What the objective looks at.
 struct simmim_objective {
   bool normalised_target = true;
-  std::size_t neighbourhood = 47;   ///< side of the square that a target pixel is normalised by
+  std::size_t neighbourhood = 47;  ///< side of the square that a target pixel is normalised by
 };
 
 /// The network: a picture and a mask of its patches to the picture. Hidden patches are the mask token; all blocks see all
@@ -24,9 +24,10 @@ struct simmim_objective {
 template <swin_config C>
 struct simmim {
   static_assert(C.version == swin_version::v2, "simmim: the encoder is Swin Transformer V2");
-  static_assert(C.image[0] % C.patch == 0 && C.image[1] % C.patch == 0, "simmim: the picture that comes back must be made of whole patches");
+  static_assert(C.image[0] % C.patch == 0 && C.image[1] % C.patch == 0,
+                "simmim: the picture that comes back must be made of whole patches");
   using encoder_type = swin_encoder<C>;
-  static constexpr std::size_t stride = C.patch << (C.stages - 1);   ///< pixels of a token of the last map
+  static constexpr std::size_t stride = C.patch << (C.stages - 1);  ///< pixels of a token of the last map
   static constexpr std::size_t pixels = C.in_channels * stride * stride;
 
   encoder_type encoder;
@@ -34,17 +35,20 @@ struct simmim {
   pointwise_convolution<encoder_type::out_channels, pixels> decoder;
 
   static constexpr auto members() {
-    return heddle::members<&simmim::encoder, &simmim::mask_token, &simmim::decoder>("encoder", "encoder.mask_token", "decoder.0");
+    return heddle::members<&simmim::encoder, &simmim::mask_token, &simmim::decoder>("encoder", "encoder.mask_token",
+                                                                                    "decoder.0");
   }
   static io::key_map key_map() { return swin_key_map(); }
 
   static constexpr map_extents output_extents(const map_extents& x) {
-    encoder_type::output_extents(x);   // throws where the picture does not fit
+    encoder_type::output_extents(x);  // throws where the picture does not fit
     return x;
   }
   static constexpr map_extents latent_extents(const map_extents& x) { return encoder_type::output_extents(x); }
   /// Entries of a mask: one for every patch of every picture.
-  static constexpr std::size_t mask_size(const map_extents& x) { return heddle::detail::row_count(encoder_type::token_extents(x)); }
+  static constexpr std::size_t mask_size(const map_extents& x) {
+    return heddle::detail::row_count(encoder_type::token_extents(x));
+  }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     return encoder_type::multiply_adds(x) + heddle::detail::row_count(latent_extents(x)) * encoder_type::out_channels * pixels;
   }
@@ -99,8 +103,8 @@ struct simmim {
 /// Derivatives of SimMIM's loss. The last layer's weights and the mask token are the first and the last thing that a
 /// training step reaches; what lies between is passed through by the derivatives of the blocks.
 struct simmim_gradients {
-  std::vector<float> mask_token;     ///< `[channels]`
-  std::vector<float> decoder_bias;   ///< `[pixels]`
+  std::vector<float> mask_token;    ///< `[channels]`
+  std::vector<float> decoder_bias;  ///< `[pixels]`
 };
 
 /// @param x               the pictures
@@ -108,16 +112,19 @@ struct simmim_gradients {
 /// @param target          what it should have made
 /// Runs the encoder again and keeps the input of every block, in double precision and plain loops. Allocates.
 template <class Backend, swin_config C>
-simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view<const float> x, std::span<const std::uint8_t> mask,
-                            map_view<const float> reconstruction, map_view<const float> target) {
+simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view<const float> x,
+                            std::span<const std::uint8_t> mask, map_view<const float> reconstruction,
+                            map_view<const float> target) {
   using net_type = simmim<C>;
   std::vector<float> dpicture(x.size());
   masked_l1_vjp(reconstruction, target, mask, C.rows(0), C.columns(0), 1.0, map_view<float>(dpicture.data(), x.extents()));
   const map_extents latent = net_type::latent_extents(x.extents());
   const map_extents coarse(latent.extent(0), latent.extent(1), latent.extent(2), net_type::pixels);
   std::vector<float> unshuffled(coarse.size());
-  pixel_unshuffle<net_type::stride>(ctx, map_view<const float>(dpicture.data(), x.extents()), map_view<float>(unshuffled.data(), coarse));
-  const vjp::rows dcoarse = vjp::copy_of(make_matrix<const float>(unshuffled.data(), heddle::detail::row_count(coarse), net_type::pixels));
+  pixel_unshuffle<net_type::stride>(ctx, map_view<const float>(dpicture.data(), x.extents()),
+                                    map_view<float>(unshuffled.data(), coarse));
+  const vjp::rows dcoarse =
+      vjp::copy_of(make_matrix<const float>(unshuffled.data(), heddle::detail::row_count(coarse), net_type::pixels));
 
   // Forwards, keeping what every block reads.
   std::vector<vjp::rows> inputs;
@@ -128,7 +135,8 @@ simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view
     for (std::size_t c = 0; c < current.channels; ++c) {
       if (mask[r] != 0) current.row(r)[c] = static_cast<double>(net.mask_token.data()[c]);
       if constexpr (C.absolute_positions)
-        current.row(r)[c] += static_cast<double>(net.encoder.positions.data()[r % net_type::encoder_type::tokens * C.channels + c]);
+        current.row(r)[c] +=
+            static_cast<double>(net.encoder.positions.data()[r % net_type::encoder_type::tokens * C.channels + c]);
     }
   const auto go_on = [&](const auto& stage) {
     for (const auto& b : stage.blocks) {
@@ -153,7 +161,8 @@ simmim_gradients simmim_vjp(context<Backend> ctx, const simmim<C>& net, map_view
       d = vjp::merging_vjp(stage.downsample, inputs.back(), shape, d);
     }
     inputs.pop_back();
-    for (std::size_t i = stage.blocks.size(); i-- > 0; inputs.pop_back()) d = vjp::block_vjp(stage.blocks[i], inputs.back(), shape, d);
+    for (std::size_t i = stage.blocks.size(); i-- > 0; inputs.pop_back())
+      d = vjp::block_vjp(stage.blocks[i], inputs.back(), shape, d);
   };
   [&]<std::size_t... I>(std::index_sequence<I...>) {
     (go_back(std::get<C.stages - 1 - I>(net.encoder.stages)), ...);

@@ -100,7 +100,8 @@ rows norm(const layer_norm<C, Epsilon>& m, const rows& x) {
   for (std::size_t r = 0; r < x.count; ++r) {
     const moments of(x.row(r), C, Epsilon.value());
     for (std::size_t c = 0; c < C; ++c)
-      y.row(r)[c] = (x.row(r)[c] - of.mean) * of.inverse * static_cast<double>(m.weight.data()[c]) + static_cast<double>(m.bias.data()[c]);
+      y.row(r)[c] = (x.row(r)[c] - of.mean) * of.inverse * static_cast<double>(m.weight.data()[c]) +
+                    static_cast<double>(m.bias.data()[c]);
   }
   return y;
 }
@@ -151,7 +152,8 @@ rows merged_cells(const patch_merging<C, Out, Options>& m, const rows& x, const 
   static_assert(Options.norm == merging_norm::after && Options.order == cell_order::column_major);
   rows cells(x.count / 4, 4 * C);
   for (std::size_t r = 0; r < cells.count; ++r)
-    for (std::size_t place = 0; place < 4; ++place) std::copy_n(x.row(cell_token(r, place, e.extent(2))), C, cells.row(r) + place * C);
+    for (std::size_t place = 0; place < 4; ++place)
+      std::copy_n(x.row(cell_token(r, place, e.extent(2))), C, cells.row(r) + place * C);
   return linear(cells, as_rows(m.reduction.weight.view()), {});
 }
 template <class Merging>
@@ -163,7 +165,8 @@ rows merging_vjp(const patch_merging<C, Out, Options>& m, const rows& x, const m
   const rows dcells = linear_vjp(norm_vjp(m.norm, merged_cells(m, x, e), dy), as_rows(m.reduction.weight.view()));
   rows dx(x.count, C);
   for (std::size_t r = 0; r < dcells.count; ++r)
-    for (std::size_t place = 0; place < 4; ++place) std::copy_n(dcells.row(r) + place * C, C, dx.row(cell_token(r, place, e.extent(2))));
+    for (std::size_t place = 0; place < 4; ++place)
+      std::copy_n(dcells.row(r) + place * C, C, dx.row(cell_token(r, place, e.extent(2))));
   return dx;
 }
 

@@ -21,8 +21,8 @@ template <swin_config C, std::size_t Stage>
 using swin_v2_block = res_post_norm_block<
     layer_norm<C.channels_of(Stage)>,
     self_attention<C.channels_of(Stage), C.heads[Stage], window<C.window_of(Stage)>,
-                   learned_continuous_cosine<C.window_of(Stage), C.window_of(Stage), C.pretrained_window[Stage]>, region_penalty,
-                   attention_options<self_attention_options{.qkv_bias = C.qkv_bias, .key_bias = false}>>,
+                   learned_continuous_cosine<C.window_of(Stage), C.window_of(Stage), C.pretrained_window[Stage]>,
+                   region_penalty, attention_options<self_attention_options{.qkv_bias = C.qkv_bias, .key_bias = false}>>,
     mlp<C.channels_of(Stage), C.hidden_of(Stage), gelu>>;
 
 /// The first version: scaled products, a table of relative positions, the norms in front.

@@ -12,23 +12,23 @@ namespace heddle::examples {
 /// The first Swin Transformer and the second. (As wide as its neighbours in `swin_config`: Clang 14 misplaces what follows
 /// padding in a struct that is a template argument, where it is read by an array's index or a member function.)
 enum class swin_version : std::size_t {
-  v1,   ///< norms in front, scaled products, a table of relative positions (arXiv 2103.14030)
-  v2    ///< norms behind the branches, cosines, a bias of continuous positions (arXiv 2111.09883)
+  v1,  ///< norms in front, scaled products, a table of relative positions (arXiv 2103.14030)
+  v2   ///< norms behind the branches, cosines, a bias of continuous positions (arXiv 2111.09883)
 };
 
 /// One network of the family. The defaults are Swin V2-T with windows of 8 x 8.
 struct swin_config {
   swin_version version = swin_version::v2;
-  std::array<std::size_t, 2> image{256, 256};                ///< rows and columns of the picture
+  std::array<std::size_t, 2> image{256, 256};  ///< rows and columns of the picture
   std::size_t in_channels = 3;
   std::size_t patch = 4;
-  std::size_t classes = 1000;                                ///< 0: no head, the features are the result
-  std::size_t channels = 96;                                 ///< of the first stage; every stage has twice those of the last
+  std::size_t classes = 1000;  ///< 0: no head, the features are the result
+  std::size_t channels = 96;   ///< of the first stage; every stage has twice those of the last
   std::size_t stages = 4;
-  std::array<std::size_t, 8> depth{2, 2, 6, 2};              ///< blocks of each stage; entries from `stages` on are not used
+  std::array<std::size_t, 8> depth{2, 2, 6, 2};  ///< blocks of each stage; entries from `stages` on are not used
   std::array<std::size_t, 8> heads{3, 6, 12, 24};
-  std::size_t window = 8;                                    ///< of every stage, at most the smaller side of its map
-  std::array<std::size_t, 8> pretrained_window{};            ///< v2; 0: the window itself
+  std::size_t window = 8;                          ///< of every stage, at most the smaller side of its map
+  std::array<std::size_t, 8> pretrained_window{};  ///< v2; 0: the window itself
   ratio feed_forward{4, 1};
   bool qkv_bias = true;
   bool absolute_positions = false;

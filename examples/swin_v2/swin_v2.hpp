@@ -34,7 +34,8 @@ struct swin_encoder {
   static_assert(C.fits(), "swin: every stage's map must be made of whole windows, and its channels of whole heads");
   static constexpr std::size_t out_channels = C.channels_of(C.stages - 1);
   static constexpr std::size_t tokens = C.rows(0) * C.columns(0);
-  using patches_type = convolution<C.in_channels, C.channels, convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
+  using patches_type = convolution<C.in_channels, C.channels,
+                                   convolution_options{.size = C.patch, .stride = C.patch, .padding = padding_rule::none}>;
   using patch_norm_type = std::conditional_t<C.patch_norm, layer_norm<C.channels>, heddle::detail::no_weights>;
   using stages_type = typename detail::swin_stages<C, std::make_index_sequence<C.stages>>::type;
 
@@ -100,7 +101,8 @@ struct swin_encoder {
   /// The same; `substitute(tokens)` may change the embedded patches, `observe(i, map)` sees the result of stage `i` (behind
   /// its merging).
   template <class Backend, class Substitute, class Observe>
-  void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y, Substitute&& substitute, Observe&& observe) const {
+  void forward(context<Backend> ctx, map_view<const float> x, map_view<float> y, Substitute&& substitute,
+               Observe&& observe) const {
     const map_extents e = token_extents(x.extents());
     // Every map has half the elements of the one before it: the two buffers take turns.
     float* buffers[2] = {ctx.scratch.template take<float>(e.size()), ctx.scratch.template take<float>(e.size())};
@@ -181,8 +183,8 @@ struct swin {
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
-    return heddle::scratch_bytes<float>(swin_encoder<C>::output_extents(x).size()) + heddle::scratch_bytes<float>(x.extent(0) * channels) +
-           swin_encoder<C>::scratch_bytes(backend, x);
+    return heddle::scratch_bytes<float>(swin_encoder<C>::output_extents(x).size()) +
+           heddle::scratch_bytes<float>(x.extent(0) * channels) + swin_encoder<C>::scratch_bytes(backend, x);
   }
 
   template <class Backend>
@@ -203,7 +205,8 @@ struct swin {
     encoder.forward(ctx, x, last);
     const std::size_t rows = e.extent(1) * e.extent(2);
     for (std::size_t b = 0; b < e.extent(0); ++b)
-      mean_rows(ctx, as_const(row_range(as_rows(last), b * rows, rows)), std::span<float>(features.data_handle() + b * features.stride(0), channels));
+      mean_rows(ctx, as_const(row_range(as_rows(last), b * rows, rows)),
+                std::span<float>(features.data_handle() + b * features.stride(0), channels));
   }
 };
 

@@ -37,7 +37,8 @@ std::vector<float> normalised(const std::vector<std::uint8_t>& rgb) {
   constexpr float mean[] = {0.485F, 0.456F, 0.406F};
   constexpr float deviation[] = {0.229F, 0.224F, 0.225F};
   std::vector<float> pixels(rgb.size());
-  for (std::size_t i = 0; i < rgb.size(); ++i) pixels[i] = (static_cast<float>(rgb[i]) / 255.0F - mean[i % 3]) / deviation[i % 3];
+  for (std::size_t i = 0; i < rgb.size(); ++i)
+    pixels[i] = (static_cast<float>(rgb[i]) / 255.0F - mean[i % 3]) / deviation[i % 3];
   return pixels;
 }
 
@@ -51,7 +52,8 @@ std::vector<float> tokens_before(const model& net, const std::vector<float>& pix
   const auto seen = [&](std::size_t i, matrix_view<const float> rows) {
     if (i == (block == 0 ? trunk::depth : block - 1)) std::copy_n(rows.data_handle(), x.size(), x.begin());
   };
-  net.encode(ctx, map_view<const float>(pixels.data(), map_extents(1, side, side, 3)), make_matrix(last.data(), tokens, channels), state, seen);
+  net.encode(ctx, map_view<const float>(pixels.data(), map_extents(1, side, side, 3)),
+             make_matrix(last.data(), tokens, channels), state, seen);
   return x;
 }
 
@@ -65,7 +67,8 @@ std::vector<selection> select(const model& net, const std::vector<float>& x, std
   net.trunk.blocks[block].attn.qkv.forward_rows(ctx, as_const(rows), projection);
   const auto views = qkv_views<head_dim>(projection.data_handle(), 1, tokens, heads);
   attend_outputs outputs;
-  outputs.class_row = head_rows<float>(ctx.scratch.take<float>(heads * tokens), extents<dyn, dyn, dyn>(1, heads, tokens), {heads * tokens, tokens, 1});
+  outputs.class_row = head_rows<float>(ctx.scratch.take<float>(heads * tokens), extents<dyn, dyn, dyn>(1, heads, tokens),
+                                       {heads * tokens, tokens, 1});
   attend(ctx, attention<class_row>{}, views.q, views.k, views.v, merged_heads<head_dim>(rows.data_handle(), 1, tokens, heads),
          sequence_grid(tokens), outputs);
   token_evidence evidence;
@@ -78,7 +81,8 @@ std::vector<selection> select(const model& net, const std::vector<float>& x, std
     kept.resize(operation.plan(ctx, evidence, 0, tokens, 1, kept));
     all.push_back({name + std::to_string(kept.size() - 1) + " of " + std::to_string(tokens - 1), kept});
   };
-  add("sampled: ", sampling<class_attention_times_value_norm, inverse_transform>{{}, {.points = tokens - 1, .from_zero = false}});
+  add("sampled: ",
+      sampling<class_attention_times_value_norm, inverse_transform>{{}, {.points = tokens - 1, .from_zero = false}});
   add("top half: ", dropout<class_attention, keep<1, 2>>{});
   return all;
 }
@@ -100,7 +104,8 @@ pictures::image shown(const std::vector<std::uint8_t>& rgb, const selection& s) 
 }
 
 int body(int argc, char** argv) {
-  if (argc != 4 && argc != 5) throw pictures::user_error("usage: kept_tokens WEIGHTS IMG OUT.png [BLOCK, 0 to 11; 11 unless given]");
+  if (argc != 4 && argc != 5)
+    throw pictures::user_error("usage: kept_tokens WEIGHTS IMG OUT.png [BLOCK, 0 to 11; 11 unless given]");
   char* end = nullptr;
   const std::size_t block = argc == 5 ? std::strtoul(argv[4], &end, 10) : trunk::depth - 1;
   if (block >= trunk::depth || (end != nullptr && *end != '\0')) throw pictures::user_error("the network has blocks 0 to 11");

@@ -103,11 +103,12 @@ struct merging_vit {
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t batch) {
     const map_extents image(batch, C.height, C.width, 3);
     const map_extents sequence(batch, 1, tokens, channels);
-    std::size_t of_blocks = 0;   // fewer tokens may take another way through attention, which needs more
+    std::size_t of_blocks = 0;  // fewer tokens may take another way through attention, which needs more
     for (std::size_t n = 1; n <= tokens; ++n)
       of_blocks = std::max(of_blocks, block_type::scratch_bytes(backend, map_extents(batch, 1, n, channels)));
     return 2 * heddle::scratch_bytes<float>(sequence.size()) +
-           std::max(of_blocks, heddle::scratch_bytes<float>(sequence.size()) + heddle::scratch_bytes<decltype(patches)>(backend, image));
+           std::max(of_blocks,
+                    heddle::scratch_bytes<float>(sequence.size()) + heddle::scratch_bytes<decltype(patches)>(backend, image));
   }
 
   /// Tokens behind the final norm: `y` has `batch * remaining()` rows. `state` says what they stand for and where the patches

@@ -25,7 +25,7 @@ class any_tracker {
 struct load_options {
   std::string weights;
   std::size_t threads = 1;
-  bool bf16 = false;   ///< products in bfloat16
+  bool bf16 = false;  ///< products in bfloat16
   bool on_device = false;
 };
 
@@ -33,10 +33,10 @@ struct load_options {
 struct model {
   const char* name;
   const char* description;
-  double lost_below;   ///< scores below this one mean that the target is not to be seen
+  double lost_below;  ///< scores below this one mean that the target is not to be seen
   bool has_bf16;
   std::unique_ptr<any_tracker> (*load)(const load_options& o);
-  std::unique_ptr<any_tracker> (*load_on_device)(const load_options& o) = nullptr;   ///< null in programs without CUDA
+  std::unique_ptr<any_tracker> (*load_on_device)(const load_options& o) = nullptr;  ///< null in programs without CUDA
 };
 
 /// The networks that were built in: what a program is linked to says which.

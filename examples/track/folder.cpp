@@ -82,7 +82,7 @@ class folder final : public frame_source {
     }
     const std::string file = path_ + '/' + names_[next_++];
     if (first_) {
-      to_rgb8(examples::read_image(file), picture);   // whoever cannot read the first frame has nothing to begin with
+      to_rgb8(examples::read_image(file), picture);  // whoever cannot read the first frame has nothing to begin with
       first_ = false;
       return frame_state::good;
     }
@@ -144,20 +144,21 @@ bool natural_less(const std::string& a, const std::string& b) noexcept {
   if ((i == a.size()) != (j == b.size())) {
     return i == a.size();
   }
-  return a < b;   // 007 and 7: some order, always the same
+  return a < b;  // 007 and 7: some order, always the same
 }
 
 std::unique_ptr<frame_source> open_folder(const std::string& path) { return std::make_unique<folder>(path); }
 
 std::unique_ptr<frame_source> open_frames(const std::string& name, std::size_t threads) {
-  struct stat status {};
+  struct stat status{};
   const bool exists = ::stat(name.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) {
     return open_folder(name);
   }
   if (!exists && (name == "camera" || name.rfind("camera:", 0) == 0)) {
     const std::string number = name == "camera" ? "0" : name.substr(7);
-    return open_video(number.find_first_not_of("0123456789") == std::string::npos ? "/dev/video" + number : number, threads, "v4l2");
+    return open_video(number.find_first_not_of("0123456789") == std::string::npos ? "/dev/video" + number : number, threads,
+                      "v4l2");
   }
   if (!exists) {
     throw user_error("cannot read " + name + ": " + std::strerror(errno));

@@ -11,7 +11,7 @@ namespace track_app {
 /// What reading a frame came to.
 enum class frame_state {
   good,
-  broken,   ///< there is a frame that cannot be decoded; the picture is left as it was
+  broken,  ///< there is a frame that cannot be decoded; the picture is left as it was
   end
 };
 

@@ -10,7 +10,8 @@ namespace {
 
 template <mixformerv2_config C>
 std::unique_ptr<any_tracker> load(const load_options& o) {
-  return std::make_unique<model_of<mixformerv2<C>, mixformerv2_tracker<C, tracking_backend>>>(o, mixformerv2_tracking{.search_factor = 4.55});
+  return std::make_unique<model_of<mixformerv2<C>, mixformerv2_tracker<C, tracking_backend>>>(
+      o, mixformerv2_tracking{.search_factor = 4.55});
 }
 
 }  // namespace

@@ -26,7 +26,9 @@ class model_of final : public any_tracker {
   template <class... Options>
   explicit model_of(const load_options& o, Options&&... options)
       : model_(o, make_backend(o.threads), std::forward<Options>(options)...) {}
-  void init(const heddle::examples::frame_view& frame, const heddle::examples::box& target) override { model_.init(frame, target); }
+  void init(const heddle::examples::frame_view& frame, const heddle::examples::box& target) override {
+    model_.init(frame, target);
+  }
   heddle::examples::track_result track(const heddle::examples::frame_view& frame) override { return model_.track(frame); }
 };
 

@@ -19,7 +19,7 @@ class model_on final : public any_tracker {
     if constexpr (requires { Network::key_map(); }) {
       return Network::key_map();
     } else {
-      return {};   // the network is called as its weights are
+      return {};  // the network is called as its weights are
     }
   }
 
@@ -30,7 +30,9 @@ class model_on final : public any_tracker {
     heddle::io::bind<Backend>(*net_, heddle::io::safetensors(o.weights), names());
     tracker_ = std::make_unique<Tracker>(*net_, std::forward<Options>(options)..., backend);
   }
-  void init(const heddle::examples::frame_view& frame, const heddle::examples::box& target) override { tracker_->init(frame, target); }
+  void init(const heddle::examples::frame_view& frame, const heddle::examples::box& target) override {
+    tracker_->init(frame, target);
+  }
   heddle::examples::track_result track(const heddle::examples::frame_view& frame) override { return tracker_->track(frame); }
 };
 

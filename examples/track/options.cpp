@@ -47,9 +47,10 @@ heddle::examples::box parse_box(const std::string& text) {
 bool exists(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
 
 bool same_file(const std::string& a, const std::string& b) {
-  struct stat first {};
-  struct stat second {};
-  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  struct stat first{};
+  struct stat second{};
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
 }
 
 /// A file of the network's name here or beside the program.
@@ -65,7 +66,8 @@ std::string default_weights(const std::string& model) {
   if (length > 0 && exists(beside)) {
     return beside;
   }
-  throw user_error("no weights: give --weights FILE, or put " + name + " here (tools/convert makes it from the official checkpoint)");
+  throw user_error("no weights: give --weights FILE, or put " + name +
+                   " here (tools/convert makes it from the official checkpoint)");
 }
 
 void check(const options& o) {
@@ -92,22 +94,29 @@ std::optional<int> parse(options& o, int argc, const char* const* argv) {
   }
   app.footer("Networks:" + names);
   app.add_option("--model", o.model, "network")->capture_default_str();
-  app.add_option("--weights", o.weights, "weights of the network (safetensors); default: MODEL.safetensors here or beside the program");
+  app.add_option("--weights", o.weights,
+                 "weights of the network (safetensors); default: MODEL.safetensors here or beside the program");
   app.add_option("--box", box, "x,y,w,h: the target in the first frame, in pixels; on a display you may draw it instead");
   app.add_option("--out", o.video, "write the frames with the box to this video (.mp4, .mkv, .avi)");
   app.add_option("--csv", o.csv, "write the boxes to this table: frame,x,y,w,h,score");
   app.add_flag("--show", o.show, "show the frames while they are tracked");
   std::string precision = "f32";
-  app.add_option("--precision", precision, "number format of the products: f32, or bf16 (mixformerv2)")->check(CLI::IsMember({"f32", "bf16"}))->capture_default_str();
+  app.add_option("--precision", precision, "number format of the products: f32, or bf16 (mixformerv2)")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   std::string backend = "simd";
-  app.add_option("--backend", backend, "who computes: simd, or cuda (an NVIDIA device, in a program built with it)")->check(CLI::IsMember({"simd", "cuda"}))->capture_default_str();
-  app.add_option("--threads", o.threads, "threads; the result is the same for every number")->check(CLI::Range(std::size_t{1}, std::size_t{256}))->capture_default_str();
+  app.add_option("--backend", backend, "who computes: simd, or cuda (an NVIDIA device, in a program built with it)")
+      ->check(CLI::IsMember({"simd", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--threads", o.threads, "threads; the result is the same for every number")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{256}))
+      ->capture_default_str();
   app.add_option("--frames", o.frames, "stop after so many frames; 0: go on to the end")->capture_default_str();
   app.add_option("INPUT", o.input, "a video, a folder of JPEG or PNG files, camera or camera:N")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& done) {
-    return app.exit(done);   // --help
+    return app.exit(done);  // --help
   } catch (const CLI::ParseError& error) {
     throw user_error(one_line(error.what()) + " (--help lists the options)");
   }

@@ -13,13 +13,13 @@ struct options {
   std::string weights;
   std::optional<heddle::examples::box> target;
   std::string input;
-  std::string video;    ///< annotated frames; empty: none
-  std::string csv;      ///< boxes; empty: none
+  std::string video;  ///< annotated frames; empty: none
+  std::string csv;    ///< boxes; empty: none
   bool show = false;
-  bool bf16 = false;    ///< products in bfloat16
-  bool on_device = false;   ///< --backend cuda
+  bool bf16 = false;       ///< products in bfloat16
+  bool on_device = false;  ///< --backend cuda
   std::size_t threads = 1;
-  std::size_t frames = 0;   ///< stop after so many; 0: all
+  std::size_t frames = 0;  ///< stop after so many; 0: all
 };
 
 /// Reads the command line. Returns the exit code when the program is done (help was printed); throws `examples::user_error`

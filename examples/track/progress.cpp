@@ -27,9 +27,9 @@ void progress::show(const spent_times& spent, std::size_t count, double score) {
   if (count != 0) {
     std::fprintf(stderr, " of %zu", count);
   }
-  std::fprintf(stderr, "  %.0f frames/s  read %.2f  crop %.2f  network %.2f  decode %.2f  write %.2f ms  score %.2f", seconds > 0 ? frames / seconds : 0,
-               1e3 * spent.read / frames, 1e3 * spent.tracker.crop / frames, 1e3 * spent.tracker.network / frames,
-               1e3 * spent.tracker.decode / frames, 1e3 * spent.write / frames, score);
+  std::fprintf(stderr, "  %.0f frames/s  read %.2f  crop %.2f  network %.2f  decode %.2f  write %.2f ms  score %.2f",
+               seconds > 0 ? frames / seconds : 0, 1e3 * spent.read / frames, 1e3 * spent.tracker.crop / frames,
+               1e3 * spent.tracker.network / frames, 1e3 * spent.tracker.decode / frames, 1e3 * spent.write / frames, score);
   std::fflush(stderr);
 }
 

@@ -9,9 +9,9 @@ namespace track_app {
 
 /// Seconds spent on all frames so far, stage by stage.
 struct spent_times {
-  double read = 0;     ///< reading and decoding frames
+  double read = 0;  ///< reading and decoding frames
   heddle::examples::stage_times tracker{};
-  double write = 0;    ///< drawing, encoding, showing
+  double write = 0;  ///< drawing, encoding, showing
   std::size_t frames = 0;
 
   double total() const noexcept { return read + tracker.total() + write; }

@@ -10,7 +10,8 @@ using namespace heddle::examples;
 
 std::unique_ptr<any_tracker> load_romtrack_on_device(const load_options& o) {
   using backend = heddle::cuda<>;
-  return std::make_unique<model_on<backend, romtrack<romtrack_base>, romtrack_tracker<romtrack_base, backend>>>(o, backend{}, romtrack_tracking{});
+  return std::make_unique<model_on<backend, romtrack<romtrack_base>, romtrack_tracker<romtrack_base, backend>>>(
+      o, backend{}, romtrack_tracking{});
 }
 
 }  // namespace track_app

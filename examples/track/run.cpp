@@ -81,12 +81,14 @@ struct counts {
   std::size_t lost = 0;
 };
 
-void summarise(const options& o, const image& picture, const spent_times& spent, const counts& n, const frame_source& source, double seconds) {
+void summarise(const options& o, const image& picture, const spent_times& spent, const counts& n, const frame_source& source,
+               double seconds) {
   const auto frames = static_cast<double>(spent.frames);
-  std::printf("%s: %zu frames of %zu x %zu, %.1f frames/s (the tracker alone %.1f)\n", o.input.c_str(), spent.frames, picture.width, picture.height,
-              frames / seconds, frames > 1 ? (frames - 1) / spent.tracker.total() : 0.0);
-  std::printf("a frame: read %.3f ms, crop %.3f ms, network %.3f ms, decode %.3f ms, write %.3f ms\n", 1e3 * spent.read / frames,
-              1e3 * spent.tracker.crop / frames, 1e3 * spent.tracker.network / frames, 1e3 * spent.tracker.decode / frames, 1e3 * spent.write / frames);
+  std::printf("%s: %zu frames of %zu x %zu, %.1f frames/s (the tracker alone %.1f)\n", o.input.c_str(), spent.frames,
+              picture.width, picture.height, frames / seconds, frames > 1 ? (frames - 1) / spent.tracker.total() : 0.0);
+  std::printf("a frame: read %.3f ms, crop %.3f ms, network %.3f ms, decode %.3f ms, write %.3f ms\n",
+              1e3 * spent.read / frames, 1e3 * spent.tracker.crop / frames, 1e3 * spent.tracker.network / frames,
+              1e3 * spent.tracker.decode / frames, 1e3 * spent.write / frames);
   if (n.lost != 0) {
     std::printf("the target was not to be seen in %zu frames (low score)\n", n.lost);
   }
@@ -147,7 +149,7 @@ void run(const options& o) {
     throw user_error(e.what());
   }
   if (source->is_live()) {
-    std::signal(SIGINT, stop_at_next_frame);   // the end of a camera: what was asked for is written
+    std::signal(SIGINT, stop_at_next_frame);  // the end of a camera: what was asked for is written
   }
   outputs out(o, picture, source->rate(), std::move(open));
   clock.lap();

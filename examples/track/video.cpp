@@ -45,7 +45,8 @@ input_ptr open_container(const std::string& path, const char* device) {
   int error = avformat_open_input(&raw, url.c_str(), format, nullptr);
 #endif
   if (error < 0) {
-    throw user_error("cannot read " + path + ": " + (error == AVERROR_INVALIDDATA ? "it is not a video, or its beginning or end is missing" : av_text(error)));
+    throw user_error("cannot read " + path + ": " +
+                     (error == AVERROR_INVALIDDATA ? "it is not a video, or its beginning or end is missing" : av_text(error)));
   }
   input_ptr input(raw);
   error = avformat_find_stream_info(input.get(), nullptr);
@@ -124,7 +125,7 @@ class video final : public frame_source {
   /// Gives the decoder its next packet, or the end; false where it cannot make anything of the packet.
   bool feed() {
     const int read = av_read_frame(input_.get(), packet_.get());
-    if (read < 0) {   // the end, also where a file stops in the middle of a packet
+    if (read < 0) {  // the end, also where a file stops in the middle of a packet
       drained_ = true;
       avcodec_send_packet(decoder_.get(), nullptr);
       return true;
@@ -151,9 +152,9 @@ class video final : public frame_source {
     if (f.height != static_cast<int>(picture.height) || f.width != static_cast<int>(picture.width)) {
       ++scaled_;
     }
-    scaler_.reset(sws_getCachedContext(scaler_.release(), f.width, f.height, static_cast<AVPixelFormat>(f.format), static_cast<int>(picture.width),
-                                       static_cast<int>(picture.height), AV_PIX_FMT_RGB24, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr,
-                                       nullptr, nullptr));
+    scaler_.reset(sws_getCachedContext(scaler_.release(), f.width, f.height, static_cast<AVPixelFormat>(f.format),
+                                       static_cast<int>(picture.width), static_cast<int>(picture.height), AV_PIX_FMT_RGB24,
+                                       SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr, nullptr, nullptr));
     if (scaler_ == nullptr) {
       return false;
     }
@@ -166,7 +167,7 @@ class video final : public frame_source {
 }  // namespace
 
 std::unique_ptr<frame_source> open_video(const std::string& path, std::size_t threads, const char* device) {
-  av_log_set_level(AV_LOG_FATAL);   // the program says itself what is wrong, once
+  av_log_set_level(AV_LOG_FATAL);  // the program says itself what is wrong, once
   return std::make_unique<video>(path, threads, device);
 }
 

@@ -21,7 +21,9 @@ using written_byte = const std::uint8_t;
 
 extern "C" int write_some(void* file, written_byte* data, int size) {
   auto* const stream = static_cast<examples::atomic_file*>(file)->stream();
-  return std::fwrite(data, 1, static_cast<std::size_t>(size), stream) == static_cast<std::size_t>(size) ? size : AVERROR(errno != 0 ? errno : EIO);
+  return std::fwrite(data, 1, static_cast<std::size_t>(size), stream) == static_cast<std::size_t>(size)
+             ? size
+             : AVERROR(errno != 0 ? errno : EIO);
 }
 
 extern "C" std::int64_t seek_to(void* file, std::int64_t offset, int whence) {
@@ -95,7 +97,8 @@ struct video_writer::state {
 
   void open_encoder(std::size_t height, std::size_t width, double rate) {
     if (height < 2 || width < 2) {
-      throw user_error("cannot write " + path + ": frames of " + std::to_string(width) + " x " + std::to_string(height) + " pixels are too small for a video");
+      throw user_error("cannot write " + path + ": frames of " + std::to_string(width) + " x " + std::to_string(height) +
+                       " pixels are too small for a video");
     }
     AVCodecContext& e = *encoder;
     e.height = static_cast<int>(height - height % 2);
@@ -103,7 +106,7 @@ struct video_writer::state {
     e.pix_fmt = AV_PIX_FMT_YUV420P;
     e.framerate = av_d2q(rate > 0.1 && rate < 1000 ? rate : 25, 60000);
     e.time_base = av_inv_q(e.framerate);
-    e.thread_count = 1;   // the tracker needs the others
+    e.thread_count = 1;  // the tracker needs the others
     if (e.codec_id == AV_CODEC_ID_MPEG4) {
       e.bit_rate = 4'000'000;
     } else {
@@ -123,7 +126,8 @@ struct video_writer::state {
     frame->height = e.height;
     frame->width = e.width;
     require(av_frame_get_buffer(frame.get(), 0));
-    scaler.reset(sws_getContext(e.width, e.height, AV_PIX_FMT_RGB24, e.width, e.height, e.pix_fmt, SWS_BILINEAR, nullptr, nullptr, nullptr));
+    scaler.reset(sws_getContext(e.width, e.height, AV_PIX_FMT_RGB24, e.width, e.height, e.pix_fmt, SWS_BILINEAR, nullptr,
+                                nullptr, nullptr));
     require(scaler == nullptr ? AVERROR(ENOMEM) : 0);
   }
 
@@ -144,7 +148,8 @@ struct video_writer::state {
   }
 };
 
-video_writer::video_writer(const std::string& path, std::size_t height, std::size_t width, double rate) : state_(std::make_unique<state>(path)) {
+video_writer::video_writer(const std::string& path, std::size_t height, std::size_t width, double rate)
+    : state_(std::make_unique<state>(path)) {
   av_log_set_level(AV_LOG_FATAL);
   state_->open_container();
   state_->open_encoder(height, width, rate);

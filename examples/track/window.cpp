@@ -26,7 +26,7 @@ struct window::state {
 
   ~state() {
     if (pixels != nullptr) {
-      XDestroyImage(pixels);   // its memory too
+      XDestroyImage(pixels);  // its memory too
     }
     if (context != nullptr) {
       XFreeGC(display, context);
@@ -45,7 +45,7 @@ struct window::state {
     Visual* const visual = DefaultVisual(display, screen);
     const auto depth = static_cast<unsigned>(DefaultDepth(display, screen));
     if (depth < 24 || visual->red_mask != 0xff0000U || visual->blue_mask != 0xffU) {
-      return false;   // pixels of another kind than practically every display of today has
+      return false;  // pixels of another kind than practically every display of today has
     }
     const auto w = static_cast<unsigned>(width);
     const auto h = static_cast<unsigned>(height);
@@ -60,7 +60,7 @@ struct window::state {
     XSetWMProtocols(display, handle, &close, 1);
     XSelectInput(display, handle, ExposureMask | KeyPressMask | ButtonPressMask | ButtonReleaseMask | PointerMotionMask);
     context = XCreateGC(display, handle, 0, nullptr);
-    auto* const memory = static_cast<char*>(std::malloc(width * height * 4));   // XDestroyImage frees it
+    auto* const memory = static_cast<char*>(std::malloc(width * height * 4));  // XDestroyImage frees it
     pixels = XCreateImage(display, visual, depth, ZPixmap, 0, memory, w, h, 32, 0);
     XMapWindow(display, handle);
     return pixels != nullptr;
@@ -81,7 +81,8 @@ struct window::state {
     redraw();
   }
   void redraw() {
-    XPutImage(display, handle, context, pixels, 0, 0, 0, 0, static_cast<unsigned>(pixels->width), static_cast<unsigned>(pixels->height));
+    XPutImage(display, handle, context, pixels, 0, 0, 0, 0, static_cast<unsigned>(pixels->width),
+              static_cast<unsigned>(pixels->height));
     XFlush(display);
   }
 
@@ -150,10 +151,10 @@ std::optional<box> window::drag_box(const examples::image& picture) {
     const int x = released ? event.xbutton.x : event.xmotion.x;
     const int y = released ? event.xbutton.y : event.xmotion.y;
     dragging = !released;
-    const box b{static_cast<double>(std::min(x, from_x)), static_cast<double>(std::min(y, from_y)), static_cast<double>(std::abs(x - from_x)),
-                static_cast<double>(std::abs(y - from_y))};
+    const box b{static_cast<double>(std::min(x, from_x)), static_cast<double>(std::min(y, from_y)),
+                static_cast<double>(std::abs(x - from_x)), static_cast<double>(std::abs(y - from_y))};
     if (b.w < 2 || b.h < 2) {
-      continue;   // a click
+      continue;  // a click
     }
     chosen = b;
     drawn.bytes = picture.bytes;

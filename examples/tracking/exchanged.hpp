@@ -16,10 +16,11 @@ template <class Backend>
 class exchanged {
   using memory = memory_of<Backend>;
   tensor<float, dynamic_extents<1>> host_;
-  typename memory::template tensor_type<float, dynamic_extents<1>> placed_;   ///< of a device; empty elsewhere
+  typename memory::template tensor_type<float, dynamic_extents<1>> placed_;  ///< of a device; empty elsewhere
 
  public:
-  explicit exchanged(std::size_t count) : host_(dynamic_extents<1>(count)), placed_(dynamic_extents<1>(moves_weights<Backend> ? count : 0)) {}
+  explicit exchanged(std::size_t count)
+      : host_(dynamic_extents<1>(count)), placed_(dynamic_extents<1>(moves_weights<Backend> ? count : 0)) {}
 
   std::size_t size() const noexcept { return host_.size(); }
   /// For the tracker.

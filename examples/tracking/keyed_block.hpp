@@ -17,7 +17,7 @@ struct keyed_block {
   using attention_type = std::remove_cvref_t<decltype(Block::attn)>;
   using norm_type = std::remove_cvref_t<decltype(Block::norm1)>;
   using mlp_type = std::remove_cvref_t<decltype(Block::mlp)>;
-  using element = typename attention_type::element;   ///< of projections
+  using element = typename attention_type::element;  ///< of projections
   static constexpr std::size_t channels = attention_type::channels;
   static constexpr std::size_t heads = attention_type::heads;
   static constexpr std::size_t head_dim = attention_type::head_dim;
@@ -37,7 +37,8 @@ struct keyed_block {
 
   template <class Backend>
   static constexpr std::size_t project_bytes(const Backend& backend, std::size_t rows) {
-    const std::size_t steps = std::max(step_bytes<norm_type>(backend, rows), attention_type::qkv_type::row_scratch_bytes(backend, rows));
+    const std::size_t steps =
+        std::max(step_bytes<norm_type>(backend, rows), attention_type::qkv_type::row_scratch_bytes(backend, rows));
     return heddle::scratch_bytes<float>(rows * channels) + steps;
   }
   /// `projection = W_qkv Norm1(x) + b`, `[rows, 3 C]`.
@@ -49,13 +50,15 @@ struct keyed_block {
   /// `x` in items of `tokens` tokens: keys and values of all, `[rows, 2 C]`, and queries of the last `asking` tokens of every
   /// item, `[items * asking, C]`, for a block of which nothing else is read. Scratch: `project_bytes`.
   template <class Backend>
-  static void project_last(context<Backend> ctx, const Block& block, const split_projection<attention_type>& split, matrix_view<const float> x,
-                           std::size_t tokens, std::size_t asking, element* queries, element* keys_and_values) {
+  static void project_last(context<Backend> ctx, const Block& block, const split_projection<attention_type>& split,
+                           matrix_view<const float> x, std::size_t tokens, std::size_t asking, element* queries,
+                           element* keys_and_values) {
     const auto h = normalised(ctx, block, x);
     split.keys_and_values.forward_rows(ctx, as_const(h), make_matrix(keys_and_values, x.extent(0), 2 * channels));
     if (asking == 0) return;
     for (std::size_t b = 0; b * tokens < x.extent(0); ++b)
-      split.queries.forward_rows(ctx, as_const(row_range(h, (b + 1) * tokens - asking, asking)), make_matrix(queries + b * asking * channels, asking, channels));
+      split.queries.forward_rows(ctx, as_const(row_range(h, (b + 1) * tokens - asking, asking)),
+                                 make_matrix(queries + b * asking * channels, asking, channels));
   }
 
   template <class Backend>
@@ -73,7 +76,8 @@ struct keyed_block {
   }
   /// `x += W_o attend(q, k, v) + b`, `x += Mlp(Norm2(x))`.
   template <class Backend, class Keys>
-  static void finish(context<Backend> ctx, const Block& block, const query_type& q, const Keys& k, const Keys& v, matrix_view<float> x) {
+  static void finish(context<Backend> ctx, const Block& block, const query_type& q, const Keys& k, const Keys& v,
+                     matrix_view<float> x) {
     attend_step(ctx, block, q, k, v, x);
     const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * channels), x.extent(0), channels);
     heddle::detail::forward_all_rows(ctx, block.norm2, as_const(x), h);
@@ -96,7 +100,8 @@ struct keyed_block {
 
   /// Takes its context by value: the merged heads are given back before the feed-forward part.
   template <class Backend, class Keys>
-  static void attend_step(context<Backend> ctx, const Block& block, const query_type& q, const Keys& k, const Keys& v, matrix_view<float> x) {
+  static void attend_step(context<Backend> ctx, const Block& block, const query_type& q, const Keys& k, const Keys& v,
+                          matrix_view<float> x) {
     const std::size_t tokens = q.extent(2);
     const auto merged = make_matrix(ctx.scratch.template take<element>(x.extent(0) * channels), x.extent(0), channels);
     const auto plan = plan_attention(composition_type{}, sequence_grid(tokens), sequence_grid(k.extent(2)), heads, ctx.scratch);

@@ -30,10 +30,12 @@ struct crop_square {
 /// @throws shape_error for a square of no pixels or of more than 2^20 a side
 inline crop_square square_around(const box& target, double factor) {
   const double side = std::ceil(std::sqrt(target.w * target.h) * factor);
-  if (!(side >= 1.0) || !(side <= 1048576.0)) heddle::detail::raise<shape_error>("sample_target: the box is too small or too large to be cut out");
+  if (!(side >= 1.0) || !(side <= 1048576.0))
+    heddle::detail::raise<shape_error>("sample_target: the box is too small or too large to be cut out");
   const double x = std::nearbyint(target.x + 0.5 * target.w - 0.5 * side);
   const double y = std::nearbyint(target.y + 0.5 * target.h - 0.5 * side);
-  if (!(std::abs(x) <= 1e9) || !(std::abs(y) <= 1e9)) heddle::detail::raise<shape_error>("sample_target: the box is too far away from the frame");
+  if (!(std::abs(x) <= 1e9) || !(std::abs(y) <= 1e9))
+    heddle::detail::raise<shape_error>("sample_target: the box is too far away from the frame");
   return {static_cast<std::ptrdiff_t>(x), static_cast<std::ptrdiff_t>(y), static_cast<std::size_t>(side)};
 }
 
@@ -97,7 +99,8 @@ inline void sample_target(const frame_view& frame, const crop_square& square, im
   const std::size_t side = out.extent(0);
   require_extent("sample_target: out", "columns", side, out.extent(1));
   require_extent("sample_target: out", "channels", 3, out.extent(2));
-  if (side == 0 || square.side == 0) heddle::detail::raise<shape_error>("sample_target: the square and the image must have pixels");
+  if (side == 0 || square.side == 0)
+    heddle::detail::raise<shape_error>("sample_target: the square and the image must have pixels");
   auto* const columns = scratch.take<detail::crop_column>(side);
   int* sums[2] = {scratch.take<int>(3 * side), scratch.take<int>(3 * side)};
   using rule = u8_rule::bilinear;
@@ -115,7 +118,7 @@ inline void sample_target(const frame_view& frame, const crop_square& square, im
 
   const auto down = detail::crop_interval::of(square.y, square.side, frame.height);
   constexpr std::size_t none = static_cast<std::size_t>(-1);
-  std::size_t held[2] = {none, none};   // rows of the square whose sums are there
+  std::size_t held[2] = {none, none};  // rows of the square whose sums are there
   for (std::size_t i = 0; i < side; ++i) {
     const heddle::detail::fixed_taps taps = rule::row_at(i, square.side, side);
     if (held[1] == taps.index[0]) {

@@ -30,7 +30,7 @@ struct frame_view {
   const std::uint8_t* data = nullptr;
   std::size_t height = 0;
   std::size_t width = 0;
-  std::size_t row_bytes = 0;   ///< from the beginning of a row to that of the next
+  std::size_t row_bytes = 0;  ///< from the beginning of a row to that of the next
   channel_order order = channel_order::rgb;
 
   const std::uint8_t* row(std::size_t y) const noexcept { return data + y * row_bytes; }
@@ -40,9 +40,9 @@ struct frame_view {
 
 /// Seconds that the stages of one call took.
 struct stage_times {
-  double crop = 0;      ///< cutting out, resizing, normalising
+  double crop = 0;  ///< cutting out, resizing, normalising
   double network = 0;
-  double decode = 0;    ///< from the network's output to a box
+  double decode = 0;  ///< from the network's output to a box
 
   double total() const noexcept { return crop + network + decode; }
   stage_times& operator+=(const stage_times& other) noexcept {
@@ -56,7 +56,7 @@ struct stage_times {
 /// What a tracker says of one frame. A target that is lost still has a box, the best guess, with a low score.
 struct track_result {
   examples::box box{};
-  double score = 0;          ///< confidence in [0, 1]
+  double score = 0;  ///< confidence in [0, 1]
   stage_times times{};
 };
 
@@ -84,7 +84,8 @@ class stage_clock {
 /// Refuses a frame that cannot be read and a first box that a tracker cannot begin with: one that is not finite, thinner
 /// than a pixel, or without any part inside the frame. @throws shape_error
 inline void require_target(const frame_view& frame, const box& b) {
-  if (frame.data == nullptr || frame.height == 0 || frame.width == 0) heddle::detail::raise<shape_error>("tracker: the frame has no pixels");
+  if (frame.data == nullptr || frame.height == 0 || frame.width == 0)
+    heddle::detail::raise<shape_error>("tracker: the frame has no pixels");
   const auto width = static_cast<double>(frame.width);
   const auto height = static_cast<double>(frame.height);
   const auto text = [&] {
@@ -92,10 +93,12 @@ inline void require_target(const frame_view& frame, const box& b) {
     return "tracker: the box " + number(b.x) + ',' + number(b.y) + ',' + number(b.w) + ',' + number(b.h) + ' ';
   };
   const bool finite = std::isfinite(b.x) && std::isfinite(b.y) && std::isfinite(b.w) && std::isfinite(b.h);
-  if (!finite || !(b.w >= 1) || !(b.h >= 1)) heddle::detail::raise<shape_error>(text() + "must be at least one pixel wide and high");
+  if (!finite || !(b.w >= 1) || !(b.h >= 1))
+    heddle::detail::raise<shape_error>(text() + "must be at least one pixel wide and high");
   if (b.w > 16 * width || b.h > 16 * height) heddle::detail::raise<shape_error>(text() + "is far larger than the frame");
   if (b.x >= width || b.y >= height || b.x + b.w <= 0 || b.y + b.h <= 0)
-    heddle::detail::raise<shape_error>(text() + "lies outside the frame of " + std::to_string(frame.width) + " x " + std::to_string(frame.height) + " pixels");
+    heddle::detail::raise<shape_error>(text() + "lies outside the frame of " + std::to_string(frame.width) + " x " +
+                                       std::to_string(frame.height) + " pixels");
 }
 
 }  // namespace heddle::examples

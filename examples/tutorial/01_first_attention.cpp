@@ -53,9 +53,10 @@ int main() {
   const auto scratch_for = [&](auto backend) {
     return heddle::workspace{heddle::plan_bytes(local, grid, heads) + heddle::attend_bytes(backend, local, grid, head_dim)};
   };
-  heddle::attend<fast>(local, q, k, v, heddle::merged_heads<head_dim>(by_vectors.data(), 1, grid.size(), heads), grid, scratch_for(fast{}));
-  heddle::attend<heddle::reference>(local, q, k, v, heddle::merged_heads<head_dim>(by_loops.data(), 1, grid.size(), heads), grid,
-                                    scratch_for(heddle::reference{}));
+  heddle::attend<fast>(local, q, k, v, heddle::merged_heads<head_dim>(by_vectors.data(), 1, grid.size(), heads), grid,
+                       scratch_for(fast{}));
+  heddle::attend<heddle::reference>(local, q, k, v, heddle::merged_heads<head_dim>(by_loops.data(), 1, grid.size(), heads),
+                                    grid, scratch_for(heddle::reference{}));
 
   float difference = 0;
   float largest = 0;

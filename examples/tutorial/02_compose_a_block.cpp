@@ -47,13 +47,12 @@ std::size_t bind_made_up_weights(two_axes& net) {
   std::size_t count = 0;
   heddle::for_each_parameter(net, [&](std::string_view name, auto& tensor) {
     auto values = std::make_shared<std::vector<float>>(tensor.size());
-    for (std::size_t i = 0; i < values->size(); ++i)
-      (*values)[i] = 0.1f * std::cos(1.7f * static_cast<float>(i + count));
+    for (std::size_t i = 0; i < values->size(); ++i) (*values)[i] = 0.1f * std::cos(1.7f * static_cast<float>(i + count));
     tensor.bind(values->data(), values);
     std::printf("%-24.*s %6zu\n", static_cast<int>(name.size()), name.data(), tensor.size());
     count += tensor.size();
   });
-  heddle::prepare<fast>(net);      // packs the matrices for the kernels that will read them
+  heddle::prepare<fast>(net);  // packs the matrices for the kernels that will read them
   return count;
 }
 
@@ -84,6 +83,7 @@ int main() {
 
   float largest = 0;
   for (std::size_t i = 0; i < result.size(); ++i) largest = std::fmax(largest, std::abs(result.data()[i] - image.data()[i]));
-  std::printf("%zu parameters, %zu bytes of scratch; the blocks changed the map by up to %.2f\n", count, needed, static_cast<double>(largest));
+  std::printf("%zu parameters, %zu bytes of scratch; the blocks changed the map by up to %.2f\n", count, needed,
+              static_cast<double>(largest));
   return refused && count == heddle::parameters<two_axes> && largest > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -6,7 +6,7 @@ namespace saliency_app {
 
 std::unique_ptr<network> load_network(const std::string& weights, const std::string& backend) {
   if (backend == "cuda") {
-#if defined(HEDDLE_SALIENCY_CUDA)
+#if defined(HEDDLE_NETWORK_CUDA)
     return load_network_on_device(weights);
 #else
     throw examples::user_error("this program was built without CUDA: configure with -DHEDDLE_CUDA=ON");

@@ -51,8 +51,8 @@ class network_of final : public network {
     for (std::size_t i = 0; i < repetitions; ++i) {
       const auto start = std::chrono::steady_clock::now();
       memory::put(backend, pixels.data(), picture_.data(), pixels.size());
-      net_.forward(heddle::context<Backend>{backend, scratch_.scratch()}, heddle::map_view<const float>(picture_.view()), map_.view(),
-                   origin_.data());
+      net_.forward(heddle::context<Backend>{backend, scratch_.scratch()}, heddle::map_view<const float>(picture_.view()),
+                   map_.view(), origin_.data());
       memory::take(backend, map_.data(), r.map.data(), r.map.size());
       memory::take(backend, origin_.data(), origin.data(), origin.size());
       const double taken = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();

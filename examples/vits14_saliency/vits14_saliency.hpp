@@ -85,7 +85,8 @@ struct vits14_saliency {
                                   map_extents(batch, grid, grid, channels));
     restore_rows(ctx, state.origin, tokens, all);
     for (std::size_t b = 0; b < batch; ++b)
-      heddle::detail::copy_rows(ctx, as_const(row_range(all, b * n + 1, n - 1)), row_range(as_rows(patches), b * (n - 1), n - 1));
+      heddle::detail::copy_rows(ctx, as_const(row_range(all, b * n + 1, n - 1)),
+                                row_range(as_rows(patches), b * (n - 1), n - 1));
     enlarge(ctx, patches, low);
   }
 

@@ -21,7 +21,7 @@ template <class Backend, vittrack_config C = vittrack_config{}>
 class vittrack_tracker {
   using network_type = vittrack<C>;
   using memory = memory_of<Backend>;
-  static constexpr double template_factor = 2.0;   ///< side of the crop: so many times the side of a square as large as the box
+  static constexpr double template_factor = 2.0;  ///< side of the crop: so many times the side of a square as large as the box
   static constexpr double search_factor = 4.0;
   static constexpr std::size_t cells = network_type::search_cells;
   static constexpr std::size_t largest_side = std::max(C.template_side, C.search_side);
@@ -33,14 +33,18 @@ class vittrack_tracker {
   typename memory::workspace_type scratch_;
   tensor<std::uint8_t, dynamic_extents<1>> pixels_{dynamic_extents<1>(largest_side * largest_side * 3)};
   exchanged<Backend> image_{largest_side * largest_side * 3};
-  typename memory::template tensor_type<float, map_extents> template_{network_type::token_extents(network_type::template_tokens)};
+  typename memory::template tensor_type<float, map_extents> template_{
+      network_type::token_extents(network_type::template_tokens)};
   exchanged<Backend> maps_{center_map_floats(1, cells, cells)};
   std::array<float, cells> window_{};
   std::optional<box> target_{};
 
  public:
   explicit vittrack_tracker(const network_type& net, const Backend& backend = {})
-      : net_(net), backend_(backend), crop_scratch_(sample_target_bytes(largest_side)), scratch_(network_type::scratch_bytes(backend)) {
+      : net_(net),
+        backend_(backend),
+        crop_scratch_(sample_target_bytes(largest_side)),
+        scratch_(network_type::scratch_bytes(backend)) {
     hann_window(window_);
   }
 
@@ -60,7 +64,8 @@ class vittrack_tracker {
     const crop_square square = square_around(*target_, search_factor);
     const map_view<const float> image = picture(frame, square, C.search_side);
     result.times.crop = clock.lap();
-    net_.forward(context<Backend>{backend_, scratch_.scratch()}, template_.view(), image, center_maps_in(maps_.placed(), 1, cells, cells));
+    net_.forward(context<Backend>{backend_, scratch_.scratch()}, template_.view(), image,
+                 center_maps_in(maps_.placed(), 1, cells, cells));
     maps_.take(backend_, maps_.size());
     result.times.network = clock.lap();
     const center_box found = decode_center(maps(), window_, window_);

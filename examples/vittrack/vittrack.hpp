@@ -21,18 +21,17 @@ struct vittrack_config {
   std::size_t heads = 1;
   std::size_t mlp_ratio = 4;
   center_channels head_channels{32, 16, 8, 4};
-  std::size_t template_side = 128;    ///< pixels
+  std::size_t template_side = 128;  ///< pixels
   std::size_t search_side = 256;
   ratio layer_norm_epsilon{1, 100000};
 };
 
 /// Four 3 x 3 convolutions of stride 2: 16 x 16 pixels become a token. Official name `patch_embed.net`.
 template <std::size_t C>
-using vittrack_stem =
-    sequential<named<"0", convolution<3, C / 8, convolution_options{.stride = 2}, no_norm, hard_swish>>,
-               named<"2", convolution<C / 8, C / 4, convolution_options{.stride = 2}, no_norm, hard_swish>>,
-               named<"4", convolution<C / 4, C / 2, convolution_options{.stride = 2}, no_norm, hard_swish>>,
-               named<"6", convolution<C / 2, C, convolution_options{.stride = 2}>>>;
+using vittrack_stem = sequential<named<"0", convolution<3, C / 8, convolution_options{.stride = 2}, no_norm, hard_swish>>,
+                                 named<"2", convolution<C / 8, C / 4, convolution_options{.stride = 2}, no_norm, hard_swish>>,
+                                 named<"4", convolution<C / 4, C / 2, convolution_options{.stride = 2}, no_norm, hard_swish>>,
+                                 named<"6", convolution<C / 2, C, convolution_options{.stride = 2}>>>;
 
 /// The network. The template's tokens are computed once for a video (`embed_template`); every frame costs one `forward`.
 template <vittrack_config C = vittrack_config{}>
@@ -42,7 +41,7 @@ struct vittrack {
   static_assert(C.depth > 0, "vittrack: at least one block");
   static constexpr vittrack_config config = C;
   static constexpr std::size_t channels = C.channels;
-  static constexpr std::size_t template_cells = C.template_side / 16;   ///< along one axis
+  static constexpr std::size_t template_cells = C.template_side / 16;  ///< along one axis
   static constexpr std::size_t search_cells = C.search_side / 16;
   static constexpr std::size_t template_tokens = template_cells * template_cells;
   static constexpr std::size_t search_tokens = search_cells * search_cells;
@@ -61,7 +60,8 @@ struct vittrack {
   head_type box_head;
 
   static constexpr std::size_t parameter_count() {
-    return parameters<stem_type> + tokens * channels + C.depth * parameters<block_type> + parameters<norm_type> + parameters<head_type>;
+    return parameters<stem_type> + tokens * channels + C.depth * parameters<block_type> + parameters<norm_type> +
+           parameters<head_type>;
   }
   template <class Self, class F>
   static void visit_children(Self& self, F&& f) {
@@ -94,14 +94,19 @@ struct vittrack {
            head_type::multiply_adds(feature_extents());
   }
   /// Of both images, as the exported network computes them for every frame.
-  static constexpr std::uint64_t multiply_adds_with_template() { return multiply_adds() + stem_type::multiply_adds(template_extents()); }
+  static constexpr std::uint64_t multiply_adds_with_template() {
+    return multiply_adds() + stem_type::multiply_adds(template_extents());
+  }
 
   /// Scratch bytes of `embed_template` and of `forward`, whichever is more.
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend) {
-    const std::size_t steps[] = {stem_type::scratch_bytes(backend, search_extents()), block_type::scratch_bytes(backend, token_extents(tokens)),
-                                 heddle::scratch_bytes<norm_type>(backend, token_extents(search_tokens)), head_type::scratch_bytes(backend, feature_extents())};
-    const std::size_t forward_bytes = heddle::scratch_bytes<float>(tokens * channels) + *std::max_element(std::begin(steps), std::end(steps));
+    const std::size_t steps[] = {stem_type::scratch_bytes(backend, search_extents()),
+                                 block_type::scratch_bytes(backend, token_extents(tokens)),
+                                 heddle::scratch_bytes<norm_type>(backend, token_extents(search_tokens)),
+                                 head_type::scratch_bytes(backend, feature_extents())};
+    const std::size_t forward_bytes =
+        heddle::scratch_bytes<float>(tokens * channels) + *std::max_element(std::begin(steps), std::end(steps));
     return std::max(forward_bytes, stem_type::scratch_bytes(backend, template_extents()));
   }
 
@@ -114,12 +119,13 @@ struct vittrack {
 
   /// The maps of a search image `[1, search_side, search_side, 3]` for a template's tokens.
   template <class Backend>
-  void forward(context<Backend> ctx, map_view<const float> tokens_of_template, map_view<const float> search, const center_maps& maps) const {
+  void forward(context<Backend> ctx, map_view<const float> tokens_of_template, map_view<const float> search,
+               const center_maps& maps) const {
     require_image("vittrack: search", C.search_side, search);
     require_extent("vittrack: tokens_of_template", "elements", template_tokens * channels, tokens_of_template.size());
     const map_view<float> u(ctx.scratch.template take<float>(tokens * channels), token_extents(tokens));
-    heddle::map(ctx, make_matrix(tokens_of_template.data_handle(), template_tokens, channels), make_matrix(u.data_handle(), template_tokens, channels),
-                identity{});
+    heddle::map(ctx, make_matrix(tokens_of_template.data_handle(), template_tokens, channels),
+                make_matrix(u.data_handle(), template_tokens, channels), identity{});
     float* const own = u.data_handle() + template_tokens * channels;
     embed(ctx, search, search_cells, pos_embed_x.data(), own);
     for (const block_type& b : blocks) heddle::forward(ctx, b, u, u);

@@ -60,8 +60,8 @@ namespace heddle::inline v0::detail {
 
 namespace heddle::inline v0::detail {
 /// Prints the sentence and stops the program: a failed assertion is a mistake in the program, not in its input.
-[[noreturn]] HEDDLE_HOST_DEVICE inline void assertion_failed([[maybe_unused]] const char* sentence, [[maybe_unused]] const char* file,
-                                                             [[maybe_unused]] int line) {
+[[noreturn]] HEDDLE_HOST_DEVICE inline void assertion_failed([[maybe_unused]] const char* sentence,
+                                                             [[maybe_unused]] const char* file, [[maybe_unused]] int line) {
 #if defined(__CUDA_ARCH__)
   __trap();
 #else

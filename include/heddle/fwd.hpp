@@ -17,7 +17,8 @@ template <class Op, class Backend>
 struct kernel {
   static_assert(detail::always_false<Op, Backend>,
                 "heddle: this operation has no kernel for this backend; include the backend's header "
-                "(heddle/backend/reference.hpp, heddle/backend/simd.hpp, heddle/backend/cuda.hpp) or specialise heddle::kernel<Op, Backend>");
+                "(heddle/backend/reference.hpp, heddle/backend/simd.hpp, heddle/backend/cuda.hpp) or specialise "
+                "heddle::kernel<Op, Backend>");
 };
 
 struct serial;

@@ -19,10 +19,15 @@ struct attend_case {
   std::vector<float> out;
   std::vector<float> lse;
 
-  attend_case(std::size_t batch_, std::size_t heads_, std::size_t dim_, token_grid grid_, std::uint64_t seed, double scale = 1.0)
-      : batch(batch_), heads(heads_), dim(dim_), grid(grid_),
+  attend_case(std::size_t batch_, std::size_t heads_, std::size_t dim_, token_grid grid_, std::uint64_t seed,
+              double scale = 1.0)
+      : batch(batch_),
+        heads(heads_),
+        dim(dim_),
+        grid(grid_),
         projection(normal_vector(batch_ * grid_.size() * 3 * heads_ * dim_, seed, scale)),
-        out(batch_ * grid_.size() * heads_ * dim_, 77.0F), lse(batch_ * heads_ * grid_.size(), 77.0F) {}
+        out(batch_ * grid_.size() * heads_ * dim_, 77.0F),
+        lse(batch_ * heads_ * grid_.size(), 77.0F) {}
 
   std::size_t tokens() const { return grid.size(); }
 

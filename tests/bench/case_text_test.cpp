@@ -1,5 +1,5 @@
-#include "bench/case/case_source.hpp"
 #include "bench/case/case_text.hpp"
+#include "bench/case/case_source.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace heddle::bench;

@@ -5,7 +5,7 @@ struct slope {
   using policy_category = heddle::score_mod_tag;
 #ifdef HEDDLE_MUST_FAIL
   template <class T>
-  T operator()(T score, T q, T k) const {   // the head is missing
+  T operator()(T score, T q, T k) const {  // the head is missing
     return score - (q - k);
   }
 #else

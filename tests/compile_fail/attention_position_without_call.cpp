@@ -4,7 +4,7 @@
 struct shifted {
   using policy_category = heddle::position_tag;
 #ifdef HEDDLE_MUST_FAIL
-  void operator()(float* row, std::size_t head_dim) const {   // neither head nor token
+  void operator()(float* row, std::size_t head_dim) const {  // neither head nor token
     for (std::size_t d = 0; d < head_dim; ++d) row[d] += 1.0F;
   }
 #else

@@ -9,4 +9,6 @@ using element = std::uint32_t;
 #else
 using element = std::uint8_t;
 #endif
-heddle::io::tensor_entry make(const element* data) { return heddle::io::make_entry("counts", heddle::view<const element, heddle::extents<4>>(data, {})); }
+heddle::io::tensor_entry make(const element* data) {
+  return heddle::io::make_entry("counts", heddle::view<const element, heddle::extents<4>>(data, {}));
+}

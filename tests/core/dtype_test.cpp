@@ -66,7 +66,7 @@ TEST_CASE("values of halves", "[core]") {
 
 TEST_CASE("floats round to the nearest half, ties to even", "[core]") {
   for (std::uint32_t i = 0; i < 0x20000; ++i) {
-    const auto value = std::bit_cast<float>(0x32000000u + i * 0x97fu + (i & 3u));   // from 2^-27 to beyond the largest half
+    const auto value = std::bit_cast<float>(0x32000000u + i * 0x97fu + (i & 3u));  // from 2^-27 to beyond the largest half
     if (half(value).bits != nearest_half(value) || half(-value).bits != nearest_half(-value)) FAIL("half of " << value);
   }
   REQUIRE(half(2049.0f).bits == half(2048.0f).bits);

@@ -6,7 +6,8 @@
 #include <type_traits>
 
 static_assert(std::is_base_of_v<std::runtime_error, heddle::error>);
-static_assert(std::is_base_of_v<heddle::error, heddle::shape_error> && std::is_base_of_v<heddle::error, heddle::workspace_error> &&
+static_assert(std::is_base_of_v<heddle::error, heddle::shape_error> &&
+              std::is_base_of_v<heddle::error, heddle::workspace_error> &&
               std::is_base_of_v<heddle::error, heddle::weight_error> && std::is_base_of_v<heddle::error, heddle::file_error>);
 
 TEST_CASE("an extent that fits raises nothing", "[core]") { heddle::require_extent("x", "channels", 48, 48); }

@@ -20,10 +20,14 @@ static_assert(extents<2, dyn, 4>::static_extent(1) == dyn && extents<2, dyn, 4>:
 static_assert(extents<2, dyn, 4>(std::size_t{5}).size() == 40 && extents<>{}.size() == 1 && extents<0, 4>{}.size() == 0);
 
 // From fewer static extents only explicitly, never to other static numbers or ranks.
-static_assert(std::is_convertible_v<extents<2, 3>, extents<dyn, 3>> && std::is_convertible_v<extents<2, 3>, dynamic_extents<2>>);
-static_assert(!std::is_convertible_v<extents<dyn, 3>, extents<2, 3>> && std::is_constructible_v<extents<2, 3>, extents<dyn, 3>>);
-static_assert(!std::is_constructible_v<extents<2, 3>, extents<2, 4>> && !std::is_constructible_v<extents<2, 3>, extents<2, 3, 1>>);
-static_assert(!std::is_constructible_v<extents<dyn, 3, dyn>, std::string> && !std::is_constructible_v<extents<dyn, dyn, 3, 4>, int, int, int>);
+static_assert(std::is_convertible_v<extents<2, 3>, extents<dyn, 3>> &&
+              std::is_convertible_v<extents<2, 3>, dynamic_extents<2>>);
+static_assert(!std::is_convertible_v<extents<dyn, 3>, extents<2, 3>> &&
+              std::is_constructible_v<extents<2, 3>, extents<dyn, 3>>);
+static_assert(!std::is_constructible_v<extents<2, 3>, extents<2, 4>> &&
+              !std::is_constructible_v<extents<2, 3>, extents<2, 3, 1>>);
+static_assert(!std::is_constructible_v<extents<dyn, 3, dyn>, std::string> &&
+              !std::is_constructible_v<extents<dyn, dyn, 3, 4>, int, int, int>);
 static_assert(std::is_same_v<dynamic_extents<3>, extents<dyn, dyn, dyn>>);
 static_assert(std::is_same_v<decltype(extents(1, 2u, std::size_t{3})), dynamic_extents<3>>);
 

@@ -57,7 +57,7 @@ TEST_CASE("strided views as Eigen maps", "[core]") {
 }
 
 TEST_CASE("Eigen objects as views", "[core]") {
-  Eigen::Matrix<float, 3, Eigen::Dynamic> columns(3, 4);   // column-major
+  Eigen::Matrix<float, 3, Eigen::Dynamic> columns(3, 4);  // column-major
   for (Eigen::Index i = 0; i < 3; ++i)
     for (Eigen::Index j = 0; j < 4; ++j) columns(i, j) = static_cast<float>(10 * i + j);
   const auto v = as_view(columns);
@@ -69,7 +69,7 @@ TEST_CASE("Eigen objects as views", "[core]") {
   REQUIRE(columns(2, 3) == 5.0f);
 
   static_assert(std::is_same_v<decltype(as_view(std::as_const(columns))), view<const float, extents<3, dyn>, strided>>);
-  const auto block = as_view(columns.block(1, 1, 2, 2));   // a block owns nothing, so it may be a temporary
+  const auto block = as_view(columns.block(1, 1, 2, 2));  // a block owns nothing, so it may be a temporary
   REQUIRE(block(0, 0) == 11.0f);
   REQUIRE(block(1, 1) == 22.0f);
 

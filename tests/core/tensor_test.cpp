@@ -12,7 +12,8 @@ using heddle::dyn;
 using heddle::extents;
 using heddle::tensor;
 
-static_assert(!std::is_copy_constructible_v<tensor<float, extents<dyn>>> && std::is_nothrow_move_constructible_v<tensor<float, extents<dyn>>>);
+static_assert(!std::is_copy_constructible_v<tensor<float, extents<dyn>>> &&
+              std::is_nothrow_move_constructible_v<tensor<float, extents<dyn>>>);
 
 TEST_CASE("a tensor owns aligned zeros", "[core]") {
   tensor<float, extents<dyn, 3>> t{extents<dyn, 3>(std::size_t{5})};

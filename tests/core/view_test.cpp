@@ -22,7 +22,8 @@ static_assert(matrix::rank() == 2 && matrix::static_extent(1) == 3);
 // More const, more dynamic, more strided: by itself. More static: explicitly. Less const, less strided: never.
 static_assert(std::is_convertible_v<matrix, view<const float, extents<dyn, 3>>>);
 static_assert(std::is_convertible_v<matrix, heddle::matrix_view<const float>>);
-static_assert(std::is_constructible_v<view<float, extents<2, 3>>, matrix> && !std::is_convertible_v<matrix, view<float, extents<2, 3>>>);
+static_assert(std::is_constructible_v<view<float, extents<2, 3>>, matrix> &&
+              !std::is_convertible_v<matrix, view<float, extents<2, 3>>>);
 static_assert(!std::is_constructible_v<matrix, view<const float, extents<dyn, 3>>>);
 static_assert(!std::is_constructible_v<matrix, heddle::matrix_view<float>>);
 static_assert(!std::is_constructible_v<view<double, extents<dyn, 3>>, matrix>);
@@ -58,7 +59,7 @@ TEST_CASE("a strided view", "[core]") {
   REQUIRE(transposed(2, 1) == 5.0f);
   REQUIRE_FALSE(transposed.is_contiguous());
   const view<float, extents<3, 1, 4>, strided> one(numbers.data(), {}, {4, 99, 1});
-  REQUIRE(one.is_contiguous());   // the stride of a single element does not matter
+  REQUIRE(one.is_contiguous());  // the stride of a single element does not matter
 }
 
 TEST_CASE("views are converted", "[core]") {

@@ -11,7 +11,8 @@ using heddle::memory_alignment;
 using heddle::scratch_bytes;
 using heddle::workspace;
 
-static_assert(scratch_bytes<float>(1) == 64 && scratch_bytes<float>(16) == 64 && scratch_bytes<float>(17) == 128 && scratch_bytes<char>(0) == 0);
+static_assert(scratch_bytes<float>(1) == 64 && scratch_bytes<float>(16) == 64 && scratch_bytes<float>(17) == 128 &&
+              scratch_bytes<char>(0) == 0);
 
 TEST_CASE("an arena hands out aligned parts one after the other", "[core]") {
   const workspace memory(256);
@@ -50,7 +51,8 @@ TEST_CASE("parts for workers do not overlap", "[core]") {
 TEST_CASE("a workspace that is too small is refused before anything is taken", "[core]") {
   const workspace memory(128);
   arena scratch = memory.scratch();
-  REQUIRE_THROWS_WITH(scratch.take<float>(33), "workspace: 192 bytes are needed, 128 are left; ask workspace_bytes for the size");
+  REQUIRE_THROWS_WITH(scratch.take<float>(33),
+                      "workspace: 192 bytes are needed, 128 are left; ask workspace_bytes for the size");
   REQUIRE_THROWS_AS(scratch.take<float>(33), heddle::workspace_error);
   REQUIRE(scratch.remaining() == 128);
   arena none;

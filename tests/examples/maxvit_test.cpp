@@ -72,12 +72,13 @@ TEST_CASE("maxvit: every image of a batch is classified by itself") {
 TEST_CASE("maxvit: without classes the result is what the classifier would read") {
   const network net = random_network();
   headless head;
-  test::bind_random_weights(head, 3);   // the classifier's weights come last: all others are those of the network
+  test::bind_random_weights(head, 3);  // the classifier's weights come last: all others are those of the network
   prepare<reference>(head);
   const std::vector<float> x = test::normal_vector(images.size(), 4);
   std::vector<float> hidden(2 * 12);
   const workspace scratch(workspace_bytes<headless, reference>(images));
-  run<reference>(head, map_view<const float>(x.data(), images), map_view<float>(hidden.data(), map_extents(2, 1, 1, 12)), scratch);
+  run<reference>(head, map_view<const float>(x.data(), images), map_view<float>(hidden.data(), map_extents(2, 1, 1, 12)),
+                 scratch);
   std::vector<float> logits(10);
   for (std::size_t i = 0; i < logits.size(); ++i) {
     logits[i] = net.head.fc.bias.data()[i % 5];
@@ -94,7 +95,7 @@ TEST_CASE("maxvit: a smaller workspace and an image that the windows do not tile
   const workspace small(workspace_bytes<network, reference>(images) - 64);
   CHECK_THROWS_AS(run<reference>(net, map_view<const float>(x.data(), images), out, small), workspace_error);
   const workspace large(4 * workspace_bytes<network, reference>(images));
-  const map_view<const float> narrow(x.data(), map_extents(2, 32, 48, 3));   // stage maps of 12 and 6 columns
+  const map_view<const float> narrow(x.data(), map_extents(2, 32, 48, 3));  // stage maps of 12 and 6 columns
   CHECK_THROWS_AS(run<reference>(net, narrow, out, large), shape_error);
   REQUIRE(y == std::vector<float>(10, -7.0f));
 }

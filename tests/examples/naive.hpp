@@ -68,7 +68,8 @@ inline void add(matrix& x, const matrix& y, std::span<const float> scale = {}) {
 /// Elements `[first, first + count)` of every row.
 inline matrix columns(const matrix& x, std::size_t first, std::size_t count) {
   matrix y;
-  for (const row& r : x) y.emplace_back(r.begin() + static_cast<std::ptrdiff_t>(first), r.begin() + static_cast<std::ptrdiff_t>(first + count));
+  for (const row& r : x)
+    y.emplace_back(r.begin() + static_cast<std::ptrdiff_t>(first), r.begin() + static_cast<std::ptrdiff_t>(first + count));
   return y;
 }
 

@@ -16,7 +16,8 @@ struct noise_frame {
   std::size_t width;
   std::vector<std::uint8_t> bytes;
 
-  noise_frame(std::size_t h, std::size_t w, std::uint64_t seed, std::size_t brightest = 255) : height(h), width(w), bytes(h * w * 3) {
+  noise_frame(std::size_t h, std::size_t w, std::uint64_t seed, std::size_t brightest = 255)
+      : height(h), width(w), bytes(h * w * 3) {
     generator random(seed);
     for (auto& b : bytes) b = static_cast<std::uint8_t>(random.integer(0, brightest));
   }

@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size > 0xffff) return 0;
   std::vector<std::byte> framed;
   for (const char c : heddle::io::detail::npy_magic) framed.push_back(static_cast<std::byte>(c));
-  for (const std::size_t b : {std::size_t{1}, std::size_t{0}, size & 0xff, size >> 8}) framed.push_back(static_cast<std::byte>(b));
+  for (const std::size_t b : {std::size_t{1}, std::size_t{0}, size & 0xff, size >> 8})
+    framed.push_back(static_cast<std::byte>(b));
   framed.insert(framed.end(), bytes.begin(), bytes.end());
   framed.resize(framed.size() + 48);
   parse(framed);

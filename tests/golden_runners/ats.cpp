@@ -30,15 +30,19 @@ template <class Backend>
 class recorder {
   session& s_;
   std::size_t batch_;
-  std::vector<std::vector<std::int64_t>> kept_{};   ///< of every sampling block
-  std::vector<selection> selections_{};             ///< of the block that runs
-  golden::placed<Backend, std::int32_t> order_;     ///< the same of all images, where the backend writes it
+  std::vector<std::vector<std::int64_t>> kept_{};  ///< of every sampling block
+  std::vector<selection> selections_{};            ///< of the block that runs
+  golden::placed<Backend, std::int32_t> order_;    ///< the same of all images, where the backend writes it
   golden::placed<Backend> distribution_;
   golden::placed<Backend> points_;
 
  public:
   recorder(session& s, std::size_t batch)
-      : s_(s), batch_(batch), selections_(batch), order_(batch * golden_config.patches()), distribution_(batch * golden_config.patches()),
+      : s_(s),
+        batch_(batch),
+        selections_(batch),
+        order_(batch * golden_config.patches()),
+        distribution_(batch * golden_config.patches()),
         points_(batch * golden_config.sample_points()) {}
 
   inverse_cdf_trace trace(std::size_t, std::size_t b, std::size_t tokens) {
@@ -50,7 +54,8 @@ class recorder {
   }
 
   inverse_cdf_trace padded_trace(std::size_t, std::size_t, std::size_t places) {
-    lengths_before_ = lengths_.empty() ? std::vector<std::int32_t>(batch_, static_cast<std::int32_t>(golden_config.tokens())) : lengths_;
+    lengths_before_ =
+        lengths_.empty() ? std::vector<std::int32_t>(batch_, static_cast<std::int32_t>(golden_config.tokens())) : lengths_;
     others_ = places - 1;
     return {order_.span().first(batch_ * others_), distribution_.span().first(batch_ * others_), points_.span()};
   }
@@ -98,7 +103,7 @@ class recorder {
   }
 
  private:
-  std::vector<std::int32_t> lengths_{};          ///< of padded sequences
+  std::vector<std::int32_t> lengths_{};  ///< of padded sequences
   std::vector<std::int32_t> lengths_before_{};
   std::size_t others_ = 0;
 

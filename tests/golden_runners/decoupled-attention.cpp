@@ -48,7 +48,7 @@ struct keys_of_kind {
 template <class Backend>
 class runner {
   session& s_;
-  golden::placed<Backend> projection_{0};   ///< `[batch, tokens, 3, heads, head_dim]`
+  golden::placed<Backend> projection_{0};  ///< `[batch, tokens, 3, heads, head_dim]`
   rows out_weight_;
   rows out_bias_;
   made_weights instance_gate_;
@@ -64,7 +64,8 @@ class runner {
       append(x, instances, b, golden::instances);
       append(x, prompts, b, golden::prompts);
     }
-    projection_ = golden::placed<Backend>(linear(x, golden::batch * tokens, weights.floats("in_proj_weight"), weights.floats("in_proj_bias")));
+    projection_ = golden::placed<Backend>(
+        linear(x, golden::batch * tokens, weights.floats("in_proj_weight"), weights.floats("in_proj_bias")));
     out_weight_ = weights.floats("out_proj.weight");
     out_bias_ = weights.floats("out_proj.bias");
     instance_gate_ = keep_weights(Backend{}, weights.floats("head_gate_instance"));
@@ -83,7 +84,7 @@ class runner {
     compare("instances_ignore_prompts", decoupled<drop_prompts, exact>{prompt_range});
     compare("const", decoupled<constant, constant>{prompt_range, {c[0]}, {c[1]}});
     compare("head_gated", decoupled<head_gate, head_gate>{prompt_range, instance_gate, prompt_gate});
-    compare("causal_instances", decoupled<odds, odds, causal<>>{prompt_range});   // odds of 0 are exact, in two parts
+    compare("causal_instances", decoupled<odds, odds, causal<>>{prompt_range});  // odds of 0 are exact, in two parts
     if (has("joint")) outputs("joint", attend_with(attention<>{}));
     if (s_.wants_mid()) compare_sums();
   }

@@ -25,7 +25,7 @@ std::string clip_name(std::size_t b) { return "input.clip" + std::to_string(b); 
 /// All clips, `[3, frames, height, width]` in the file, padded right and below to multiples of 32 of the largest.
 struct clips {
   std::size_t batch = 0;
-  matrix sizes{};   ///< width, height of each
+  matrix sizes{};  ///< width, height of each
   volume pixels{};
 };
 clips read_clips(const session& s) {
@@ -73,7 +73,8 @@ struct recorder {
     if (!s.wants_mid()) return;
     std::vector<std::int64_t> mask(t.batch * t.others, 1);
     for (std::size_t b = 0; b < t.batch; ++b)
-      for (const std::int32_t i : golden::on_host<Backend>(t.numbers_of(b).data(), t.numbers_of(b).size())) mask[b * t.others + static_cast<std::size_t>(i)] = 0;
+      for (const std::int32_t i : golden::on_host<Backend>(t.numbers_of(b).data(), t.numbers_of(b).size()))
+        mask[b * t.others + static_cast<std::size_t>(i)] = 0;
     const std::size_t shape_of_mask[] = {t.batch, t.others};
     if (s.file().find("mid.mask") != nullptr) s.check_integers("mid.mask", mask, shape_of_mask);
     rows("mid.x_vis", as_const(t.rows), t.batch);
@@ -121,7 +122,8 @@ struct found {
     for (std::size_t i = 0; i < n; ++i) {
       const auto q = static_cast<std::size_t>(chosen[i]);
       action_boxes.push_back(static_cast<float>(b));
-      for (std::size_t k = 0; k < 4; ++k) action_boxes.push_back(in_video[4 * q + k] / (k % 2 == 0 ? sizes.video_width : sizes.video_height));
+      for (std::size_t k = 0; k < 4; ++k)
+        action_boxes.push_back(in_video[4 * q + k] / (k % 2 == 0 ? sizes.video_width : sizes.video_height));
       const auto* const from = of_actions.data() + q * golden_config.actions;
       action_scores.insert(action_scores.end(), from, from + golden_config.actions);
     }

@@ -59,7 +59,8 @@ golden::placed<Backend> video_tokens(session& s) {
   const auto local_rows = row_range(all, golden_config.memory, network::local_tokens);
   const golden::workspace_of<Backend> memory(network::merge_scratch_bytes(Backend{}));
   rounds_seen<Backend> seen;
-  network::merge_segments(context_of<Backend>(memory), make_matrix(patches.data(), patches.size() / vision, vision), local_rows, seen);
+  network::merge_segments(context_of<Backend>(memory), make_matrix(patches.data(), patches.size() / vision, vision), local_rows,
+                          seen);
   network::remember(context_of<Backend>(memory), make_matrix(classes.data(), classes.size() / vision, vision), memory_rows);
   const std::size_t local_shape[] = {network::local_tokens, vision};
   const std::size_t memory_shape[] = {golden_config.memory, vision};
@@ -83,8 +84,10 @@ void run_all(session& s) {
   golden::placed<Backend> embeddings(ids.size() * channels);
   for (std::size_t b = 0; b < shape[0]; ++b) {
     const golden::workspace_of<Backend> memory(network::embed_scratch_bytes());
-    net.embed(context_of<Backend>(memory), placed_ids.span().subspan(b * count, count), network::video_places(std::span(ids).subspan(b * count, count)),
-              make_matrix(video.data(), network::video_tokens, vision), make_matrix(embeddings.data() + b * count * channels, count, channels));
+    net.embed(context_of<Backend>(memory), placed_ids.span().subspan(b * count, count),
+              network::video_places(std::span(ids).subspan(b * count, count)),
+              make_matrix(video.data(), network::video_tokens, vision),
+              make_matrix(embeddings.data() + b * count * channels, count, channels));
   }
   const std::size_t embedding_shape[] = {shape[0], count, channels};
   s.check("output.input_embeddings", embeddings.host(), embedding_shape);

@@ -26,7 +26,8 @@ map_tensor padded_input(const map_tensor& x) {
     return root * root;
   };
   map_tensor y(map_extents(x.extent(0), side(x.extent(1)), side(x.extent(2)), 3));
-  pad(context<reference>{}, x.view(), y.view(), {0, 0, y.extent(1) - x.extent(1), y.extent(2) - x.extent(2)}, pad_mode::reflect{});
+  pad(context<reference>{}, x.view(), y.view(), {0, 0, y.extent(1) - x.extent(1), y.extent(2) - x.extent(2)},
+      pad_mode::reflect{});
   for (std::size_t i = 0; i < y.size(); ++i) y.data()[i] -= static_cast<float>(golden_mean[i % 3]);
   return y;
 }

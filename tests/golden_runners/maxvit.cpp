@@ -24,7 +24,8 @@ class middle {
   map_tensor x_;
 
  public:
-  middle(session& s, const network& net, const map_tensor& image) : s_(s), x_(output_of<Backend>(net.stem_second, output_of<Backend>(net.stem_first, image))) {
+  middle(session& s, const network& net, const map_tensor& image)
+      : s_(s), x_(output_of<Backend>(net.stem_second, output_of<Backend>(net.stem_first, image))) {
     check("mid.stem");
     std::size_t i = 0;
     std::apply([&](const auto&... stage) { (run_stage("mid.stages." + std::to_string(i++), stage), ...); }, net.stages);

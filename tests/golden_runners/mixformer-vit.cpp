@@ -58,11 +58,11 @@ class runner {
   void compare(const std::string& prefix, const map_tensor& search, const state& memory) {
     const std::size_t batch = search.extent(0);
     const placed_map image(search);
-    golden::placed<Backend> written(5 * batch);   // boxes, then logits
+    golden::placed<Backend> written(5 * batch);  // boxes, then logits
     const golden::workspace_of<Backend> scratch(Network::scratch_bytes(Backend{}, batch, memory.templates()));
     auto frame = golden::make_frame_step<Backend>([&](const Backend& backend) {
-      net_.forward(context<Backend>{backend, scratch.scratch()}, image.view(), memory, map_view<float>(written.data(), map_extents(batch, 1, 1, 4)),
-                   {written.data() + 4 * batch, batch});
+      net_.forward(context<Backend>{backend, scratch.scratch()}, image.view(), memory,
+                   map_view<float>(written.data(), map_extents(batch, 1, 1, 4)), {written.data() + 4 * batch, batch});
     });
     frame();
     const std::vector<float> copied = written.host();

@@ -33,12 +33,19 @@ struct step {
   std::vector<float> scores;
   std::vector<float> logits;
   std::vector<float> probabilities;
-  std::vector<float> prediction;                ///< prediction tokens
-  std::vector<std::vector<float>> layers{};     ///< tokens after every block
+  std::vector<float> prediction;             ///< prediction tokens
+  std::vector<std::vector<float>> layers{};  ///< tokens after every block
 
   explicit step(std::size_t items)
-      : batch(items), boxes(4 * items), scores(items), logits(4 * items * bins), probabilities(4 * items * bins), prediction(4 * items * channels) {}
-  matrix_view<const float> layer(std::size_t i) const { return make_matrix(layers[i].data(), layers[i].size() / channels, channels); }
+      : batch(items),
+        boxes(4 * items),
+        scores(items),
+        logits(4 * items * bins),
+        probabilities(4 * items * bins),
+        prediction(4 * items * channels) {}
+  matrix_view<const float> layer(std::size_t i) const {
+    return make_matrix(layers[i].data(), layers[i].size() / channels, channels);
+  }
   matrix_view<const float> box_rows() const { return make_matrix(boxes.data(), batch, 4); }
   matrix_view<const float> logit_rows() const { return make_matrix(logits.data(), 4 * batch, bins); }
 };
@@ -47,7 +54,8 @@ struct step {
 std::vector<float> of_edge(const std::vector<float>& rows, box_edge edge) {
   std::vector<float> result;
   for (std::size_t r = static_cast<std::size_t>(edge); r * bins < rows.size(); r += 4)
-    result.insert(result.end(), rows.begin() + static_cast<std::ptrdiff_t>(r * bins), rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * bins));
+    result.insert(result.end(), rows.begin() + static_cast<std::ptrdiff_t>(r * bins),
+                  rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * bins));
   return result;
 }
 
@@ -68,8 +76,10 @@ class runner {
 
  private:
   bool has(std::string_view prefix) const { return !s_.names(prefix).empty(); }
-  void check(const std::string& name, const std::vector<float>& values, std::initializer_list<std::size_t> shape, double tolerance = golden::default_tolerance) {
-    if (s_.file().find(name) != nullptr) s_.check(name, values, std::span<const std::size_t>(shape.begin(), shape.size()), tolerance);
+  void check(const std::string& name, const std::vector<float>& values, std::initializer_list<std::size_t> shape,
+             double tolerance = golden::default_tolerance) {
+    if (s_.file().find(name) != nullptr)
+      s_.check(name, values, std::span<const std::size_t>(shape.begin(), shape.size()), tolerance);
   }
 
   /// What a pass writes, where the backend writes it.
@@ -81,7 +91,11 @@ class runner {
     golden::placed<Backend> prediction;
 
     explicit placed_step(std::size_t items)
-        : boxes(4 * items), scores(items), logits(4 * items * bins), probabilities(4 * items * bins), prediction(4 * items * channels) {}
+        : boxes(4 * items),
+          scores(items),
+          logits(4 * items * bins),
+          probabilities(4 * items * bins),
+          prediction(4 * items * channels) {}
     mixformerv2_outputs outputs() {
       const std::size_t items = scores.size();
       mixformerv2_outputs out;
@@ -125,7 +139,8 @@ class runner {
     const step r = observed(net_);
     check("output.pred_boxes", r.boxes, {r.batch, 1, 4});
     if (golden_config.score_head) check("output.pred_scores", r.scores, {r.batch});
-    const std::pair<const char*, box_edge> edges[] = {{"l", box_edge::left}, {"r", box_edge::right}, {"t", box_edge::top}, {"b", box_edge::bottom}};
+    const std::pair<const char*, box_edge> edges[] = {
+        {"l", box_edge::left}, {"r", box_edge::right}, {"t", box_edge::top}, {"b", box_edge::bottom}};
     for (const auto& [letter, edge] : edges) {
       check(std::string("output.prob_") + letter, of_edge(r.probabilities, edge), {r.batch, bins});
       check(std::string("output.logit_") + letter, of_edge(r.logits, edge), {r.batch, bins});
@@ -135,7 +150,8 @@ class runner {
       for (std::size_t i = 0; i < r.layers.size(); ++i)
         check("mid.block" + std::to_string(i), r.layers[i], {r.batch, network::tokens, channels});
       check_region("mid.template_2d", r.layers.back(), 0, golden_config.template_size / golden_config.patch);
-      check_region("mid.search_2d", r.layers.back(), 2 * network::template_tokens, golden_config.search_size / golden_config.patch);
+      check_region("mid.search_2d", r.layers.back(), 2 * network::template_tokens,
+                   golden_config.search_size / golden_config.patch);
     }
     return r;
   }
@@ -146,7 +162,8 @@ class runner {
     const std::size_t batch = tokens.size() / (network::tokens * channels);
     map_tensor map(map_extents(batch, side, side, channels));
     for (std::size_t b = 0; b < batch; ++b)
-      std::copy_n(tokens.data() + (b * network::tokens + first) * channels, side * side * channels, map.data() + b * side * side * channels);
+      std::copy_n(tokens.data() + (b * network::tokens + first) * channels, side * side * channels,
+                  map.data() + b * side * side * channels);
     s_.check_map(name, map.view());
   }
 
@@ -161,7 +178,8 @@ class runner {
     const golden::placed_map<Backend> placed_pictures(pictures);
     using templates_type = examples::mixformerv2_templates<golden_config, Backend>;
     templates_type templates(images);
-    const golden::workspace_of<Backend> scratch(std::max(templates_type::set_bytes(Backend{}, images), templates_type::forward_bytes(Backend{}, images)));
+    const golden::workspace_of<Backend> scratch(
+        std::max(templates_type::set_bytes(Backend{}, images), templates_type::forward_bytes(Backend{}, images)));
     const context<Backend> ctx{Backend{}, scratch.scratch()};
     templates.set(ctx, net_, placed_pictures.view());
     step r(1);
@@ -177,11 +195,12 @@ class runner {
     const auto bytes = s_.file().bytes(s_.file().require("input.track.frames"));
     const std::vector<std::size_t> shape = s_.shape("input.track.frames");
     const auto frame = [&](std::size_t i) {
-      return examples::frame_view{reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * shape[1] * shape[2] * 3, shape[1], shape[2],
-                                  shape[2] * 3, examples::channel_order::rgb};
+      return examples::frame_view{reinterpret_cast<const std::uint8_t*>(bytes.data()) + i * shape[1] * shape[2] * 3, shape[1],
+                                  shape[2], shape[2] * 3, examples::channel_order::rgb};
     };
     const std::vector<float> b = s_.file().floats("input.track.init_box");
-    examples::box target{static_cast<double>(b[0]), static_cast<double>(b[1]), static_cast<double>(b[2]), static_cast<double>(b[3])};
+    examples::box target{static_cast<double>(b[0]), static_cast<double>(b[1]), static_cast<double>(b[2]),
+                         static_cast<double>(b[3])};
     examples::mixformerv2_tracker<golden_config, Backend> tracker(net_, golden_tracking);
     crop("mid.track.template_crop", frame(0), target, golden_tracking.template_factor, golden_config.template_size);
     tracker.init(frame(0), target);
@@ -191,7 +210,8 @@ class runner {
     std::vector<std::uint8_t> before = online(tracker);
     for (std::size_t i = 1; i < shape[0]; ++i) {
       if (i == 1) crop("mid.track.search_crop0", frame(i), target, golden_tracking.search_factor, golden_config.search_size);
-      if (i + 1 == shape[0]) crop("mid.track.search_crop_last", frame(i), target, golden_tracking.search_factor, golden_config.search_size);
+      if (i + 1 == shape[0])
+        crop("mid.track.search_crop_last", frame(i), target, golden_tracking.search_factor, golden_config.search_size);
       const examples::track_result r = tracker.track(frame(i));
       target = r.box;
       for (const double x : {r.box.x, r.box.y, r.box.w, r.box.h}) boxes.push_back(static_cast<float>(x));
@@ -218,8 +238,8 @@ class runner {
     if (!s_.wants_mid() || s_.file().find(name) == nullptr) return;
     std::vector<std::uint8_t> image(side * side * 3);
     const workspace scratch(examples::sample_target_bytes(side));
-    examples::sample_target(frame, examples::square_around(target, factor), image_u8_view<std::uint8_t>(image.data(), dynamic_extents<3>(side, side, 3)),
-                            scratch.scratch());
+    examples::sample_target(frame, examples::square_around(target, factor),
+                            image_u8_view<std::uint8_t>(image.data(), dynamic_extents<3>(side, side, 3)), scratch.scratch());
     const std::size_t shape[] = {side, side, 3};
     s_.check_bytes(name, image, shape, 1);
   }
@@ -243,7 +263,8 @@ class runner {
     edges_of_corners(make_matrix(top_left.data(), items, bins * bins), make_matrix(bottom_right.data(), items, bins * bins),
                      make_matrix(edges.data(), 4 * items, bins));
     const auto truth_rows = make_matrix(truth.data(), items, 4);
-    const distillation_loss one = dense_to_sparse_loss(r.box_rows(), r.logit_rows(), make_matrix(std::as_const(edges).data(), 4 * items, bins), truth_rows, golden_stage1);
+    const distillation_loss one = dense_to_sparse_loss(
+        r.box_rows(), r.logit_rows(), make_matrix(std::as_const(edges).data(), 4 * items, bins), truth_rows, golden_stage1);
     number("output.distill.stage1_kl", one.edges);
     number("output.distill.stage1_total", one.total);
     number("output.distill.ciou_loss", one.ciou);
@@ -253,7 +274,8 @@ class runner {
     for (std::size_t i = 0; i < golden_student_layers.size() && i < golden_teacher_layers.size(); ++i)
       layers.push_back({r.layer(golden_student_layers[i]), teacher.layer(golden_teacher_layers[i])});
     const distillation_loss two =
-        deep_to_shallow_loss(r.box_rows(), r.logit_rows(), make_matrix(teacher.probabilities.data(), 4 * items, bins), truth_rows, layers, golden_stage2);
+        deep_to_shallow_loss(r.box_rows(), r.logit_rows(), make_matrix(teacher.probabilities.data(), 4 * items, bins),
+                             truth_rows, layers, golden_stage2);
     number("output.distill.stage2_kl", two.edges);
     number("output.distill.stage2_feat_mse", two.features);
     number("output.distill.stage2_total", two.total);

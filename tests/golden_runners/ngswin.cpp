@@ -30,8 +30,10 @@ void check_context(session& s, const std::string& name, const network& net, cons
   using context_type = decltype(net.first.blocks[0].ngram);
   const auto padded = [](std::size_t n) { return (n + network::multiple - 1) / network::multiple * network::multiple; };
   map_tensor x(map_extents(image.extent(0), padded(image.extent(1)), padded(image.extent(2)), 3));
-  pad(context<reference>{}, image.view(), x.view(), {.bottom = x.extent(1) - image.extent(1), .right = x.extent(2) - image.extent(2)});
-  for (std::size_t i = 0; i < x.size(); ++i) x.data()[i] = (x.data()[i] - net.statistics.mean[i % 3]) / net.statistics.deviation[i % 3];
+  pad(context<reference>{}, image.view(), x.view(),
+      {.bottom = x.extent(1) - image.extent(1), .right = x.extent(2) - image.extent(2)});
+  for (std::size_t i = 0; i < x.size(); ++i)
+    x.data()[i] = (x.data()[i] - net.statistics.mean[i % 3]) / net.statistics.deviation[i % 3];
   const map_tensor features = golden::output_of<Backend>(net.shallow, x);
   const golden::placed_map<Backend> placed_features(features);
   golden::placed_map<Backend> context_map(std::remove_cvref_t<context_type>::output_extents(features.extents()));

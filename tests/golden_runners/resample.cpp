@@ -62,7 +62,8 @@ class runner {
       } else if (parts[1] == "scale_half" || parts[1] == "scale_double") {
         const double f = parts[1] == "scale_half" ? 0.5 : 2.0;
         const resize_factors factors{f, f};
-        const std::array<std::size_t, 2> size{resize_axis::by(map_.extents().extent(1), f).outputs, resize_axis::by(map_.extents().extent(2), f).outputs};
+        const std::array<std::size_t, 2> size{resize_axis::by(map_.extents().extent(1), f).outputs,
+                                              resize_axis::by(map_.extents().extent(2), f).outputs};
         by_rule(name, std::string_view(name).substr(8 + parts[1].size()), size, &factors);
       } else if (parts[1] == "roi_align" && parts.size() == 4) {
         by_roi_options(name, parts);
@@ -74,7 +75,8 @@ class runner {
 
  private:
   // ---- resize ----
-  void by_rule(const std::string& name, std::string_view rule, const std::array<std::size_t, 2>& size, const resize_factors* factors) {
+  void by_rule(const std::string& name, std::string_view rule, const std::array<std::size_t, 2>& size,
+               const resize_factors* factors) {
     namespace r = resize_rule;
     if (rule == "nearest") resized(name, r::nearest{}, size, factors);
     if (rule == "nearest-exact") resized(name, r::nearest_exact{}, size, factors);
@@ -144,7 +146,8 @@ class runner {
     placed_map y(dynamic_extents<4>(count, golden::roi_output[0], golden::roi_output[1], map_.extents().extent(3)));
     const Backend backend{};
     const workspace scratch(roi_bytes(backend, map_.extents(), y.extents()));
-    f(context<Backend>{backend, scratch.scratch()}, map_view<const float>(map_.view()), make_matrix(rois.data(), count, 5), y.view());
+    f(context<Backend>{backend, scratch.scratch()}, map_view<const float>(map_.view()), make_matrix(rois.data(), count, 5),
+      y.view());
     s_.check_map(name, y.host().view(), tolerance);
   }
 

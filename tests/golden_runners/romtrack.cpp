@@ -44,7 +44,10 @@ class runner {
 
  public:
   explicit runner(session& s)
-      : s_(s), template_(s.map("input.template")), inherent_(s.map("input.inherent_template")), batch_(template_.extents().extent(0)) {
+      : s_(s),
+        template_(s.map("input.template")),
+        inherent_(s.map("input.inherent_template")),
+        batch_(template_.extents().extent(0)) {
     golden::load_weights<Backend>(net_, s, network::key_map());
   }
 
@@ -66,7 +69,8 @@ class runner {
     const golden::placed_map<Backend> image(search);
     golden::placed<Backend> maps(center_map_floats(batch_, side, side));
     const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}, batch_));
-    net_.forward(context<Backend>{Backend{}, scratch.scratch()}, image.view(), memory, center_maps_in(maps.data(), batch_, side, side));
+    net_.forward(context<Backend>{Backend{}, scratch.scratch()}, image.view(), memory,
+                 center_maps_in(maps.data(), batch_, side, side));
     return {batch_, maps.host()};
   }
 
@@ -117,7 +121,8 @@ class runner {
                            const std::vector<float> copy = golden::on_host<Backend>(rows.data_handle(), rows.size());
                            split(make_matrix(copy.data(), rows.extent(0), rows.extent(1)), of_template, of_search);
                            if (has("mid.stage1.search" + name)) s_.check_map("mid.stage1.search" + name, of_search.view());
-                           if (has("mid.stage1.template" + name)) s_.check_map("mid.stage1.template" + name, of_template.view());
+                           if (has("mid.stage1.template" + name))
+                             s_.check_map("mid.stage1.template" + name, of_template.view());
                          });
     if (has("mid.stage1.search_final")) s_.check_map("mid.stage1.search_final", features.host().view());
     if (!has("mid.hann_window")) return;
@@ -149,7 +154,8 @@ class runner {
     golden::placed<Backend> maps(center_map_floats(batch_, side, side));
     const golden::workspace_of<Backend> scratch(network::scratch_bytes(Backend{}, batch_));
     auto frame = golden::make_frame_step<Backend>([&](const Backend& backend) {
-      net_.forward(context<Backend>{backend, scratch.scratch()}, image.view(), memory, center_maps_in(maps.data(), batch_, side, side));
+      net_.forward(context<Backend>{backend, scratch.scratch()}, image.view(), memory,
+                   center_maps_in(maps.data(), batch_, side, side));
     });
     remember(memory, true);
     image.put(s_.map("input.search1"));
@@ -183,7 +189,8 @@ class runner {
       const examples::box b = tracker.track(frame(i)).box;
       for (const double v : {b.x, b.y, b.w, b.h}) found.push_back(static_cast<float>(v));
       const std::size_t crop[] = {golden_config.search_size, golden_config.search_size, 3};
-      if (i == 1 && s_.wants_mid() && has("mid.track.search_crop0")) s_.check_bytes("mid.track.search_crop0", as_span(tracker.crop()), crop, 1);
+      if (i == 1 && s_.wants_mid() && has("mid.track.search_crop0"))
+        s_.check_bytes("mid.track.search_crop0", as_span(tracker.crop()), crop, 1);
     }
     float largest = 0;
     for (const float v : s_.file().floats("output.track.boxes")) largest = std::max(largest, std::abs(v));

@@ -40,7 +40,7 @@ void run_all(session& s) {
   s.check_map("output.latent", latent.host().view());
   s.check_map("output.reconstruction", made.view());
   if (s.wants_mid()) s.check_map("mid.normed_target", wanted.view());
-  if (s.file().find("output.loss") != nullptr) s.check("output.loss", loss.host(), s.shape("output.loss"));   // [1] or []
+  if (s.file().find("output.loss") != nullptr) s.check("output.loss", loss.host(), s.shape("output.loss"));  // [1] or []
 
   // The derivatives are plain loops of the host: weights of a device are read there, too.
   using host_backend = std::conditional_t<moves_weights<Backend>, reference, Backend>;

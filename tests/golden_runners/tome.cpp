@@ -60,7 +60,8 @@ void run_network(session& s) {
   const auto seen = [&](std::size_t i, matrix_view<const float> x) {
     if (!s.wants_mid()) return;
     const std::size_t shape[] = {batch, x.extent(0) / batch, channels};
-    if (i < golden_schedule.size()) s.check("mid.block" + std::to_string(i), golden::on_host<Backend>(x.data_handle(), x.size()), shape);
+    if (i < golden_schedule.size())
+      s.check("mid.block" + std::to_string(i), golden::on_host<Backend>(x.data_handle(), x.size()), shape);
     const std::size_t next = i < golden_schedule.size() ? i + 1 : 0;
     if (next == golden_schedule.size() || golden_schedule[next] == 0) return;
     const std::size_t metric_shape[] = {batch, shape[1], channels / golden_config.trunk.heads};
@@ -100,8 +101,12 @@ class pure_function {
 
  public:
   pure_function(session& s, const std::string& name)
-      : s_(s), in_("input.fn_" + name + "."), out_("output.fn_" + name + "."), values_(s.file().floats(in_ + "values")),
-        batch_(s.shape(in_ + "values")[0]), width_(s.shape(in_ + "values")[2]) {}
+      : s_(s),
+        in_("input.fn_" + name + "."),
+        out_("output.fn_" + name + "."),
+        values_(s.file().floats(in_ + "values")),
+        batch_(s.shape(in_ + "values")[0]),
+        width_(s.shape(in_ + "values")[2]) {}
 
   template <class Match>
   void run(const Match& match) {
@@ -109,7 +114,8 @@ class pure_function {
     const auto shape = s_.shape(in_ + "metric");
     const std::size_t tokens = shape[1];
     const merging<Match> merge{match};
-    const golden::workspace_of<Backend> scratch(merge.plan_scratch_bytes(Backend{}, tokens, shape[2]) + merging<Match>::apply_scratch_bytes(tokens));
+    const golden::workspace_of<Backend> scratch(merge.plan_scratch_bytes(Backend{}, tokens, shape[2]) +
+                                                merging<Match>::apply_scratch_bytes(tokens));
     const golden::workspace_of<Backend> memory(source_map_bytes(batch_, tokens));
     const context<Backend> ctx{Backend{}, scratch.scratch()};
     arena plans = memory.scratch();
@@ -118,7 +124,7 @@ class pure_function {
     const rows mean = apply<Match, token_mean>(ctx, match, map, "mean");
     apply<Match, token_sum>(ctx, match, map, "sum");
     apply<Match, token_maximum>(ctx, match, map, "amax");
-    const bool sized = s_.file().find(in_ + "sizes") != nullptr;   // then the size-weighted mean is what is undone
+    const bool sized = s_.file().find(in_ + "sizes") != nullptr;  // then the size-weighted mean is what is undone
     const rows undone = sized ? apply_sizes<Match>(ctx, match, map) : mean;
     if (has("unmerged")) unmerge(ctx, map, undone);
   }
@@ -127,7 +133,8 @@ class pure_function {
   bool has(const char* what) const { return s_.file().find(out_ + what) != nullptr; }
 
   template <class Match, class Combine>
-  rows apply(const context<Backend>& ctx, const Match& match, const source_map& map, const char* what, const token_sizes& sizes = {}) {
+  rows apply(const context<Backend>& ctx, const Match& match, const source_map& map, const char* what,
+             const token_sizes& sizes = {}) {
     golden::placed<Backend> y(batch_ * map.after * width_);
     const golden::placed<Backend> values(values_);
     merging<Match, Combine>{match}.apply(ctx, map, make_matrix<const float>(values.data(), batch_ * map.before, width_),
@@ -151,7 +158,8 @@ class pure_function {
   void unmerge(const context<Backend>& ctx, const source_map& map, const rows& merged_values) {
     const golden::placed<Backend> from(merged_values);
     golden::placed<Backend> restored(batch_ * map.before * width_);
-    restore_rows(ctx, map, make_matrix(from.data(), batch_ * map.after, width_), make_matrix(restored.data(), batch_ * map.before, width_));
+    restore_rows(ctx, map, make_matrix(from.data(), batch_ * map.after, width_),
+                 make_matrix(restored.data(), batch_ * map.before, width_));
     const rows x = restored.host();
     const auto positions = golden::on_host<Backend>(static_cast<const std::int32_t*>(map.positions), batch_ * map.before);
     rows kept;

@@ -39,7 +39,8 @@ void run_all(session& s) {
   const std::size_t shape[] = {batch, tokens, channels};
   const auto seen = [&](std::size_t i, matrix_view<const float> x) {
     const std::string name = i == 12 ? "mid.embeddings" : "mid.layer" + std::to_string(i);
-    if (s.wants_mid() && s.file().find(name) != nullptr) s.check(name, golden::on_host<Backend>(x.data_handle(), x.size()), shape);
+    if (s.wants_mid() && s.file().find(name) != nullptr)
+      s.check(name, golden::on_host<Backend>(x.data_handle(), x.size()), shape);
   };
   net.encode(ctx, picture.view(), make_matrix(y.data(), batch * tokens, channels), state, seen);
   s.check("output.tokens", y.host(), shape);

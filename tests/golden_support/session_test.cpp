@@ -49,7 +49,7 @@ std::optional<golden::options> parsed(std::vector<std::string> arguments) {
 
 TEST_CASE("session: numbers within the tolerance pass, others do not") {
   REQUIRE(passes({}, {1.0f, 2.0f, 3.0f, -4.0f}, {10, 20}));
-  REQUIRE(passes({}, {1.0003f, 2.0f, 3.0f, -4.0f}, {11, 19}));     // 0.75e-4 of the largest value
+  REQUIRE(passes({}, {1.0003f, 2.0f, 3.0f, -4.0f}, {11, 19}));  // 0.75e-4 of the largest value
   REQUIRE_FALSE(passes({}, {1.0005f, 2.0f, 3.0f, -4.0f}, {10, 20}));
   REQUIRE_FALSE(passes({}, {1.0f, 2.0f, 3.0f, -4.0f}, {12, 20}));
   REQUIRE_FALSE(passes({}, {1.0f, std::numeric_limits<float>::quiet_NaN(), 3.0f, -4.0f}, {10, 20}));

@@ -24,7 +24,8 @@ std::vector<float> maps_of(head_type head, const map_extents& e, const std::vect
     return map_view<float>(y.data() + first * cells, map_extents(e.extent(0), e.extent(1), e.extent(2), channels));
   };
   const workspace scratch(head_type::scratch_bytes(Backend{}, e));
-  head.forward(context<Backend>{Backend{}, scratch.scratch()}, map_view<const float>(x.data(), e), {map(0, 1), map(1, 2), map(3, 2)});
+  head.forward(context<Backend>{Backend{}, scratch.scratch()}, map_view<const float>(x.data(), e),
+               {map(0, 1), map(1, 2), map(3, 2)});
   return y;
 }
 

@@ -19,7 +19,9 @@ struct small_maps {
   std::vector<float> size = std::vector<float>(24, 0.25f);
   std::vector<float> offset = std::vector<float>(24, 0.0f);
   center_maps view() {
-    return {{score.data(), map_extents(1, 3, 4, 1)}, {size.data(), map_extents(1, 3, 4, 2)}, {offset.data(), map_extents(1, 3, 4, 2)}};
+    return {{score.data(), map_extents(1, 3, 4, 1)},
+            {size.data(), map_extents(1, 3, 4, 2)},
+            {offset.data(), map_extents(1, 3, 4, 2)}};
   }
 };
 

@@ -58,7 +58,7 @@ TEST_CASE("the expected position under a softmax", "[corner]") {
   const auto view = make_matrix<const float>(map.data(), 3, 4);
   CHECK(soft_argmax(view).x == 2.0);
   CHECK(soft_argmax(view).y == 1.0);
-  map[2 * 4 + 0] = 3.0F;   // twice as likely as each alone
+  map[2 * 4 + 0] = 3.0F;  // twice as likely as each alone
   CHECK(soft_argmax(view).x == 1.0);
   CHECK(soft_argmax(view).y == 1.5);
   std::fill(map.begin(), map.end(), 1e30F);
@@ -76,7 +76,7 @@ TEST_CASE("the softmax of a map", "[corner]") {
   for (float& s : scores) s += 500.0F;
   std::vector<float> shifted(30);
   map_softmax(scores, shifted);
-  CHECK(test::worst(p, shifted).relative() < 1e-4);   // scores of 500 have fewer digits
+  CHECK(test::worst(p, shifted).relative() < 1e-4);  // scores of 500 have fewer digits
   REQUIRE_THROWS_AS(map_softmax(scores, std::span<float>(p).first(29)), shape_error);
 }
 

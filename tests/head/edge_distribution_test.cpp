@@ -32,7 +32,7 @@ TEST_CASE("probabilities of an edge do not change with a shift") {
   std::vector<float> p(3);
   std::vector<float> shifted{1001.0F, 998.0F, 1000.5F};
   edge_probabilities(logits, p);
-  edge_probabilities(shifted, shifted);   // in place
+  edge_probabilities(shifted, shifted);  // in place
   CHECK(std::abs(std::accumulate(p.begin(), p.end(), 0.0F) - 1.0F) < 1e-6F);
   CHECK(test::worst(p, shifted).relative() < 1e-6);
   CHECK(std::abs(p[0] / p[1] - std::exp(3.0F)) < 1e-4F);
@@ -41,7 +41,7 @@ TEST_CASE("probabilities of an edge do not change with a shift") {
 
 TEST_CASE("the tokens stand for left, right, top, bottom") {
   std::vector<float> logits(4 * 10, -100.0F);
-  const std::size_t bins[] = {2, 8, 1, 4};   // of left, right, top, bottom
+  const std::size_t bins[] = {2, 8, 1, 4};  // of left, right, top, bottom
   for (std::size_t e = 0; e < 4; ++e) logits[e * 10 + bins[e]] = 100.0F;
   const edge_box box = expected_box(make_matrix<const float>(logits.data(), 4, 10));
   CHECK(std::abs(box.left - 0.2F) < 1e-6F);
@@ -59,7 +59,7 @@ TEST_CASE("the second norm of the head works on the logits") {
   head m;
   test::bind_random_weights(m, 1);
   prepare<reference>(m);
-  for (auto* norm : {&m.norm2}) {   // no gain and no shift: every row of logits has mean 0 and variance 1
+  for (auto* norm : {&m.norm2}) {  // no gain and no shift: every row of logits has mean 0 and variance 1
     static const std::vector<float> ones(7, 1.0F);
     static const std::vector<float> zeros(7, 0.0F);
     norm->weight.bind(ones.data());
@@ -68,7 +68,8 @@ TEST_CASE("the second norm of the head works on the logits") {
   const std::vector<float> x = test::normal_vector(5 * 12, 3);
   std::vector<float> y(5 * 7);
   const workspace scratch(head::row_scratch_bytes(reference{}, 5));
-  m.forward_rows(context<reference>{reference{}, scratch.scratch()}, make_matrix<const float>(x.data(), 5, 12), make_matrix(y.data(), 5, 7));
+  m.forward_rows(context<reference>{reference{}, scratch.scratch()}, make_matrix<const float>(x.data(), 5, 12),
+                 make_matrix(y.data(), 5, 7));
   for (std::size_t r = 0; r < 5; ++r) {
     double sum = 0;
     double squares = 0;
@@ -94,7 +95,9 @@ TEST_CASE("the score is the mean over an item's tokens") {
   std::vector<float> both(2);
   m.forward(ctx, make_matrix<const float>(x.data(), 8, 6), each);
   m.forward(ctx, make_matrix<const float>(x.data(), 8, 6), both);
-  for (std::size_t i = 0; i < 2; ++i) CHECK(std::abs(both[i] - 0.25F * std::accumulate(each.begin() + 4 * static_cast<std::ptrdiff_t>(i), each.begin() + 4 * static_cast<std::ptrdiff_t>(i + 1), 0.0F)) < 1e-6F);
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(std::abs(both[i] - 0.25F * std::accumulate(each.begin() + 4 * static_cast<std::ptrdiff_t>(i),
+                                                     each.begin() + 4 * static_cast<std::ptrdiff_t>(i + 1), 0.0F)) < 1e-6F);
   std::vector<float> three(3);
   REQUIRE_THROWS_AS(m.forward(ctx, make_matrix<const float>(x.data(), 8, 6), three), shape_error);
 }

@@ -26,7 +26,8 @@ std::vector<float> scores_of(score_type head, const map_extents& e, const std::v
   std::vector<float> boxes;
   for (std::size_t b = 0; b < batch; ++b) boxes.insert(boxes.end(), {0.1F, 0.3F, 0.5F + 0.1F * static_cast<float>(b), 0.9F});
   std::vector<float> logits(batch);
-  head.forward(ctx, map_view<const float>(x.data(), e), make_matrix<const float>(boxes.data(), batch, 4), memory.data(), tokens, logits);
+  head.forward(ctx, map_view<const float>(x.data(), e), make_matrix<const float>(boxes.data(), batch, 4), memory.data(), tokens,
+               logits);
   return logits;
 }
 

@@ -36,7 +36,8 @@ row normed(const layer_norm<channels>& norm, const row& x) {
   for (const double v : x) square += (v - mean) * (v - mean) / channels;
   row y(channels);
   for (std::size_t c = 0; c < channels; ++c)
-    y[c] = (x[c] - mean) / std::sqrt(square + 1e-5) * static_cast<double>(norm.weight.data()[c]) + static_cast<double>(norm.bias.data()[c]);
+    y[c] = (x[c] - mean) / std::sqrt(square + 1e-5) * static_cast<double>(norm.weight.data()[c]) +
+           static_cast<double>(norm.bias.data()[c]);
   return y;
 }
 
@@ -52,7 +53,7 @@ row asked(const head_type& head, std::size_t i, const row& token, const rows& me
       const row v = projected(head.proj_v[i], m);
       double score = 0;
       for (std::size_t d = 0; d < width; ++d) score += q[h * width + d] * k[h * width + d];
-      const double weight = std::exp(score / std::sqrt(static_cast<double>(channels)));   // the whole width, not the head's
+      const double weight = std::exp(score / std::sqrt(static_cast<double>(channels)));  // the whole width, not the head's
       sum += weight;
       for (std::size_t d = 0; d < width; ++d) out[d] += weight * v[h * width + d];
     }
@@ -89,7 +90,7 @@ TEST_CASE("the score of a box", "[score_head]") {
   const map_extents e(batch, 5, 5, channels);
   const std::vector<float> x = test::normal_vector(e.size(), 1);
   const std::vector<float> templates = test::normal_vector(batch * template_tokens * channels, 2);
-  const std::vector<float> boxes{0.1F, 0.2F, 0.8F, 0.7F, 0.9F, 0.2F, 0.3F, 0.7F};   // the second is inverted
+  const std::vector<float> boxes{0.1F, 0.2F, 0.8F, 0.7F, 0.9F, 0.2F, 0.3F, 0.7F};  // the second is inverted
   const workspace scratch(head_type::scratch_bytes(reference{}, e, template_tokens));
   const context<reference> ctx{reference{}, scratch.scratch()};
   std::vector<float> memory(head_type::template_size(batch, template_tokens));
@@ -103,10 +104,13 @@ TEST_CASE("the score of a box", "[score_head]") {
   head_type::pool(ctx, map, box_rows, pooled.view());
   for (std::size_t i = 0; i < 16 * channels; ++i) CHECK(pooled.data()[16 * channels + i] == 0.0F);
   for (std::size_t b = 0; b < batch; ++b) {
-    const double expected =
-        expected_logit(head, rows_of(pooled.data() + b * 16 * channels, 16), rows_of(templates.data() + b * template_tokens * channels, template_tokens));
+    const double expected = expected_logit(head, rows_of(pooled.data() + b * 16 * channels, 16),
+                                           rows_of(templates.data() + b * template_tokens * channels, template_tokens));
     CHECK(std::abs(expected - static_cast<double>(logits[b])) < 1e-5);
   }
-  REQUIRE_THROWS_AS(head.forward(ctx, map, make_matrix<const float>(boxes.data(), 1, 4), memory.data(), template_tokens, logits), shape_error);
-  REQUIRE_THROWS_AS(head.forward(ctx, map, box_rows, memory.data(), template_tokens, std::span<float>(logits).first(1)), shape_error);
+  REQUIRE_THROWS_AS(
+      head.forward(ctx, map, make_matrix<const float>(boxes.data(), 1, 4), memory.data(), template_tokens, logits),
+      shape_error);
+  REQUIRE_THROWS_AS(head.forward(ctx, map, box_rows, memory.data(), template_tokens, std::span<float>(logits).first(1)),
+                    shape_error);
 }

@@ -28,7 +28,9 @@ struct affine {
 struct statistics {
   heddle::buffer<2> running_mean;
   heddle::no_parameter absent;
-  static constexpr auto members() { return heddle::members<&statistics::running_mean, &statistics::absent>("running_mean", "absent"); }
+  static constexpr auto members() {
+    return heddle::members<&statistics::running_mean, &statistics::absent>("running_mean", "absent");
+  }
 };
 
 struct network {
@@ -78,9 +80,10 @@ TEST_CASE("f32 tensors are bound where they lie and keep the file's memory", "[i
 }
 
 TEST_CASE("other floating types and unaligned data are converted into one allocation", "[io]") {
-  const std::vector<std::uint8_t> data{0x00, 0x3c, 0x00, 0x40, 0x00, 0x42, 0x00, 0x44, 0x00, 0x45, 0x00, 0x46,                      // f16 1..6
-                                       0xe0, 0x40, 0x00, 0x41,                                                                      // bf16 7, 8
-                                       0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x22, 0x40, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x24, 0x40};   // f64 9, 10
+  const std::vector<std::uint8_t> data{0x00, 0x3c, 0x00, 0x40, 0x00, 0x42, 0x00, 0x44, 0x00, 0x45, 0x00, 0x46,  // f16 1..6
+                                       0xe0, 0x40, 0x00, 0x41,                                                  // bf16 7, 8
+                                       0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x22, 0x40, 0x00, 0x00, 0x00, 0x00,
+                                       0x00, 0x00, 0x24, 0x40};  // f64 9, 10
   const std::vector<std::byte> bytes = make_file(
       R"({"fc.weight":{"dtype":"F16","shape":[2,3],"data_offsets":[0,12]},"fc.bias":{"dtype":"BF16","shape":[2],"data_offsets":[12,16]},)"
       R"("bn.running_mean":{"dtype":"F64","shape":[2],"data_offsets":[16,32]}})",
@@ -137,7 +140,8 @@ TEST_CASE("shapes must be equal, not only their number of elements", "[io]") {
         make_file(std::string(R"({"weight":{"dtype":"F32","shape":)") + shape + R"(,"data_offsets":[0,24]}})", std::size_t{24});
     REQUIRE(check(pointwise{}, safetensors::parse(bytes)).mis_shaped.size() == 1);
   }
-  const std::vector<std::byte> bytes = make_file(R"({"weight":{"dtype":"F32","shape":[2,3,1,1],"data_offsets":[0,24]}})", std::size_t{24});
+  const std::vector<std::byte> bytes =
+      make_file(R"({"weight":{"dtype":"F32","shape":[2,3,1,1],"data_offsets":[0,24]}})", std::size_t{24});
   REQUIRE(check(pointwise{}, safetensors::parse(bytes)).ok());
 }
 
@@ -146,9 +150,9 @@ TEST_CASE("parts of a fused tensor are bound in place", "[io]") {
     affine q, k;
     static constexpr auto members() { return heddle::members<&attention::q, &attention::k>("q", "k"); }
   };
-  const std::vector<std::byte> bytes =
-      make_file(R"({"qk.weight":{"dtype":"F32","shape":[4,3],"data_offsets":[0,48]},"qk.bias":{"dtype":"F16","shape":[4],"data_offsets":[48,56]}})",
-                std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 0});
+  const std::vector<std::byte> bytes = make_file(
+      R"({"qk.weight":{"dtype":"F32","shape":[4,3],"data_offsets":[0,48]},"qk.bias":{"dtype":"F16","shape":[4],"data_offsets":[48,56]}})",
+      std::vector<float>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 0});
   const safetensors file = safetensors::parse(bytes);
   attention net;
   bind(net, file, key_map{}.split("q", "qk", 0, 2).split("k", "qk", 1, 2));
@@ -188,7 +192,8 @@ TEST_CASE("separate tensors are joined into one, with zeros where there is none"
 }
 
 TEST_CASE("a checkpoint of several files", "[io]") {
-  const std::vector<std::byte> first = make_file(R"({"fc.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})", std::vector<float>{1, 2, 3, 4, 5, 6});
+  const std::vector<std::byte> first =
+      make_file(R"({"fc.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})", std::vector<float>{1, 2, 3, 4, 5, 6});
   const std::vector<std::byte> second = make_file(
       R"({"fc.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"bn.running_mean":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})",
       std::vector<float>{7, 8, 9, 10});
@@ -206,7 +211,8 @@ TEST_CASE("tied weights are one tensor under two parameters", "[io]") {
     heddle::parameter<2> a, b;
     static constexpr auto members() { return heddle::members<&tied::a, &tied::b>("a", "b"); }
   };
-  const std::vector<std::byte> bytes = make_file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", std::vector<float>{1, 2});
+  const std::vector<std::byte> bytes =
+      make_file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", std::vector<float>{1, 2});
   tied net;
   bind(net, safetensors::parse(bytes), key_map{}.rename("b", "a"));
   REQUIRE(net.a.data() == net.b.data());
@@ -218,7 +224,8 @@ TEST_CASE("a model that does not fit stays as it was", "[io]") {
   const std::vector<std::byte> good = make_file(sound, numbers);
   bind(net, safetensors::parse(good));
   const float* before = net.fc.weight.data();
-  const std::vector<std::byte> bad = make_file(R"({"fc.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})", std::size_t{24});
+  const std::vector<std::byte> bad =
+      make_file(R"({"fc.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}})", std::size_t{24});
   const std::string message = heddle::test::message_of<heddle::weight_error>([&] { bind(net, safetensors::parse(bad)); });
   REQUIRE(message ==
           "safetensors in memory does not fit the model of 3 tensors: 2 missing, 0 unexpected, 0 mis-shaped, 0 mis-typed"
@@ -230,7 +237,8 @@ TEST_CASE("a model that does not fit stays as it was", "[io]") {
 }
 
 TEST_CASE("a model whose preparation fails stays as it was", "[io]") {
-  const std::vector<std::byte> bytes = make_file(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", std::vector<float>{1});
+  const std::vector<std::byte> bytes =
+      make_file(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", std::vector<float>{1});
   fragile net;
   REQUIRE_THROWS_AS(bind(net, safetensors::parse(bytes)), heddle::weight_error);
   REQUIRE_FALSE(net.a.is_bound());

@@ -62,7 +62,8 @@ TEST_CASE("floats survive a round trip through every type that holds them", "[io
     std::vector<float> back(values.size());
     detail::store_floats(type, values.data(), bytes.data(), values.size());
     detail::load_floats(type, bytes.data(), back.data(), values.size());
-    for (std::size_t i = 0; i < values.size(); ++i) REQUIRE(std::bit_cast<std::uint32_t>(back[i]) == std::bit_cast<std::uint32_t>(values[i]));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      REQUIRE(std::bit_cast<std::uint32_t>(back[i]) == std::bit_cast<std::uint32_t>(values[i]));
   }
 }
 

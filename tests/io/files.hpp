@@ -25,7 +25,8 @@ inline void append(std::vector<std::byte>& bytes, const void* data, std::size_t 
 /// Length, header, data.
 inline std::vector<std::byte> make_file(std::string_view header, std::span<const std::byte> data) {
   std::vector<std::byte> bytes;
-  for (std::uint64_t length = header.size(), i = 0; i < 8; ++i) bytes.push_back(static_cast<std::byte>((length >> (8 * i)) & 0xffU));
+  for (std::uint64_t length = header.size(), i = 0; i < 8; ++i)
+    bytes.push_back(static_cast<std::byte>((length >> (8 * i)) & 0xffU));
   append(bytes, header.data(), header.size());
   append(bytes, data.data(), data.size());
   return bytes;
@@ -49,7 +50,8 @@ class temporary_file {
     path_ = std::filesystem::temp_directory_path() / ("heddle-" + std::to_string(random()) + "-" + std::string(name));
   }
   temporary_file(std::string_view name, const std::vector<std::byte>& bytes) : temporary_file(name) {
-    std::ofstream(path_, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    std::ofstream(path_, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
   temporary_file(const temporary_file&) = delete;
   temporary_file& operator=(const temporary_file&) = delete;

@@ -61,10 +61,10 @@ TEST_CASE("strings that are refused", "[io]") {
   REQUIRE(read_string(R"("\ude00")") == "error: byte 7: half of a surrogate pair");
   REQUIRE(read_string(R"("\ud83d\u0041")") == "error: byte 13: half of a surrogate pair");
   REQUIRE(read_string("\"\x80\"") == "error: byte 1: malformed UTF-8 in a string");
-  REQUIRE(read_string("\"\xc0\xaf\"") == "error: byte 1: malformed UTF-8 in a string");           // overlong
-  REQUIRE(read_string("\"\xe0\x80\xaf\"") == "error: byte 1: malformed UTF-8 in a string");       // overlong
-  REQUIRE(read_string("\"\xed\xa0\x80\"") == "error: byte 1: malformed UTF-8 in a string");       // a surrogate
-  REQUIRE(read_string("\"\xf4\x90\x80\x80\"") == "error: byte 1: malformed UTF-8 in a string");   // above U+10FFFF
+  REQUIRE(read_string("\"\xc0\xaf\"") == "error: byte 1: malformed UTF-8 in a string");          // overlong
+  REQUIRE(read_string("\"\xe0\x80\xaf\"") == "error: byte 1: malformed UTF-8 in a string");      // overlong
+  REQUIRE(read_string("\"\xed\xa0\x80\"") == "error: byte 1: malformed UTF-8 in a string");      // a surrogate
+  REQUIRE(read_string("\"\xf4\x90\x80\x80\"") == "error: byte 1: malformed UTF-8 in a string");  // above U+10FFFF
   REQUIRE(read_string("\"\xe2\x82\"") == "error: byte 1: malformed UTF-8 in a string");
   REQUIRE(read_string("\"a\" b") == "error: byte 4: text after the header");
 }
@@ -102,8 +102,9 @@ TEST_CASE("objects and arrays", "[io]") {
   };
   REQUIRE(json.array(element));
   REQUIRE(values == std::vector<std::uint64_t>{1, 2, 3});
-  for (const auto& [text, error] : {std::pair{"[1,]", "byte 3: expected an unsigned integer"}, std::pair{"[1", "byte 2: expected ',' or ']'"},
-                                    std::pair{"1", "byte 0: expected an array"}}) {
+  for (const auto& [text, error] :
+       {std::pair{"[1,]", "byte 3: expected an unsigned integer"}, std::pair{"[1", "byte 2: expected ',' or ']'"},
+        std::pair{"1", "byte 0: expected an array"}}) {
     json = json_reader(text);
     REQUIRE_FALSE(json.array(element));
     REQUIRE(json.error() == error);

@@ -23,7 +23,9 @@ std::string stored(const key_map& map, std::string_view parameter) {
 
 }  // namespace
 
-TEST_CASE("without a rule names are the same", "[io]") { REQUIRE(stored(key_map{}, "blocks.0.attn.qkv.weight") == "blocks.0.attn.qkv.weight"); }
+TEST_CASE("without a rule names are the same", "[io]") {
+  REQUIRE(stored(key_map{}, "blocks.0.attn.qkv.weight") == "blocks.0.attn.qkv.weight");
+}
 
 TEST_CASE("a rule renames the beginning and keeps the rest", "[io]") {
   key_map map;
@@ -88,9 +90,12 @@ TEST_CASE("ignored names match as a whole", "[io]") {
 TEST_CASE("rules that cannot mean anything are refused", "[io]") {
   using heddle::test::message_of;
   key_map map;
-  REQUIRE(message_of<heddle::weight_error>([&] { map.rename("a.*", "b"); }) == "key_map: \"a.*\" and \"b\" must have the same wildcards");
-  REQUIRE(message_of<heddle::weight_error>([&] { map.rename("*.**", "**.*"); }) == "key_map: \"*.**\" and \"**.*\" must have the same wildcards");
-  REQUIRE(message_of<heddle::weight_error>([&] { map.join("**.kv", {"**.k", "v"}); }) == "key_map: \"**.kv\" and \"v\" must have the same wildcards");
+  REQUIRE(message_of<heddle::weight_error>([&] { map.rename("a.*", "b"); }) ==
+          "key_map: \"a.*\" and \"b\" must have the same wildcards");
+  REQUIRE(message_of<heddle::weight_error>([&] { map.rename("*.**", "**.*"); }) ==
+          "key_map: \"*.**\" and \"**.*\" must have the same wildcards");
+  REQUIRE(message_of<heddle::weight_error>([&] { map.join("**.kv", {"**.k", "v"}); }) ==
+          "key_map: \"**.kv\" and \"v\" must have the same wildcards");
   REQUIRE(message_of<heddle::weight_error>([&] { map.split("q", "qkv", 3, 3); }) ==
           "key_map: part 3 of \"qkv\" does not exist, it has 3 parts, numbered from 0");
   REQUIRE(stored(map, "a.x") == "a.x");

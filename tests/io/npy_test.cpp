@@ -47,7 +47,8 @@ TEST_CASE("arrays are written and read", "[io]") {
   const std::vector<float> numbers{1, 2, 3, 4, 5, 6};
   const std::vector<std::int64_t> counts{-1, 1LL << 40};
   const temporary_file target("array.npy");
-  heddle::io::write_npy(target.path(), heddle::view<const float, extents<dyn, 3>>(numbers.data(), extents<dyn, 3>(std::size_t{2})));
+  heddle::io::write_npy(target.path(),
+                        heddle::view<const float, extents<dyn, 3>>(numbers.data(), extents<dyn, 3>(std::size_t{2})));
   REQUIRE(npy{target.path()}.floats() == numbers);
   REQUIRE(npy(target.path(), heddle::io::read_whole).shape() == std::vector<std::size_t>{2, 3});
   const std::vector<std::byte> bytes = heddle::test::bytes_of_file(target.path());
@@ -66,7 +67,9 @@ TEST_CASE("arrays are written and read", "[io]") {
 }
 
 TEST_CASE("files that are refused", "[io]") {
-  const auto parse = [](std::string_view text) { return heddle::io::detail::parse_npy(std::as_bytes(std::span(text))).problem; };
+  const auto parse = [](std::string_view text) {
+    return heddle::io::detail::parse_npy(std::as_bytes(std::span(text))).problem;
+  };
   REQUIRE(parse("") == "no .npy file");
   REQUIRE(parse("\x93NUMPZ\x01\0\0\0\0\0\0\0") == "no .npy file");
   REQUIRE(parse(std::string_view("\x93NUMPY\x04\0\0\0\0\0\0\0", 14)) == "version 4 of the format is not supported");
@@ -77,13 +80,15 @@ TEST_CASE("files that are refused", "[io]") {
   REQUIRE(problem("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 4) == "header: 'descr' is of no supported type");
   REQUIRE(problem("{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", 4) == "header: 'fortran_order' must be False");
   REQUIRE(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }") == "header: 'shape' is no tuple of sizes");
-  REQUIRE(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }") == "header: 'shape' is no tuple of sizes");
+  REQUIRE(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }") ==
+          "header: 'shape' is no tuple of sizes");
   REQUIRE(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (1 2), }", 8) == "header: 'shape' is no tuple of sizes");
   REQUIRE(problem("{'descr': '<f4', 'descr': '<f4', }") == "header: expected 'descr', 'fortran_order' and 'shape', each once");
   REQUIRE(problem("{'descr': '<f4', }") == "header: expected 'descr', 'fortran_order' and 'shape', each once");
   REQUIRE(problem("{'descr': '<f4' 'fortran_order': False}") == "header: expected ',' or '}'");
   REQUIRE(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), } x", 4) == "header: text after the dictionary");
-  REQUIRE(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 4) == "shape [2] of F32 takes 8 bytes, the file has 4");
+  REQUIRE(problem("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 4) ==
+          "shape [2] of F32 takes 8 bytes, the file has 4");
   REQUIRE(problem("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296), }") ==
           "shape [4294967296, 4294967296] has more elements than memory can hold");
   const std::vector<std::byte> whole = file_of("{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", 12);
@@ -97,10 +102,12 @@ TEST_CASE("errors of arrays name the file", "[io]") {
   const temporary_file bad("bad.npy", std::vector<std::byte>(3));
   REQUIRE(message_of<heddle::file_error>([&] { npy{bad.path()}; }) == bad.path() + ": no .npy file");
   const std::vector<std::byte> bytes = file_of("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", 4);
-  REQUIRE(message_of<heddle::weight_error>([&] { static_cast<void>(npy::parse(bytes).integers()); }) == "npy in memory: holds F32, expected integers");
+  REQUIRE(message_of<heddle::weight_error>([&] { static_cast<void>(npy::parse(bytes).integers()); }) ==
+          "npy in memory: holds F32, expected integers");
   heddle::bfloat16 number(1.0f);
   const std::string path = bad.path() + "2";
-  REQUIRE(message_of<heddle::file_error>([&] { heddle::io::write_npy(path, heddle::view<heddle::bfloat16, extents<>>(&number, {})); }) ==
-          path + ": .npy has no type for BF16");
+  REQUIRE(message_of<heddle::file_error>([&] {
+            heddle::io::write_npy(path, heddle::view<heddle::bfloat16, extents<>>(&number, {}));
+          }) == path + ": .npy has no type for BF16");
 }
 #endif

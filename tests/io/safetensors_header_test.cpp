@@ -15,10 +15,13 @@ using heddle::test::make_file;
 namespace {
 
 /// The report about a header in front of some bytes of data: one indented line per problem, empty for a sound file.
-std::string report(std::string_view header, std::size_t data_bytes = 0) { return parse_header(make_file(header, data_bytes)).problems.text(); }
+std::string report(std::string_view header, std::size_t data_bytes = 0) {
+  return parse_header(make_file(header, data_bytes)).problems.text();
+}
 
 std::string tensor(std::string_view dtype_name, std::string_view shape, std::string_view offsets) {
-  return "{\"dtype\":\"" + std::string(dtype_name) + "\",\"shape\":" + std::string(shape) + ",\"data_offsets\":" + std::string(offsets) + "}";
+  return "{\"dtype\":\"" + std::string(dtype_name) + "\",\"shape\":" + std::string(shape) +
+         ",\"data_offsets\":" + std::string(offsets) + "}";
 }
 std::string one(std::string_view dtype_name, std::string_view shape, std::string_view offsets) {
   return "{\"a\":" + tensor(dtype_name, shape, offsets) + "}";
@@ -27,8 +30,9 @@ std::string one(std::string_view dtype_name, std::string_view shape, std::string
 }  // namespace
 
 TEST_CASE("a sound header", "[io]") {
-  const auto header = parse_header(make_file("{\"__metadata__\":{\"format\":\"pt\"},\"b\":" + tensor("F16", "[2,3]", "[0,12]") + ",\"a.weight\":" +
-                                                 tensor("I64", "[]", "[12,20]") + ",\"none\":" + tensor("F32", "[0,7]", "[20,20]") + "}   ",
+  const auto header = parse_header(make_file("{\"__metadata__\":{\"format\":\"pt\"},\"b\":" + tensor("F16", "[2,3]", "[0,12]") +
+                                                 ",\"a.weight\":" + tensor("I64", "[]", "[12,20]") +
+                                                 ",\"none\":" + tensor("F32", "[0,7]", "[20,20]") + "}   ",
                                              20));
   REQUIRE(header.problems.text().empty());
   REQUIRE(header.tensors.size() == 3);
@@ -45,15 +49,21 @@ TEST_CASE("a sound header", "[io]") {
 }
 
 TEST_CASE("white space between all parts", "[io]") {
-  REQUIRE(report("{ \"__metadata__\" : { } ,\n\t\"a\" : { \"dtype\" : \"F32\" , \"shape\" : [ 1 ] , \"data_offsets\" : [ 0 , 4 ] } } \n", 4).empty());
+  REQUIRE(report("{ \"__metadata__\" : { } ,\n\t\"a\" : { \"dtype\" : \"F32\" , \"shape\" : [ 1 ] , \"data_offsets\" : [ 0 , 4 "
+                 "] } } \n",
+                 4)
+              .empty());
 }
 
 TEST_CASE("order of tensors and of fields is free", "[io]") {
-  REQUIRE(report("{\"a\":" + tensor("F32", "[1]", "[4,8]") + ",\"b\":{\"data_offsets\":[0,4],\"shape\":[1],\"dtype\":\"F32\"}}", 8).empty());
+  REQUIRE(
+      report("{\"a\":" + tensor("F32", "[1]", "[4,8]") + ",\"b\":{\"data_offsets\":[0,4],\"shape\":[1],\"dtype\":\"F32\"}}", 8)
+          .empty());
 }
 
 TEST_CASE("all types of the library, by their names in files", "[io]") {
-  for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16, dtype::f64, dtype::i64, dtype::i32, dtype::i16, dtype::i8, dtype::u8, dtype::boolean}) {
+  for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16, dtype::f64, dtype::i64, dtype::i32, dtype::i16, dtype::i8,
+                           dtype::u8, dtype::boolean}) {
     const std::size_t bytes = 6 * heddle::size_of(type);
     REQUIRE(report(one(heddle::io::name_of(type), "[2,3]", "[0," + std::to_string(bytes) + "]"), bytes).empty());
   }
@@ -73,7 +83,7 @@ TEST_CASE("files too short for what they say", "[io]") {
   REQUIRE(parse_header(file).problems.text() == "\n  tensor \"a\": data_offsets [0, 64] end outside the 63 bytes of data");
   file.resize(header_end - 1);
   REQUIRE(parse_header(file).problems.text() == "\n  header length 56 is beyond the end of the file, which has 63 bytes");
-  for (std::size_t size = 0; size < header_end + 64; ++size) {   // truncated anywhere
+  for (std::size_t size = 0; size < header_end + 64; ++size) {  // truncated anywhere
     std::vector<std::byte> cut = make_file(one("F32", "[16]", "[0,64]"), 64);
     cut.resize(size);
     REQUIRE_FALSE(parse_header(cut).problems.empty());
@@ -82,20 +92,25 @@ TEST_CASE("files too short for what they say", "[io]") {
 
 TEST_CASE("huge header lengths", "[io]") {
   std::vector<std::byte> file(8, std::byte{0xff});
-  REQUIRE(parse_header(file).problems.text() == "\n  header length 18446744073709551615 is above the format's limit of 100000000");
-  file = {std::byte{0x01}, std::byte{0xe1}, std::byte{0xf5}, std::byte{0x05}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}};
+  REQUIRE(parse_header(file).problems.text() ==
+          "\n  header length 18446744073709551615 is above the format's limit of 100000000");
+  file = {std::byte{0x01}, std::byte{0xe1}, std::byte{0xf5}, std::byte{0x05},
+          std::byte{0},    std::byte{0},    std::byte{0},    std::byte{0}};
   REQUIRE(parse_header(file).problems.text() == "\n  header length 100000001 is above the format's limit of 100000000");
   file[0] = std::byte{0x00};
   REQUIRE(parse_header(file).problems.text() == "\n  header length 100000000 is beyond the end of the file, which has 8 bytes");
 }
 
 TEST_CASE("offsets that lie", "[io]") {
-  REQUIRE(report(one("F32", "[16]", "[0,64]"), 32) == "\n  tensor \"a\": data_offsets [0, 64] end outside the 32 bytes of data");
+  REQUIRE(report(one("F32", "[16]", "[0,64]"), 32) ==
+          "\n  tensor \"a\": data_offsets [0, 64] end outside the 32 bytes of data");
   REQUIRE(report(one("F32", "[16]", "[64,0]"), 64) == "\n  tensor \"a\": data_offsets [64, 0] end before they begin");
-  REQUIRE(report(one("F32", "[16]", "[0,60]"), 60) == "\n  tensor \"a\": shape [16] of F32 takes 64 bytes, data_offsets [0, 60] hold 60");
-  REQUIRE(report(one("F32", "[16]", "[18446744073709551552,18446744073709551615]"), 64) ==
-          "\n  tensor \"a\": data_offsets [18446744073709551552, 18446744073709551615] end outside the 64 bytes of data"
-          "\n  tensor \"a\": shape [16] of F32 takes 64 bytes, data_offsets [18446744073709551552, 18446744073709551615] hold 63");
+  REQUIRE(report(one("F32", "[16]", "[0,60]"), 60) ==
+          "\n  tensor \"a\": shape [16] of F32 takes 64 bytes, data_offsets [0, 60] hold 60");
+  REQUIRE(
+      report(one("F32", "[16]", "[18446744073709551552,18446744073709551615]"), 64) ==
+      "\n  tensor \"a\": data_offsets [18446744073709551552, 18446744073709551615] end outside the 64 bytes of data"
+      "\n  tensor \"a\": shape [16] of F32 takes 64 bytes, data_offsets [18446744073709551552, 18446744073709551615] hold 63");
   REQUIRE(report(one("F32", "[1]", "[0]"), 4) == "\n  tensor \"a\": data_offsets must be two numbers");
   REQUIRE(report(one("F32", "[1]", "[0,4,8]"), 4) == "\n  header: byte 53: more than 2 numbers");
 }
@@ -163,7 +178,9 @@ TEST_CASE("headers that are no header", "[io]") {
 }
 
 TEST_CASE("one report lists everything, and does not grow with the file", "[io]") {
-  REQUIRE(report("{\"a\":" + tensor("F8", "[1]", "[0,1]") + ",\"b\":" + tensor("F32", "[1]", "[9,5]") + ",\"c\":" + tensor("F32", "[9]", "[0,4]") + "}", 4) ==
+  REQUIRE(report("{\"a\":" + tensor("F8", "[1]", "[0,1]") + ",\"b\":" + tensor("F32", "[1]", "[9,5]") +
+                     ",\"c\":" + tensor("F32", "[9]", "[0,4]") + "}",
+                 4) ==
           "\n  tensor \"a\": dtype \"F8\" is not supported"
           "\n  tensor \"b\": data_offsets [9, 5] end before they begin"
           "\n  tensor \"b\": data_offsets [9, 5] end outside the 4 bytes of data"

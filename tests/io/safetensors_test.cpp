@@ -84,15 +84,15 @@ TEST_CASE("numbers of every type are converted", "[io]") {
       0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00,                                                                // f16: 1, -2, 2^-24
       0x80, 0x3f, 0x40, 0xc0,                                                                            // bf16: 1, -3
       0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf8, 0x3f,                                                    // f64: 1.5
-      0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfd, 0xff, 0xff, 0xff, 0xfc, 0xff, 0xfb, 0xfa, 1   // integers
+      0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfd, 0xff, 0xff, 0xff, 0xfc, 0xff, 0xfb, 0xfa, 1  // integers
   };
-  const std::vector<std::byte> bytes =
-      make_file(R"({"f16":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"bf16":{"dtype":"BF16","shape":[2],"data_offsets":[6,10]},)"
-                R"("f64":{"dtype":"F64","shape":[1],"data_offsets":[10,18]},"i64":{"dtype":"I64","shape":[],"data_offsets":[18,26]},)"
-                R"("i32":{"dtype":"I32","shape":[1],"data_offsets":[26,30]},"i16":{"dtype":"I16","shape":[1],"data_offsets":[30,32]},)"
-                R"("i8":{"dtype":"I8","shape":[1],"data_offsets":[32,33]},"u8":{"dtype":"U8","shape":[1],"data_offsets":[33,34]},)"
-                R"("bool":{"dtype":"BOOL","shape":[1],"data_offsets":[34,35]}})",
-                std::as_bytes(std::span(data)));
+  const std::vector<std::byte> bytes = make_file(
+      R"({"f16":{"dtype":"F16","shape":[3],"data_offsets":[0,6]},"bf16":{"dtype":"BF16","shape":[2],"data_offsets":[6,10]},)"
+      R"("f64":{"dtype":"F64","shape":[1],"data_offsets":[10,18]},"i64":{"dtype":"I64","shape":[],"data_offsets":[18,26]},)"
+      R"("i32":{"dtype":"I32","shape":[1],"data_offsets":[26,30]},"i16":{"dtype":"I16","shape":[1],"data_offsets":[30,32]},)"
+      R"("i8":{"dtype":"I8","shape":[1],"data_offsets":[32,33]},"u8":{"dtype":"U8","shape":[1],"data_offsets":[33,34]},)"
+      R"("bool":{"dtype":"BOOL","shape":[1],"data_offsets":[34,35]}})",
+      std::as_bytes(std::span(data)));
   const safetensors file = safetensors::parse(bytes);
   REQUIRE(file.floats("f16") == std::vector<float>{1.0f, -2.0f, 0x1p-24f});
   REQUIRE(file.floats("bf16") == std::vector<float>{1.0f, -3.0f});
@@ -129,7 +129,8 @@ TEST_CASE("what cannot be opened is refused with the reason", "[io]") {
   const temporary_file nowhere("nowhere.safetensors");
   const std::string path = nowhere.path();
   REQUIRE(message_of<heddle::file_error>([&] { safetensors{path}; }) == path + ": cannot be opened: No such file or directory");
-  REQUIRE(message_of<heddle::file_error>([&] { safetensors(path, heddle::io::read_whole); }) == path + ": cannot be opened: No such file or directory");
+  REQUIRE(message_of<heddle::file_error>([&] { safetensors(path, heddle::io::read_whole); }) ==
+          path + ": cannot be opened: No such file or directory");
   std::filesystem::create_directory(path);
   REQUIRE(message_of<heddle::file_error>([&] { safetensors{path}; }) == path + ": is not a regular file");
 }
@@ -143,7 +144,8 @@ TEST_CASE("bad files are refused whole, mapped, read and in memory", "[io]") {
       "\n  tensor \"weight\": data_offsets [0, 16] end outside the 15 bytes of data"
       "\n  tensor \"bias\": data_offsets [16, 24] end outside the 15 bytes of data";
   REQUIRE(message_of<heddle::file_error>([&] { safetensors{truncated.path()}; }) == truncated.path() + problems);
-  REQUIRE(message_of<heddle::file_error>([&] { safetensors(truncated.path(), heddle::io::read_whole); }) == truncated.path() + problems);
+  REQUIRE(message_of<heddle::file_error>([&] { safetensors(truncated.path(), heddle::io::read_whole); }) ==
+          truncated.path() + problems);
   REQUIRE(message_of<heddle::file_error>([&] { safetensors::parse(bytes); }) == "safetensors in memory" + problems);
 
   const temporary_file empty("empty.safetensors", {});
@@ -154,9 +156,11 @@ TEST_CASE("bad files are refused whole, mapped, read and in memory", "[io]") {
 
 TEST_CASE("asking for what a file does not have", "[io]") {
   const std::vector<std::byte> bytes = make_file(
-      R"({"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"i":{"dtype":"I32","shape":[1],"data_offsets":[4,8]}})", std::size_t{8});
+      R"({"f":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"i":{"dtype":"I32","shape":[1],"data_offsets":[4,8]}})",
+      std::size_t{8});
   const safetensors file = safetensors::parse(bytes);
-  REQUIRE(message_of<heddle::weight_error>([&] { static_cast<void>(file.floats("g")); }) == "safetensors in memory: no tensor \"g\"");
+  REQUIRE(message_of<heddle::weight_error>([&] { static_cast<void>(file.floats("g")); }) ==
+          "safetensors in memory: no tensor \"g\"");
   REQUIRE(message_of<heddle::weight_error>([&] { static_cast<void>(file.floats("i")); }) ==
           "safetensors in memory: tensor \"i\" holds I32, expected floating-point numbers");
   REQUIRE(message_of<heddle::weight_error>([&] { static_cast<void>(file.integers("f")); }) ==

@@ -36,12 +36,15 @@ TEST_CASE("what is written is read back", "[io]") {
   heddle::tensor<float, heddle::extents<2, 3>> matrix{heddle::extents<2, 3>{}};
   for (std::size_t i = 0; i < 6; ++i) matrix.data()[i] = 0.1f * static_cast<float>(i);
   const std::vector<std::int64_t> counts{-1, 1LL << 40};
-  const heddle::view<const std::int64_t, heddle::extents<heddle::dyn>> counts_view(counts.data(), heddle::extents<heddle::dyn>(std::size_t{2}));
+  const heddle::view<const std::int64_t, heddle::extents<heddle::dyn>> counts_view(
+      counts.data(), heddle::extents<heddle::dyn>(std::size_t{2}));
   const double third = 1.0 / 3.0;
-  write_safetensors(target.path(),
-                    {make_entry("z\"\\\n\xc3\xa9", matrix.view()), make_entry("half", matrix.view(), dtype::f16), make_entry("counts", counts_view),
-                     make_entry("third", heddle::view<const double, heddle::extents<>>(&third, {})), tensor_entry{"none", {0, 4}}},
-                    {{"format", "heddle"}, {"note", "a\tb"}});
+  write_safetensors(
+      target.path(),
+      {make_entry("z\"\\\n\xc3\xa9", matrix.view()), make_entry("half", matrix.view(), dtype::f16),
+       make_entry("counts", counts_view), make_entry("third", heddle::view<const double, heddle::extents<>>(&third, {})),
+       tensor_entry{"none", {0, 4}}},
+      {{"format", "heddle"}, {"note", "a\tb"}});
   const safetensors file{target.path()};
   REQUIRE(file.size() == 5);
   REQUIRE(file[0].name == "z\"\\\n\xc3\xa9");
@@ -60,7 +63,8 @@ TEST_CASE("what is written is read back", "[io]") {
 TEST_CASE("the bytes of a file are defined", "[io]") {
   const temporary_file target("bytes.safetensors");
   const std::vector<float> values{1.0f, -2.0f};
-  write_safetensors(target.path(), {tensor_entry{"a", {2}, values.data()}, tensor_entry{"b", {1, 2}, values.data(), dtype::f32, dtype::bf16}});
+  write_safetensors(target.path(),
+                    {tensor_entry{"a", {2}, values.data()}, tensor_entry{"b", {1, 2}, values.data(), dtype::f32, dtype::bf16}});
   const std::vector<std::byte> bytes = bytes_of_file(target.path());
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const std::string header =
@@ -68,7 +72,8 @@ TEST_CASE("the bytes of a file are defined", "[io]") {
   REQUIRE(text.substr(0, 8) == std::string_view("\x70\0\0\0\0\0\0\0", 8));
   REQUIRE(text.substr(8, 112) == header + std::string(112 - header.size(), ' '));
   REQUIRE(text.substr(120) == std::string_view("\x00\x00\x80\x3f\x00\x00\x00\xc0\x80\x3f\x00\xc0", 12));
-  write_safetensors(target.path(), {tensor_entry{"a", {2}, values.data()}, tensor_entry{"b", {1, 2}, values.data(), dtype::f32, dtype::bf16}});
+  write_safetensors(target.path(),
+                    {tensor_entry{"a", {2}, values.data()}, tensor_entry{"b", {1, 2}, values.data(), dtype::f32, dtype::bf16}});
   REQUIRE(bytes_of_file(target.path()) == bytes);
 }
 
@@ -102,10 +107,12 @@ TEST_CASE("what would not be readable is not written", "[io]") {
     return message_of<heddle::file_error>([&] { write_safetensors(target.path(), entries); });
   };
   const std::string start = target.path() + ": not written for ";
-  REQUIRE(refuse({tensor_entry{"a", {2}, values.data()}, tensor_entry{"a", {2}, values.data()}}) == start + "1 problem\n  tensor \"a\": the name occurs twice");
+  REQUIRE(refuse({tensor_entry{"a", {2}, values.data()}, tensor_entry{"a", {2}, values.data()}}) ==
+          start + "1 problem\n  tensor \"a\": the name occurs twice");
   REQUIRE(refuse({tensor_entry{"a", {2}}, tensor_entry{"b", {2}, values.data(), dtype::f32, dtype::i32}}) ==
           start + "2 problems\n  tensor \"a\": no data\n  tensor \"b\": F32 cannot be stored as I32");
-  REQUIRE(refuse({tensor_entry{"\xff", {2}, values.data()}}) == start + "1 problem\n  header: byte 2: malformed UTF-8 in a string");
+  REQUIRE(refuse({tensor_entry{"\xff", {2}, values.data()}}) ==
+          start + "1 problem\n  header: byte 2: malformed UTF-8 in a string");
   REQUIRE(refuse({tensor_entry{"__metadata__", {2}, values.data()}}).starts_with(start));
   REQUIRE(files_like(target.path()) == 0);
   const std::string nowhere = target.path() + "/x.safetensors";

@@ -43,7 +43,8 @@ struct bound {
 
 std::vector<float> values(const network& net) {
   std::vector<float> all;
-  heddle::for_each_parameter(net, [&](std::string_view, const auto& t) { all.insert(all.end(), t.span().begin(), t.span().end()); });
+  heddle::for_each_parameter(net,
+                             [&](std::string_view, const auto& t) { all.insert(all.end(), t.span().begin(), t.span().end()); });
   return all;
 }
 
@@ -101,13 +102,15 @@ TEST_CASE("a model that cannot be saved is refused with all reasons", "[io]") {
   REQUIRE(refuse(network{}, {}) == target.path() +
                                        ": not saved for 4 problems\n  \"q.weight\": not bound\n  \"q.mean\": not bound"
                                        "\n  \"k.weight\": not bound\n  \"k.mean\": not bound");
-  REQUIRE(refuse(b.net, key_map{}.rename("k", "q")) == target.path() +
-                                                           ": not saved for 2 problems\n  \"k.weight\": another parameter is stored as \"q.weight\" already"
-                                                           "\n  \"k.mean\": another parameter is stored as \"q.mean\" already");
+  REQUIRE(refuse(b.net, key_map{}.rename("k", "q")) ==
+          target.path() +
+              ": not saved for 2 problems\n  \"k.weight\": another parameter is stored as \"q.weight\" already"
+              "\n  \"k.mean\": another parameter is stored as \"q.mean\" already");
   REQUIRE(refuse(b.net, key_map{}.split("k.mean", "mean", 1, 2)) ==
           target.path() + ": not saved for 1 problem\n  tensor \"mean\": no parameter is part 0 of 2");
   REQUIRE(refuse(b.net, key_map{}.join("k.mean", {"a", "b"})) ==
-          target.path() + ": not saved for 1 problem\n  \"k.mean\": joined from several tensors of a file, whose sizes are not known");
+          target.path() +
+              ": not saved for 1 problem\n  \"k.mean\": joined from several tensors of a file, whose sizes are not known");
   REQUIRE(heddle::test::bytes_of_file(target.path()).empty());
 }
 #endif

@@ -20,7 +20,8 @@ std::vector<float> run_on(M m, const map_extents& shape, const std::vector<float
   prepare<Backend>(m, backend);
   std::vector<float> output(output_extents<M>(shape).size());
   const workspace scratch(workspace_bytes<M>(shape, backend));
-  run(m, map_view<const float>(input.data(), shape), map_view<float>(output.data(), output_extents<M>(shape)), scratch, backend);
+  run(m, map_view<const float>(input.data(), shape), map_view<float>(output.data(), output_extents<M>(shape)), scratch,
+      backend);
   return output;
 }
 
@@ -58,14 +59,21 @@ TEST_CASE("linear layers and MLPs on vectors", "[simd]") {
 TEST_CASE("convolutions on vectors", "[simd]") {
   check_module<convolution<3, 48>>(map_extents(2, 9, 11, 3));
   check_module<convolution<48, 3>>(map_extents(1, 8, 13, 48));
-  check_module<convolution<12, 20, convolution_options{.size = 3, .stride = 2, .padding = padding_rule::same}, batch_norm<20>, gelu>>(map_extents(1, 13, 8, 12));
-  check_module<convolution<24, 24, convolution_options{.stride = 2, .depthwise = true}, batch_norm<24>, silu>>(map_extents(1, 12, 9, 24));
+  check_module<
+      convolution<12, 20, convolution_options{.size = 3, .stride = 2, .padding = padding_rule::same}, batch_norm<20>, gelu>>(
+      map_extents(1, 13, 8, 12));
+  check_module<convolution<24, 24, convolution_options{.stride = 2, .depthwise = true}, batch_norm<24>, silu>>(
+      map_extents(1, 12, 9, 24));
 }
 
 TEST_CASE("MBConv on vectors", "[simd]") {
   check_module<mbconv<16, 16, mbconv_options{.expanded = 64, .reduced = 16}>>(map_extents(2, 35, 9, 16));
   check_module<mbconv<16, 32,
-                      mbconv_options{.expanded = 64, .reduced = 4, .stride = 2, .inner_bias = false, .padding = padding_rule::same,
+                      mbconv_options{.expanded = 64,
+                                     .reduced = 4,
+                                     .stride = 2,
+                                     .inner_bias = false,
+                                     .padding = padding_rule::same,
                                      .gate = squeeze_excite_options{.bias = true, .as_convolution = true}},
                       gelu_tanh, norm_before<ratio{1, 1000}>, pooled_shortcut<16, 32, true>>>(map_extents(1, 18, 12, 16));
 }

@@ -19,7 +19,8 @@ template <class M>
 std::vector<float> run_reference(const M& m, const map_extents& shape, const std::vector<float>& input) {
   std::vector<float> output(output_extents<M>(shape).size());
   const workspace scratch(workspace_bytes<M, reference>(shape));
-  run<reference>(m, map_view<const float>(input.data(), shape), map_view<float>(output.data(), output_extents<M>(shape)), scratch);
+  run<reference>(m, map_view<const float>(input.data(), shape), map_view<float>(output.data(), output_extents<M>(shape)),
+                 scratch);
   return output;
 }
 
@@ -34,8 +35,8 @@ M random_module(unsigned seed) {
 double gelu_of(double x) { return 0.5 * x * (1.0 + std::erf(x / std::sqrt(2.0))); }
 
 /// Zero-padded depthwise or dense convolution by definition.
-double tap_sum(const std::vector<float>& x, const map_extents& e, std::size_t image, std::size_t row, std::size_t column, std::size_t out,
-               const float* weight, std::size_t inputs, std::size_t size, std::size_t stride, bool depthwise) {
+double tap_sum(const std::vector<float>& x, const map_extents& e, std::size_t image, std::size_t row, std::size_t column,
+               std::size_t out, const float* weight, std::size_t inputs, std::size_t size, std::size_t stride, bool depthwise) {
   double sum = 0.0;
   for (std::size_t i = 0; i < inputs; ++i)
     for (std::size_t ky = 0; ky < size; ++ky)
@@ -62,7 +63,8 @@ TEST_CASE("a convolution folds the norms around it", "[convolution]") {
     for (std::size_t r = 0; r < 3; ++r)
       for (std::size_t c = 0; c < 5; ++c)
         for (std::size_t o = 0; o < 7; ++o) {
-          const double sum = tap_sum(x, shape, b, r, c, o, m.weight.data(), 5, 3, 2, false) + static_cast<double>(m.bias.data()[o]);
+          const double sum =
+              tap_sum(x, shape, b, r, c, o, m.weight.data(), 5, 3, 2, false) + static_cast<double>(m.bias.data()[o]);
           const double normed = (sum - static_cast<double>(m.norm.running_mean.data()[o])) /
                                     std::sqrt(static_cast<double>(m.norm.running_var.data()[o]) + 1e-5) *
                                     static_cast<double>(m.norm.weight.data()[o]) +
@@ -84,7 +86,8 @@ TEST_CASE("a pointwise convolution folds a norm in front of it", "[convolution]"
     for (std::size_t o = 0; o < 4; ++o) {
       double sum = 0.0;
       for (std::size_t i = 0; i < 6; ++i)
-        sum += static_cast<double>(m.weight.data()[o * 6 + i]) * (static_cast<double>(x[p * 6 + i]) * m.pre_norm.scale(i) + m.pre_norm.shift(i));
+        sum += static_cast<double>(m.weight.data()[o * 6 + i]) *
+               (static_cast<double>(x[p * 6 + i]) * m.pre_norm.scale(i) + m.pre_norm.shift(i));
       expected.push_back(static_cast<float>(sum));
     }
   const auto worst = test::worst(expected, run_reference(m, shape, x));
@@ -105,7 +108,7 @@ TEST_CASE("SAME padding puts the odd row and column last", "[convolution]") {
 TEST_CASE("an MBConv is its three convolutions with the gate between", "[mbconv]") {
   using layer = mbconv<6, 6, mbconv_options{.expanded = 24, .reduced = 6}>;
   const layer m = random_module<layer>(5);
-  const map_extents shape(2, 21, 5, 6);   // more rows than one band
+  const map_extents shape(2, 21, 5, 6);  // more rows than one band
   const std::vector<float> x = test::normal_vector(shape.size(), 6);
   const map_extents wide(2, 21, 5, 24);
   const std::vector<float> e = run_reference(m.expand, shape, x);
@@ -143,7 +146,7 @@ using small_block = encoder_block<small_norm, self_attention<8, 2, Policies...>,
 template <class Block>
 std::vector<float> step_by_step(const Block& m, const map_extents& shape, std::vector<float> x) {
   const auto add = [&](const std::vector<float>& branch) {
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] += branch[i];   // the layer scales are folded into the branches
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += branch[i];  // the layer scales are folded into the branches
   };
   add(run_reference(m.attn, shape, run_reference(m.norm1, shape, x)));
   add(run_reference(m.mlp, shape, run_reference(m.norm2, shape, x)));
@@ -163,10 +166,10 @@ void check_block(const map_extents& shape) {
 
 TEST_CASE("an encoder block by groups is the block by steps", "[encoder_block]") {
   check_block<small_block<window<4>>>(map_extents(2, 8, 12, 8));
-  check_block<small_block<window<3>>>(map_extents(1, 8, 10, 8));   // padded windows
+  check_block<small_block<window<3>>>(map_extents(1, 8, 10, 8));  // padded windows
   check_block<small_block<adaptive_grid, learned_resized_bias<4>>>(map_extents(1, 9, 16, 8));
   check_block<small_block<adaptive_block, learned_resized_bias<4>>>(map_extents(1, 16, 9, 8));
-  check_block<small_block<global>>(map_extents(2, 1, 19, 8));      // one large group: step by step
+  check_block<small_block<global>>(map_extents(2, 1, 19, 8));  // one large group: step by step
 }
 
 TEST_CASE("a layer scale multiplies its branch", "[encoder_block]") {
@@ -184,7 +187,8 @@ TEST_CASE("a layer scale multiplies its branch", "[encoder_block]") {
 }
 
 TEST_CASE("containers run their children in order", "[sequential]") {
-  using chain = sequential<named<"a", linear<4, 6>>, repeat<3, pre_norm<layer_norm<6>, mlp<6, 12>>>, residual<linear<6, 6>>, post_norm<layer_norm<6>, linear<6, 6>>>;
+  using chain = sequential<named<"a", linear<4, 6>>, repeat<3, pre_norm<layer_norm<6>, mlp<6, 12>>>, residual<linear<6, 6>>,
+                           post_norm<layer_norm<6>, linear<6, 6>>>;
   const chain m = random_module<chain>(11);
   const map_extents shape(1, 3, 5, 4);
   const map_extents wide(1, 3, 5, 6);
@@ -203,7 +207,8 @@ TEST_CASE("a workspace that is too small is refused before anything is written",
   const std::vector<float> x(8, 1.0f);
   std::vector<float> y(8, 3.0f);
   const workspace scratch(8);
-  REQUIRE_THROWS_AS(run<reference>(m, map_view<const float>(x.data(), shape), map_view<float>(y.data(), shape), scratch), workspace_error);
+  REQUIRE_THROWS_AS(run<reference>(m, map_view<const float>(x.data(), shape), map_view<float>(y.data(), shape), scratch),
+                    workspace_error);
   CHECK(y == std::vector<float>(8, 3.0f));
 }
 

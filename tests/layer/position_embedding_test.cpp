@@ -21,7 +21,7 @@ TEST_CASE("a table of positions is added to every image") {
   std::vector<float> x = test::normal_vector(shape.size(), 2);
   const std::vector<float> before = x;
   const workspace scratch(workspace_bytes<layer, reference>(shape));
-  run<reference>(m, map_view<const float>(x.data(), shape), map_view<float>(x.data(), shape), scratch);   // in place
+  run<reference>(m, map_view<const float>(x.data(), shape), map_view<float>(x.data(), shape), scratch);  // in place
   for (std::size_t i = 0; i < x.size(); ++i) CHECK(x[i] == before[i] + m.table.data()[i % 30]);
   REQUIRE_THROWS_AS(layer::output_extents(map_extents(1, 7, 1, 5)), shape_error);
   REQUIRE_THROWS_AS(layer::output_extents(map_extents(1, 6, 1, 4)), shape_error);
@@ -42,7 +42,7 @@ TEST_CASE("sines and cosines: the column first, then the row") {
   for (std::size_t y = 0; y < 2; ++y)
     for (std::size_t x = 0; x < 3; ++x)
       for (std::size_t i = 0; i < 2; ++i) {
-        const double frequency = i == 0 ? 1.0 : 0.01;   // 10000^(-1/2)
+        const double frequency = i == 0 ? 1.0 : 0.01;  // 10000^(-1/2)
         const auto column = static_cast<double>(x) * frequency;
         const auto row = static_cast<double>(y) * frequency;
         CHECK(std::abs(at(y, x, i) - std::sin(column)) < 1e-7);

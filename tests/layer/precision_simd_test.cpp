@@ -18,8 +18,10 @@ using namespace heddle;
 constexpr double rounding = 1.0 / 128;
 
 template <std::size_t C, precision Products, class... Policies>
-using transformer = encoder_block<layer_norm<C>, self_attention<C, 4, attention_options<self_attention_options{.products = Products}>, Policies...>,
-                            mlp<C, 4 * C, gelu, linear_options{.products = Products}>>;
+using transformer =
+    encoder_block<layer_norm<C>,
+                  self_attention<C, 4, attention_options<self_attention_options{.products = Products}>, Policies...>,
+                  mlp<C, 4 * C, gelu, linear_options{.products = Products}>>;
 
 template <class M, class Backend>
 std::vector<float> run_on(const map_extents& shape, const std::vector<float>& input, const Backend& backend) {
@@ -28,7 +30,8 @@ std::vector<float> run_on(const map_extents& shape, const std::vector<float>& in
   prepare<Backend>(m, backend);
   std::vector<float> output(output_extents<M>(shape).size());
   const workspace scratch(workspace_bytes<M>(shape, backend));
-  run(m, map_view<const float>(input.data(), shape), map_view<float>(output.data(), output_extents<M>(shape)), scratch, backend);
+  run(m, map_view<const float>(input.data(), shape), map_view<float>(output.data(), output_extents<M>(shape)), scratch,
+      backend);
   return output;
 }
 
@@ -42,7 +45,7 @@ void check(const map_extents& shape) {
   const auto from_reference = test::worst(expected, actual);
   INFO(from_float.text() << "\n" << from_reference.text());
   CHECK(from_float.relative() < rounding);
-  CHECK(from_float.relative() > 0.0);   // it is not the float product
+  CHECK(from_float.relative() > 0.0);  // it is not the float product
   CHECK(from_reference.relative() < rounding);
 #if defined(_OPENMP)
   const std::vector<float> parallel = run_on<Rounded>(shape, x, simd_on<openmp>{openmp(2)});

@@ -51,7 +51,8 @@ std::vector<float> apart(const Block& block, std::vector<float> x, std::size_t l
   using element = typename attention_type::element;
   tensor<element, dynamic_extents<2>> kept(dynamic_extents<2>(before, 2 * C));
   const auto rows = make_matrix(kept.data(), before, 2 * C);
-  const std::size_t bytes = std::max(prefix_bytes<Block>(Backend{}, before, 0), prefix_bytes<Block>(Backend{}, present, before));
+  const std::size_t bytes =
+      std::max(prefix_bytes<Block>(Backend{}, before, 0), prefix_bytes<Block>(Backend{}, present, before));
   const workspace scratch(bytes);
   const context<Backend> ctx{Backend{}, scratch.scratch()};
   const auto after = make_matrix(x.data() + before * C, present, C);
@@ -62,7 +63,7 @@ std::vector<float> apart(const Block& block, std::vector<float> x, std::size_t l
   } else {
     split_projection<attention_type> split;
     split.prepare_from(Backend{}, block.attn.qkv);
-    keep_last(ctx, block, split, make_matrix<const float>(untouched.data(), before, C), rows);   // the same keys and values
+    keep_last(ctx, block, split, make_matrix<const float>(untouched.data(), before, C), rows);  // the same keys and values
     forward_last_after_prefix(ctx, block, split, after, last, as_const(rows));
   }
   return x;
@@ -75,9 +76,12 @@ void check(double tolerance) {
   const std::vector<float> expected = together<Block, Backend>(block, x);
   CHECK(test::worst(expected, apart<Block, Backend>(block, x, 0)).relative() <= tolerance);
   const std::vector<float> last = apart<Block, Backend>(block, x, asking);
-  const auto tail = [](const std::vector<float>& v) { return std::vector<float>(v.end() - static_cast<std::ptrdiff_t>(asking * C), v.end()); };
+  const auto tail = [](const std::vector<float>& v) {
+    return std::vector<float>(v.end() - static_cast<std::ptrdiff_t>(asking * C), v.end());
+  };
   CHECK(test::worst(tail(expected), tail(last)).relative() <= tolerance);
-  CHECK(std::memcmp(last.data() + before * C, x.data() + before * C, (present - asking) * C * sizeof(float)) == 0);   // not touched
+  CHECK(std::memcmp(last.data() + before * C, x.data() + before * C, (present - asking) * C * sizeof(float)) ==
+        0);  // not touched
 }
 
 }  // namespace
@@ -99,7 +103,9 @@ TEST_CASE("a kept prefix has the shape of the block", "[simd]") {
   REQUIRE_THROWS_AS(forward_and_keep(ctx, block, rows, make_matrix(kept.data(), before, 2 * C)), shape_error);
   REQUIRE_THROWS_AS(forward_after_prefix(ctx, block, rows, as_const(make_matrix(kept.data(), before, C))), shape_error);
   split_projection<decltype(block_type::attn)> split;
-  REQUIRE_THROWS_AS(forward_last_after_prefix(ctx, block, split, rows, present + 1, as_const(make_matrix(kept.data(), before, 2 * C))), shape_error);
+  REQUIRE_THROWS_AS(
+      forward_last_after_prefix(ctx, block, split, rows, present + 1, as_const(make_matrix(kept.data(), before, 2 * C))),
+      shape_error);
 }
 
 TEST_CASE("the gain of branches", "[simd]") {

@@ -37,7 +37,7 @@ Module random_module(unsigned seed) {
 
 TEST_CASE("patch_merging: the four tokens of a cell in the order of the model") {
   const map_extents e(1, 2, 4, 1);
-  const std::vector<float> x{1, 2, 3, 4, 5, 6, 7, 8};   // rows 1 2 3 4, 5 6 7 8
+  const std::vector<float> x{1, 2, 3, 4, 5, 6, 7, 8};  // rows 1 2 3 4, 5 6 7 8
   const std::vector<float> identity{1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
   const std::vector<float> one(4, 1.0F);
   const std::vector<float> zero(4, 0.0F);
@@ -52,7 +52,7 @@ TEST_CASE("patch_merging: the four tokens of a cell in the order of the model") 
   const auto swin_v2 = merged(patch_merging<1, 4, patch_merging_options{.norm = merging_norm::after}>{});
   const auto rows_first = merged(patch_merging<1, 4, patch_merging_options{.order = cell_order::row_major}>{});
   REQUIRE(swin.size() == 8);
-  CHECK(test::worst(swin, swin_v2).relative() < 1e-6);   // an identity: the norm may stand on either side
+  CHECK(test::worst(swin, swin_v2).relative() < 1e-6);  // an identity: the norm may stand on either side
   // 1 5 2 6 has mean 3.5 and variance 4.25
   CHECK(static_cast<double>(swin[1]) == Approx(1.5 / std::sqrt(4.25 + 1e-5)));
   CHECK(static_cast<double>(rows_first[1]) == Approx(-1.5 / std::sqrt(4.25 + 1e-5)));
@@ -60,7 +60,7 @@ TEST_CASE("patch_merging: the four tokens of a cell in the order of the model") 
 }
 
 TEST_CASE("max_pool: the largest of a cell, into columns of wider rows") {
-  const std::vector<float> x{1, -2, 3, 4, 5, -6, 0, 8, 1, 1, 1, 1};   // the third row is left out
+  const std::vector<float> x{1, -2, 3, 4, 5, -6, 0, 8, 1, 1, 1, 1};  // the third row is left out
   std::vector<float> y(4, 9.0F);
   const auto rows = make_matrix(y.data(), 2, 2);
   max_pool(context<reference>{}, map_view<const float>(x.data(), map_extents(1, 3, 4, 1)), column_range(rows, 1, 1));
@@ -84,7 +84,7 @@ TEST_CASE("res_post_norm_block: group by group as step by step, and with a sourc
   using block_type = res_post_norm_block<layer_norm<12>, attention_type, mlp<12, 24>>;
   auto m = random_module<block_type>(5);
   get_policy<window<4>>(m.attn.composition) = {2, 2};
-  for (const map_extents& e : {map_extents(1, 4, 8, 12), map_extents(2, 8, 12, 12)}) {   // few groups, many groups
+  for (const map_extents& e : {map_extents(1, 4, 8, 12), map_extents(2, 8, 12, 12)}) {  // few groups, many groups
     const std::vector<float> x = test::normal_vector(e.size(), 11);
     const std::vector<float> source = test::normal_vector(e.size(), 12);
     std::vector<float> expected = output_of(m.norm1, output_of(m.attn, source, e), e);
@@ -93,8 +93,8 @@ TEST_CASE("res_post_norm_block: group by group as step by step, and with a sourc
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += second[i];
     std::vector<float> y(e.size());
     const workspace scratch(workspace_bytes<block_type, reference>(e));
-    m.forward(context<reference>{{}, scratch.scratch()}, map_view<const float>(x.data(), e), map_view<const float>(source.data(), e),
-              map_view<float>(y.data(), e));
+    m.forward(context<reference>{{}, scratch.scratch()}, map_view<const float>(x.data(), e),
+              map_view<const float>(source.data(), e), map_view<float>(y.data(), e));
     CHECK(test::worst(expected, y).relative() < 1e-5);
   }
 }

@@ -24,7 +24,7 @@ std::vector<float> scattered(const Layer& layer, const std::vector<float>& x, co
       for (std::size_t j = 0; j < e.extent(2); ++j)
         for (std::size_t k = 0; k < Layer::size; ++k)
           for (std::size_t l = 0; l < Layer::size; ++l) {
-            const std::size_t row = i * Layer::stride + k - padding;   // wraps around where it is outside
+            const std::size_t row = i * Layer::stride + k - padding;  // wraps around where it is outside
             const std::size_t column = j * Layer::stride + l - padding;
             if (row >= f.extent(1) || column >= f.extent(2)) continue;
             for (std::size_t o = 0; o < f.extent(3); ++o)
@@ -57,7 +57,9 @@ void check(const map_extents& e) {
 }
 
 using fourfold = transposed_convolution<5, 7, transposed_convolution_options{}, batch_norm<7>, relu>;
-using threefold = transposed_convolution<3, 4, transposed_convolution_options{.size = 3, .stride = 3, .padding = 0, .bias = false}, no_norm, relu>;
+using threefold =
+    transposed_convolution<3, 4, transposed_convolution_options{.size = 3, .stride = 3, .padding = 0, .bias = false}, no_norm,
+                           relu>;
 using wide = transposed_convolution<2, 3, transposed_convolution_options{.size = 6, .stride = 2, .padding = 2}, no_norm, relu>;
 
 static_assert(parameters<fourfold> == 5 * 7 * 16 + 7 + 2 * 7);

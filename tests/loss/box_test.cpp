@@ -32,19 +32,19 @@ matrix_view<const float> rows(const std::array<float, 8>& v) { return make_matri
 
 TEST_CASE("Overlap of boxes", "[box]") {
   CHECK(near(intersection_over_union(unit, shifted), 0.5 / 1.5));
-  CHECK(near(generalized_iou(unit, shifted), 0.5 / 1.5));       // the hull is the union
-  CHECK(near(generalized_iou(unit, apart), -1.0 / 3));          // hull 3, union 2
+  CHECK(near(generalized_iou(unit, shifted), 0.5 / 1.5));  // the hull is the union
+  CHECK(near(generalized_iou(unit, apart), -1.0 / 3));     // hull 3, union 2
   CHECK(near(complete_iou(unit, unit), 1));
   CHECK(near(complete_iou(unit, shifted), 0.5 / 1.5 - 0.25 / (1.5 * 1.5 + 1)));
   CHECK(near(complete_iou(unit, apart), -4.0 / 10));
 }
 
 TEST_CASE("The aspect term of the complete IoU counts where boxes overlap by half", "[box]") {
-  const box_d flat{0, 0.125, 1, 0.875};                          // iou 0.75 with the unit, same centre
+  const box_d flat{0, 0.125, 1, 0.875};  // iou 0.75 with the unit, same centre
   const double angle = std::atan(1 / 0.75) - std::atan(1.0);
   const double v = 4 / (std::acos(-1.0) * std::acos(-1.0)) * angle * angle;
   CHECK(near(complete_iou(unit, flat), 0.75 - v / (0.25 + v) * v));
-  const box_d thin{0, 0.3, 1, 0.7};                              // iou 0.4: no such term
+  const box_d thin{0, 0.3, 1, 0.7};  // iou 0.4: no such term
   CHECK(near(complete_iou(unit, thin), 0.4));
 }
 

@@ -12,7 +12,9 @@ namespace {
 
 using namespace heddle;
 
-matrix_view<const float> rows(const std::vector<float>& v, std::size_t count) { return make_matrix(v.data(), count, v.size() / count); }
+matrix_view<const float> rows(const std::vector<float>& v, std::size_t count) {
+  return make_matrix(v.data(), count, v.size() / count);
+}
 
 bool near(double a, double b) { return std::abs(a - b) < 1e-6 * (1.0 + std::abs(b)); }
 
@@ -27,13 +29,14 @@ TEST_CASE("the divergence of a distribution from itself is 0") {
 
 TEST_CASE("the divergence by hand, zeros of the teacher cost nothing") {
   const std::vector<float> teacher{0.5F, 0.5F, 0.0F, 0.0F};
-  const std::vector<float> logits{0.0F, 0.0F, 0.0F, 0.0F};   // a quarter each
+  const std::vector<float> logits{0.0F, 0.0F, 0.0F, 0.0F};  // a quarter each
   CHECK(near(kl_divergence(rows(teacher, 1), rows(logits, 1)), std::log(2.0)));
   const std::vector<float> two{0.5F, 0.5F, 0.0F, 0.0F, 0.25F, 0.25F, 0.25F, 0.25F};
   const std::vector<float> more(8, 7.0F);
   CHECK(near(kl_divergence(rows(two, 2), rows(more, 2)), 0.5 * std::log(2.0)));
   REQUIRE_THROWS_AS(kl_divergence(rows(two, 2), rows(logits, 1)), shape_error);
-  REQUIRE_THROWS_AS(kl_divergence(make_matrix<const float>(nullptr, 0, 4), make_matrix<const float>(nullptr, 0, 4)), shape_error);
+  REQUIRE_THROWS_AS(kl_divergence(make_matrix<const float>(nullptr, 0, 4), make_matrix<const float>(nullptr, 0, 4)),
+                    shape_error);
 }
 
 TEST_CASE("marginals of corner maps") {
@@ -45,14 +48,14 @@ TEST_CASE("marginals of corner maps") {
   bottom_right[0 * 3 + 1] = 0.5F;
   std::vector<float> edges(12, -1.0F);
   edges_of_corners(rows(top_left, 1), rows(bottom_right, 1), make_matrix(edges.data(), 4, 3));
-  const std::vector<float> expected{0, 0, 1, 0.5F, 0.5F, 0, 0, 1, 0, 0.5F, 0, 0.5F};   // left, right, top, bottom
+  const std::vector<float> expected{0, 0, 1, 0.5F, 0.5F, 0, 0, 1, 0, 0.5F, 0, 0.5F};  // left, right, top, bottom
   CHECK(edges == expected);
   REQUIRE_THROWS_AS(edges_of_corners(rows(top_left, 1), rows(bottom_right, 1), make_matrix(edges.data(), 6, 2)), shape_error);
 }
 
 TEST_CASE("a loss is the weighted sum of its parts") {
   const std::vector<float> predicted{0.5F, 0.5F, 0.4F, 0.2F};
-  const std::vector<float> truth{0.3F, 0.4F, 0.4F, 0.2F};   // the same box by its corner
+  const std::vector<float> truth{0.3F, 0.4F, 0.4F, 0.2F};  // the same box by its corner
   const std::vector<float> logits = test::normal_vector(4 * 5, 1);
   const std::vector<float> teacher(4 * 5, 0.2F);
   const distillation_loss one = dense_to_sparse_loss(rows(predicted, 1), rows(logits, 4), rows(teacher, 4), rows(truth, 1));
@@ -65,15 +68,16 @@ TEST_CASE("a loss is the weighted sum of its parts") {
   std::vector<float> b = a;
   for (float& v : b) v += 0.5F;
   const matched_layers layers[] = {{rows(a, 3), rows(a, 3)}, {rows(a, 3), rows(b, 3)}};
-  const distillation_loss two = deep_to_shallow_loss(rows(predicted, 1), rows(logits, 4), rows(teacher, 4), rows(truth, 1), layers);
-  CHECK(near(two.features, 0.125));   // the mean of 0 and 0.25
+  const distillation_loss two =
+      deep_to_shallow_loss(rows(predicted, 1), rows(logits, 4), rows(teacher, 4), rows(truth, 1), layers);
+  CHECK(near(two.features, 0.125));  // the mean of 0 and 0.25
   CHECK(near(two.total, one.total + 0.2 * 0.125));
   REQUIRE_THROWS_AS(dense_to_sparse_loss(rows(predicted, 1), rows(logits, 2), rows(teacher, 4), rows(truth, 1)), shape_error);
 }
 
 TEST_CASE("the true box is clamped to the crop, the predicted one is not") {
-  const std::vector<float> predicted{1.0F, 0.5F, 1.0F, 0.5F};   // 0.5 to 1.5
-  const std::vector<float> truth{0.5F, 0.25F, 1.0F, 0.5F};      // 0.5 to 1.5, clamped to 1
+  const std::vector<float> predicted{1.0F, 0.5F, 1.0F, 0.5F};  // 0.5 to 1.5
+  const std::vector<float> truth{0.5F, 0.25F, 1.0F, 0.5F};     // 0.5 to 1.5, clamped to 1
   const std::vector<float> logits(4 * 2, 0.0F);
   const std::vector<float> teacher(4 * 2, 0.5F);
   const distillation_loss loss = dense_to_sparse_loss(rows(predicted, 1), rows(logits, 4), rows(teacher, 4), rows(truth, 1));

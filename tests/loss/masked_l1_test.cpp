@@ -20,10 +20,10 @@ TEST_CASE("masked_l1: hidden pixels alone count, with all their channels") {
   const shape e(1, 2, 4, 2);
   const std::vector<float> target(16, 1.0F);
   std::vector<float> x(16, 1.0F);
-  const std::vector<std::uint8_t> mask{0, 1};   // the right half
-  x[0] = 50.0F;                                  // seen: does not count
-  x[4] = 3.0F;                                   // pixel (0, 2), channel 0: 2 off
-  x[15] = -2.0F;                                 // pixel (1, 3), channel 1: 3 off
+  const std::vector<std::uint8_t> mask{0, 1};  // the right half
+  x[0] = 50.0F;                                // seen: does not count
+  x[4] = 3.0F;                                 // pixel (0, 2), channel 0: 2 off
+  x[15] = -2.0F;                               // pixel (1, 3), channel 1: 3 off
   CHECK(masked_l1(view_of(x, e), view_of(target, e), mask, 1, 2) == Approx(5.0 / (4.0 + 1e-5) / 2.0));
 
   std::vector<float> gradient(16, 9.0F);

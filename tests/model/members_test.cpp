@@ -63,7 +63,8 @@ static_assert(heddle::parameters<leaf> == 12);
 static_assert(heddle::parameters<transparent> == 14);
 static_assert(heddle::parameters<row<2, leaf>> == 24);
 static_assert(heddle::parameters<network> == 38);
-static_assert(heddle::parameters<no_weights> == 0 && heddle::parameters<heddle::buffer<7>> == 0 && heddle::parameters<heddle::parameter<7>> == 7);
+static_assert(heddle::parameters<no_weights> == 0 && heddle::parameters<heddle::buffer<7>> == 0 &&
+              heddle::parameters<heddle::parameter<7>> == 7);
 
 template <class M>
 std::string names(M& module) {
@@ -76,8 +77,7 @@ std::string names(M& module) {
 
 TEST_CASE("parameters are visited by the names of an official checkpoint", "[model]") {
   network net;
-  REQUIRE(names(net) ==
-          "blocks.0.weight blocks.0.mean blocks.1.weight blocks.1.mean last.weight last.mean last.gamma ");
+  REQUIRE(names(net) == "blocks.0.weight blocks.0.mean blocks.1.weight blocks.1.mean last.weight last.mean last.gamma ");
   const network& constant = net;
   REQUIRE(names(constant) == names(net));
   heddle::parameter<3> alone;
@@ -86,7 +86,8 @@ TEST_CASE("parameters are visited by the names of an official checkpoint", "[mod
 
 TEST_CASE("visiting a const model gives const parameters", "[model]") {
   const leaf constant{};
-  heddle::for_each_parameter(constant, [](std::string_view, auto& t) { static_assert(std::is_const_v<std::remove_reference_t<decltype(t)>>); });
+  heddle::for_each_parameter(
+      constant, [](std::string_view, auto& t) { static_assert(std::is_const_v<std::remove_reference_t<decltype(t)>>); });
   std::size_t children = 0;
   leaf changeable;
   heddle::for_each_child(changeable, [&](std::string_view, auto&) { ++children; });

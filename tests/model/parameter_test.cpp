@@ -13,7 +13,8 @@ using heddle::parameter;
 
 static_assert(parameter<4, 3>::size() == 12 && parameter<>::size() == 1);
 static_assert(parameter<4>::is_trained && !buffer<4>::is_trained);
-static_assert(std::is_same_v<optional_parameter<true, 4>, parameter<4>> && std::is_same_v<optional_parameter<false, 4>, no_parameter>);
+static_assert(std::is_same_v<optional_parameter<true, 4>, parameter<4>> &&
+              std::is_same_v<optional_parameter<false, 4>, no_parameter>);
 static_assert(std::is_empty_v<no_parameter> && no_parameter::span().empty());
 static_assert(std::is_copy_assignable_v<parameter<4>>);
 

@@ -31,7 +31,8 @@ static_assert(multiply_adds<swin<swin_v2_tiny_w8>>(map_extents(1, 256, 256, 3)) 
 static_assert(multiply_adds<swin<swin_v2_tiny_w16>>(map_extents(1, 256, 256, 3)) == 6'600'505'344);
 static_assert(multiply_adds<swin<swin_tiny_224>>(map_extents(1, 224, 224, 3)) == 4'490'566'656);
 
-constexpr swin_config small_swin{.image = {16, 32}, .classes = 5, .channels = 8, .stages = 2, .depth = {2, 2}, .heads = {1, 2}, .window = 2};
+constexpr swin_config small_swin{
+    .image = {16, 32}, .classes = 5, .channels = 8, .stages = 2, .depth = {2, 2}, .heads = {1, 2}, .window = 2};
 using network = swin<small_swin>;
 constexpr map_extents images(2, 16, 32, 3);
 static_assert(output_extents<network>(images) == map_extents(2, 1, 1, 5));
@@ -68,7 +69,9 @@ TEST_CASE("swin: every picture of a batch is classified by itself") {
 
 TEST_CASE("swin: every second block of a stage shifts its windows, none where one window is the map") {
   const network net;
-  const auto shift = [](const auto& block, auto partition) { return get_policy<decltype(partition)>(block.attn.composition).shift_y; };
+  const auto shift = [](const auto& block, auto partition) {
+    return get_policy<decltype(partition)>(block.attn.composition).shift_y;
+  };
   const auto& stages = net.encoder.stages;
   CHECK(shift(std::get<0>(stages).blocks[0], window<2>{}) == 0);
   CHECK(shift(std::get<0>(stages).blocks[1], window<2>{}) == 1);
@@ -88,7 +91,8 @@ TEST_CASE("swin: another picture size and a smaller workspace are refused before
 }
 
 TEST_CASE("simmim: the derivative by the mask token is the slope of the loss") {
-  constexpr swin_config config{.image = {16, 16}, .classes = 0, .channels = 4, .stages = 2, .depth = {1, 2}, .heads = {1, 2}, .window = 2};
+  constexpr swin_config config{
+      .image = {16, 16}, .classes = 0, .channels = 4, .stages = 2, .depth = {1, 2}, .heads = {1, 2}, .window = 2};
   auto net = random_network<simmim<config>>();
   std::vector<float> token(net.mask_token.span().begin(), net.mask_token.span().end());
   net.mask_token.bind(token.data());

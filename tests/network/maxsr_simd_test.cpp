@@ -40,7 +40,7 @@ outcome upscale(const map_extents& shape, const Backend& backend) {
   outcome result{std::vector<float>(large.size()), 0};
   const map_view<const float> in(x.data(), shape);
   const map_view<float> out(result.y.data(), large);
-  run(net, in, out, scratch, backend);   // the first call may start threads
+  run(net, in, out, scratch, backend);  // the first call may start threads
   const test::allocations counted;
   run(net, in, out, scratch, backend);
   result.allocations = counted.count();
@@ -59,7 +59,8 @@ TEST_CASE("nothing allocates after the weights are loaded", "[network]") {
 }
 
 TEST_CASE("a network on vectors is the network by definition, for every number of threads", "[network]") {
-  for (const map_extents& shape : {map_extents(1, 16, 16, 3), map_extents(1, 37, 50, 3), map_extents(2, 1, 5, 3), map_extents(1, 2, 3, 3)}) {
+  for (const map_extents& shape :
+       {map_extents(1, 16, 16, 3), map_extents(1, 37, 50, 3), map_extents(2, 1, 5, 3), map_extents(1, 2, 3, 3)}) {
     const outcome expected = upscale(shape, reference{});
     const outcome actual = upscale(shape, simd{});
     const auto worst = test::worst(expected.y, actual.y);

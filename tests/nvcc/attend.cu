@@ -28,14 +28,16 @@ using parameters = detail::attend_parameters<attend_arguments<typename Compositi
 struct plain_bf16 : detail::attend_stream_kernel<parameters<attention<>, 64, bfloat16>, 64> {};
 struct plain_f32 : detail::attend_stream_kernel<parameters<attention<>, 64, float>, 64> {};
 struct masked_bf16 : detail::attend_stream_kernel<parameters<attention<causal<>, alibi<8>, logsumexp>, 64, bfloat16>, 64> {};
-using padded_windows = detail::attend_stream_kernel<parameters<attention<window<>, same_region, relative_position_bias<>, cosine>, dyn, half, float>, 64>;
+using padded_windows = detail::attend_stream_kernel<
+    parameters<attention<window<>, same_region, relative_position_bias<>, cosine>, dyn, half, float>, 64>;
 using neighbours = attention<neighborhood<7>, neighborhood_bias, top_k<5>, observe<key_importance, probabilities>>;
 using prompts = attention<positions<qk_norm<>, rotary<>>, decoupled<share::odds, share::constant>, logsumexp>;
 
 void launch_all(device::stream s, const plain_bf16& a, const plain_f32& b, const masked_bf16& c, const padded_windows& d,
                 const detail::attend_row_kernel<parameters<neighbours, dyn, bfloat16, float>>& e,
                 const detail::attend_row_kernel<parameters<prompts, dyn, float>>& f,
-                const detail::attend_fill_biases<attention<window<>, log_coordinate_bias>::kernel_type>& g, const detail::attend_clear& h) {
+                const detail::attend_fill_biases<attention<window<>, log_coordinate_bias>::kernel_type>& g,
+                const detail::attend_clear& h) {
   device::launch(s, 1, plain_bf16::shared_bytes, a);
   device::launch(s, 1, plain_f32::shared_bytes, b);
   device::launch(s, 1, masked_bf16::shared_bytes, c);

@@ -31,8 +31,8 @@ struct smoothed_class_row : detail::attend_observe_kernel<parameters<arguments<a
 struct smoothed_stream : detail::attend_stream_kernel<parameters<detail::first_pass_of<arguments<ats_row, 64, float>>>, 64> {};
 struct sums_of_values : detail::attend_value_sums<parameters<arguments<ats_row, 64, float>>> {};
 
-void launch_all(device::stream s, const sums_of_columns_bf16& a, const sums_of_columns_f32& b, const smoothed_class_row& c, const smoothed_stream& d,
-                const sums_of_values& e) {
+void launch_all(device::stream s, const sums_of_columns_bf16& a, const sums_of_columns_f32& b, const smoothed_class_row& c,
+                const smoothed_stream& d, const sums_of_values& e) {
   device::launch(s, 1, sums_of_columns_bf16::shared_bytes, a);
   device::launch(s, 1, sums_of_columns_f32::shared_bytes, b);
   device::launch(s, 1, smoothed_class_row::shared_bytes, c);
@@ -41,4 +41,5 @@ void launch_all(device::stream s, const sums_of_columns_bf16& a, const sums_of_c
 }
 
 // Three blocks of four warps share a multiprocessor of Ampere.
-static_assert(sums_of_columns_bf16::shared_bytes + 1024 <= 164 * 1024 / 3 && sums_of_columns_f32::shared_bytes + 1024 <= 164 * 1024 / 3);
+static_assert(sums_of_columns_bf16::shared_bytes + 1024 <= 164 * 1024 / 3 &&
+              sums_of_columns_f32::shared_bytes + 1024 <= 164 * 1024 / 3);

@@ -63,8 +63,8 @@ struct register_functions {
     using namespace device;
     const unsigned i = thread();
     float x = load_global(in + i);
-    x = device::exp2(x) + device::log2(x) + rcp(x) + device::rsqrt(x) + tanh_fast(x) + device::sqrt(x) + device::exp(x) + device::log(x) + device::tanh(x) +
-        device::erf(x) + device::max(x, 1.0f) + device::min(x, 2.0f) + device::fma(x, x, x);
+    x = device::exp2(x) + device::log2(x) + rcp(x) + device::rsqrt(x) + tanh_fast(x) + device::sqrt(x) + device::exp(x) +
+        device::log(x) + device::tanh(x) + device::erf(x) + device::max(x, 1.0f) + device::min(x, 2.0f) + device::fma(x, x, x);
     x += shuffle_xor(x, 1) + shuffle(x, 5) + shuffle_up(x, 1) + shuffle_down(x, 2) + warp_sum(x) + warp_max<8>(x);
     x += static_cast<float>(shuffle(std::uint64_t{i} << 33, 3));
     if (vote_any(x > 1) && vote_all(x > 0)) x += static_cast<float>(count_bits(device::ballot(x > 2)));
@@ -90,7 +90,6 @@ struct register_functions {
     store_global(out + i, x);
   }
 };
-
 
 struct tile_functions {
   static constexpr unsigned threads = 256;
@@ -169,8 +168,10 @@ struct products {
 void launch_tiles(device::stream stream, const device::bf16* base, float* out) {
   const std::uint64_t strides[] = {256, 4096, 65536};
   const auto two = device::make_tensor_map<device::bf16, 2>(base, {128, 64}, strides, {64, 64}, device::swizzle::bytes_128);
-  const auto three = device::make_tensor_map<device::bf16, 3>(base, {128, 16, 4}, strides, {64, 16, 4}, device::swizzle::bytes_128);
-  const auto four = device::make_tensor_map<device::bf16, 4>(base, {128, 16, 16, 2}, strides, {64, 8, 8, 1}, device::swizzle::bytes_128);
+  const auto three =
+      device::make_tensor_map<device::bf16, 3>(base, {128, 16, 4}, strides, {64, 16, 4}, device::swizzle::bytes_128);
+  const auto four =
+      device::make_tensor_map<device::bf16, 4>(base, {128, 16, 16, 2}, strides, {64, 8, 8, 1}, device::swizzle::bytes_128);
   device::launch(stream, 1, 32 * 1024, tile_functions{two, three, four});
   device::launch(stream, 1, 32 * 1024, products<device::bf16, 8>{out});
   device::launch(stream, 1, 32 * 1024, products<device::f16, 48>{out});

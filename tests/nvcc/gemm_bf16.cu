@@ -13,7 +13,8 @@
 
 using namespace heddle;
 
-void products(context<cuda<>> ctx, matrix_view<const bfloat16> x, matrix_view<const float> z, const bf16_weight& weight, matrix_view<bfloat16> y) {
+void products(context<cuda<>> ctx, matrix_view<const bfloat16> x, matrix_view<const float> z, const bf16_weight& weight,
+              matrix_view<bfloat16> y) {
   gemm(ctx, x, weight, y, gelu{});
   gemm(ctx, z, weight, y, identity{}, as_const(y));
 }

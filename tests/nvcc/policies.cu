@@ -11,8 +11,8 @@ struct gaussian_distance {
   }
 };
 
-using composition = heddle::attention<heddle::window<8>, heddle::all_of<heddle::same_region, heddle::causal<>>, gaussian_distance,
-                                      heddle::relative_position_bias<8>>;
+using composition = heddle::attention<heddle::window<8>, heddle::all_of<heddle::same_region, heddle::causal<>>,
+                                      gaussian_distance, heddle::relative_position_bias<8>>;
 
 __global__ void scores(composition c, composition::map_type map, float* out) {
   const std::size_t q = threadIdx.y;
@@ -27,5 +27,6 @@ __global__ void scores(composition c, composition::map_type map, float* out) {
                     (t == heddle::tile::partial &&
                      heddle::detail::visible<float>(c.mask(), context, static_cast<float>(q), static_cast<float>(k)));
   const std::int32_t token = map.token(blockIdx.x, k);
-  if (seen && token >= 0) out[(head * gridDim.x + blockIdx.x) * map.group_size() * map.group_size() + q * map.group_size() + k] = score;
+  if (seen && token >= 0)
+    out[(head * gridDim.x + blockIdx.x) * map.group_size() * map.group_size() + q * map.group_size() + k] = score;
 }

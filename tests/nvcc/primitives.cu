@@ -7,14 +7,14 @@
 // SASS all LDG.E.128>=1 STG.E.128>=1 kernel=largest_of_cellsILj4E
 // SASS all LDG.E.128>=1 STG.E.128>=1 kernel=copy_pixels_betweenILj4E
 // SASS all LDGSTS>=1 LDS.128>=10 STG.E.128>=4 kernel=depthwise_tilesINS0_4geluELj4ELj7E
+#include <heddle/cuda/depthwise.cuh>
+#include <heddle/cuda/each.cuh>
 #include <heddle/cuda/expected_positions.cuh>
 #include <heddle/cuda/map.cuh>
 #include <heddle/cuda/normalize.cuh>
 #include <heddle/cuda/pad.cuh>
 #include <heddle/cuda/pixel_shuffle.cuh>
 #include <heddle/cuda/pixels.cuh>
-#include <heddle/cuda/depthwise.cuh>
-#include <heddle/cuda/each.cuh>
 #include <heddle/loss/masked_l1.hpp>
 #include <heddle/primitive/activation.hpp>
 
@@ -35,7 +35,8 @@ void rows(context<cuda<>> ctx, matrix_view<const float> x, matrix_view<float> y,
   layer_normalize(ctx, x, means, means, 1e-5F, y);
 }
 
-void maps(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, const dense_weight& w, const convolution_window& window) {
+void maps(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, const dense_weight& w,
+          const convolution_window& window) {
   pad(ctx, x, y, {1, 1, 1, 1}, pad_mode::reflect{});
   pixel_shuffle<2>(ctx, x, y);
   pixel_unshuffle<3>(ctx, x, y);
@@ -45,7 +46,8 @@ void maps(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, const
   expected_positions(ctx, x, as_rows(y));
 }
 
-void objective(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, std::span<const std::uint8_t> mask, float* loss) {
+void objective(context<cuda<>> ctx, map_view<const float> x, map_view<float> y, std::span<const std::uint8_t> mask,
+               float* loss) {
   normalize_locally(ctx, x, 47, y);
   masked_l1(ctx, x, y, mask, 4, 4, loss);
 }

@@ -21,11 +21,13 @@ void moved(context<cuda<>> ctx, matrix_view<const float> x, std::span<const std:
   scatter_max_rows(ctx, x, positions, y);
 }
 
-void merged(context<cuda<>> ctx, head_view<const float> a, head_rows<const float> la, head_view<float> out, head_rows<float> lse) {
+void merged(context<cuda<>> ctx, head_view<const float> a, head_rows<const float> la, head_view<float> out,
+            head_rows<float> lse) {
   merge_attention(ctx, a, la, a, la, out, lse);
 }
 
-std::size_t selected(context<cuda<>> ctx, matrix_view<const float> x, std::span<const std::int32_t> a, std::span<std::int32_t> best, std::span<float> s) {
+std::size_t selected(context<cuda<>> ctx, matrix_view<const float> x, std::span<const std::int32_t> a,
+                     std::span<std::int32_t> best, std::span<float> s) {
   select_top_k(ctx, x, make_matrix(best.data(), x.extent(0), x.extent(1)));
   match_bipartite(ctx, metric_rows{x}, a, a, best, s);
   return inverse_cdf(ctx, std::span<const float>(s), {8}, best);

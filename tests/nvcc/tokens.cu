@@ -17,8 +17,8 @@
 
 using namespace heddle;
 
-void sampled(context<cuda<>> ctx, const token_evidence& e, const padded_batch& sequences, matrix_view<std::int32_t> kept, std::span<std::int32_t> counts,
-             std::span<std::int32_t> rows) {
+void sampled(context<cuda<>> ctx, const token_evidence& e, const padded_batch& sequences, matrix_view<std::int32_t> kept,
+             std::span<std::int32_t> counts, std::span<std::int32_t> rows) {
   const sampling<class_attention_times_value_norm, inverse_transform> sampler{{}, {.points = 196, .from_zero = true}};
   sampler.plan_all(ctx, e, sequences, 1, kept, counts, lowest_score::of_shorter_sequences);
   rows_of_kept(ctx, as_const(kept), sequences.places, rows);
@@ -30,8 +30,8 @@ source_map merged(context<cuda<>> ctx, matrix_view<const float> x, arena& memory
   return merge.plan(ctx, metric_rows{x}, 1, memory);
 }
 
-void masked(context<cuda<>> ctx, mask_random* random, std::span<const float> token, matrix_view<float> x, arena& memory, source_map& map,
-            const view<float, dynamic_extents<3>>& members) {
+void masked(context<cuda<>> ctx, mask_random* random, std::span<const float> token, matrix_view<float> x, arena& memory,
+            source_map& map, const view<float, dynamic_extents<3>>& members) {
   const token_grid grid{.frames = 1, .height = 16, .width = 16};
   const mask_plan p = masking<square_pattern<ratio{3, 5}, 4>>::plan(ctx, random, grid, memory);
   masking<running_cell_pattern<ratio{1, 2}>>::plan(ctx, random, grid, memory);

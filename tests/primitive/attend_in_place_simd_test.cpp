@@ -25,8 +25,8 @@ void in_place(const Composition& c, token_grid grid, std::size_t dim) {
 }  // namespace
 
 TEST_CASE("queries may be overwritten, whatever way the kernel takes") {
-  in_place(attention<>{}, sequence_grid(3), 8);       // few queries
-  in_place(attention<>{}, sequence_grid(49), 32);     // short
+  in_place(attention<>{}, sequence_grid(3), 8);    // few queries
+  in_place(attention<>{}, sequence_grid(49), 32);  // short
   in_place(attention<>{}, sequence_grid(49), 7);
   in_place(attention{causal<>{}}, sequence_grid(700), 8);
   in_place(attention{window<4>{1, 2}, same_region{}, rotary<>{}}, {1, 9, 10}, 12);

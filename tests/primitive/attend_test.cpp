@@ -17,7 +17,7 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 /// A bias for every pair of the group, which lies in memory; none for query 2.
 struct bias_rows {
   using policy_category = score_mod_tag;
-  const float* values = nullptr;   ///< `[heads, queries, keys]`
+  const float* values = nullptr;  ///< `[heads, queries, keys]`
   template <class Context>
   const float* row(const Context& c, std::size_t q) const {
     return q == 2 ? nullptr : values + (c.head * c.queries + q) * c.keys;
@@ -160,7 +160,7 @@ TEST_CASE("every wrong argument is named") {
   const std::size_t bytes = plan_bytes(c, a.grid, 2) + attend_bytes(reference{}, c, a.grid, 4);
   const workspace room(bytes);
   arena whole = room.scratch();
-  whole.take<std::byte>(1);   // one line short
+  whole.take<std::byte>(1);  // one line short
   REQUIRE_THROWS_AS(attend(context<reference>{reference{}, whole}, c, x.q, x.k, x.v, a.output(), a.grid), workspace_error);
   for (const float y : a.out) REQUIRE(y == 77.0F);
 #endif

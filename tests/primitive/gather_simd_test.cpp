@@ -13,7 +13,7 @@ namespace {
 
 template <class Backend>
 void check_by_hand() {
-  const std::vector<float> x{1, 2, 3, 4, 5, 6};   // [3, 2]
+  const std::vector<float> x{1, 2, 3, 4, 5, 6};  // [3, 2]
   const std::vector<std::int32_t> positions{2, -1, 0, 2};
   std::vector<float> y(8, 9.0F);
   const context<Backend> ctx{};
@@ -26,7 +26,8 @@ void check_by_hand() {
   const std::vector<float> weights{1, 100, 3, 0.5F};
   scatter_add_rows(ctx, make_matrix<const float>(y.data(), 4, 2), positions, make_matrix(z.data(), 3, 2), weights);
   CHECK(z == std::vector<float>{4, 8, 10, 10, 12.5F, 15});
-  scatter_max_rows(ctx, make_matrix<const float>(y.data(), 4, 2), std::vector<std::int32_t>{0, 1, -1, 0}, make_matrix(z.data(), 3, 2));
+  scatter_max_rows(ctx, make_matrix<const float>(y.data(), 4, 2), std::vector<std::int32_t>{0, 1, -1, 0},
+                   make_matrix(z.data(), 3, 2));
   CHECK(z == std::vector<float>{5, 8, 10, 10, 12.5F, 15});
 }
 
@@ -72,8 +73,11 @@ TEST_CASE("positions that do not exist are refused before any work") {
   std::vector<float> y(4, 1.0F);
   const std::vector<std::int32_t> positions{0, 3};
   [[maybe_unused]] const context<simd> ctx{};
-  REQUIRE_THROWS_AS(gather_rows(ctx, make_matrix<const float>(x.data(), 3, 2), positions, make_matrix(y.data(), 2, 2)), shape_error);
-  REQUIRE_THROWS_AS(scatter_rows(ctx, make_matrix<const float>(y.data(), 2, 2), positions, make_matrix(x.data(), 3, 2)), shape_error);
-  REQUIRE_THROWS_AS(gather_rows(ctx, make_matrix<const float>(x.data(), 3, 2), positions, make_matrix(y.data(), 1, 2)), shape_error);
+  REQUIRE_THROWS_AS(gather_rows(ctx, make_matrix<const float>(x.data(), 3, 2), positions, make_matrix(y.data(), 2, 2)),
+                    shape_error);
+  REQUIRE_THROWS_AS(scatter_rows(ctx, make_matrix<const float>(y.data(), 2, 2), positions, make_matrix(x.data(), 3, 2)),
+                    shape_error);
+  REQUIRE_THROWS_AS(gather_rows(ctx, make_matrix<const float>(x.data(), 3, 2), positions, make_matrix(y.data(), 1, 2)),
+                    shape_error);
   CHECK(y == std::vector<float>(4, 1.0F));
 }

@@ -35,7 +35,7 @@ void check_union() {
   merge<Backend>(low, high, merged);
   CHECK(test::worst(whole.out, merged.out).relative() < 1e-6);
   CHECK(test::worst(whole.lse, merged.lse).relative() < 1e-6);
-  merge<Backend>(low, high, high);   // in place
+  merge<Backend>(low, high, high);  // in place
   CHECK(high.out == merged.out);
   CHECK(high.lse == merged.lse);
 }
@@ -74,7 +74,7 @@ TEST_CASE("shapes and overlaps of results are refused") {
   attend_case other(1, 2, 4, sequence_grid(5), 3);
   REQUIRE_THROWS_AS(merge<reference>(a, other, b), shape_error);
   const context<reference> ctx{};
-  const auto shifted = merged_heads(a.out.data() + 4, 1, 6, 2, 4);   // not the same rows
+  const auto shifted = merged_heads(a.out.data() + 4, 1, 6, 2, 4);  // not the same rows
   REQUIRE_THROWS_AS(merge_attention(ctx, a.output(), a.logsumexps(), b.output(), b.logsumexps(), shifted, b.logsumexps()),
                     shape_error);
   REQUIRE_THROWS_AS(

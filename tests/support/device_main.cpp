@@ -6,6 +6,6 @@
 #include <catch2/catch.hpp>
 #endif
 
-bool heddle_skipped_without_device();   // missing_device.cu: the runtime's headers are for the device's compiler
+bool heddle_skipped_without_device();  // missing_device.cu: the runtime's headers are for the device's compiler
 
 int main(int argc, char** argv) { return heddle_skipped_without_device() ? 0 : Catch::Session().run(argc, argv); }

@@ -12,7 +12,8 @@ inline bool skipped_without_device() {
   int devices = 0;
   const cudaError_t status = cudaGetDeviceCount(&devices);
   if (status == cudaSuccess && devices > 0) return false;
-  std::printf("HEDDLE-SKIPPED: this machine has no device (CUDA reports: %s)\n", cudaGetErrorString(status == cudaSuccess ? cudaErrorNoDevice : status));
+  std::printf("HEDDLE-SKIPPED: this machine has no device (CUDA reports: %s)\n",
+              cudaGetErrorString(status == cudaSuccess ? cudaErrorNoDevice : status));
   return true;
 }
 

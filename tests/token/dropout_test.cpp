@@ -1,7 +1,7 @@
 // Dropout as a policy: counts, order, protected tokens, thresholds.
-#include <heddle/reference/top_k.hpp>
 #include <heddle/reference/gather.hpp>
 #include <heddle/reference/map.hpp>
+#include <heddle/reference/top_k.hpp>
 #include <heddle/token/dropout.hpp>
 
 #include <vector>
@@ -11,11 +11,11 @@
 using namespace heddle;
 
 // The rule of EVAD: ceil(ratio * tokens), the protected ones included, in double precision.
-static_assert(keep_ratio{0.7}.count(96, 24) == 44);   // ceil(67.2) - 24
-static_assert(keep_ratio{0.6}.count(68, 24) == 17);   // ceil(40.8) - 24
-static_assert(keep_ratio{0.7}.count(10, 2) == 5);     // exactly 7
+static_assert(keep_ratio{0.7}.count(96, 24) == 44);  // ceil(67.2) - 24
+static_assert(keep_ratio{0.6}.count(68, 24) == 17);  // ceil(40.8) - 24
+static_assert(keep_ratio{0.7}.count(10, 2) == 5);    // exactly 7
 static_assert(keep_ratio{1.0}.count(10, 2) == 8);
-static_assert(keep_ratio{0.1}.count(10, 2) == 0);     // fewer than are protected
+static_assert(keep_ratio{0.1}.count(10, 2) == 0);  // fewer than are protected
 static_assert(keep<7, 10>::count(96, 24) == 44);
 static_assert(keep_top{3}.count(10, 1) == 3 && keep_top{30}.count(10, 1) == 9);
 static_assert(dropout<class_attention, keep<1, 2>>::counts_are_known);
@@ -23,8 +23,8 @@ static_assert(!dropout<class_attention, keep_above>::counts_are_known);
 
 namespace {
 
-const std::vector<float> importance{9, 9, 0.1F, 0.5F, 0.3F, 0.5F, 0.0F, 0.9F,    // head 0
-                                    9, 9, 0.1F, 0.5F, 0.3F, 0.5F, 0.2F, 0.1F};   // head 1
+const std::vector<float> importance{9, 9, 0.1F, 0.5F, 0.3F, 0.5F, 0.0F, 0.9F,   // head 0
+                                    9, 9, 0.1F, 0.5F, 0.3F, 0.5F, 0.2F, 0.1F};  // head 1
 
 token_evidence evidence() {
   token_evidence e;
@@ -45,7 +45,7 @@ std::vector<std::int32_t> plan(const Dropout& d, std::size_t prefix) {
 
 TEST_CASE("dropout: the first tokens are protected, the best others follow by descending score") {
   using ranked = dropout<mean_attention, keep_top>;
-  CHECK(plan(ranked{{}, {3}}, 2) == std::vector<std::int32_t>{0, 1, 3, 5, 7});   // 0.5 twice: by position, with 7's mean
+  CHECK(plan(ranked{{}, {3}}, 2) == std::vector<std::int32_t>{0, 1, 3, 5, 7});  // 0.5 twice: by position, with 7's mean
   CHECK(plan(ranked{{}, {0}}, 2) == std::vector<std::int32_t>{0, 1});
   CHECK(plan(ranked{{}, {3}}, 8).size() == 8);
 }
@@ -55,7 +55,8 @@ TEST_CASE("dropout: the order of the tokens that stay can be kept") {
 }
 
 TEST_CASE("dropout: where nothing is dropped the order stays") {
-  CHECK(plan(dropout<keyframe_attention, keep_ratio>{{.weight = 4.0F}, {1.0}}, 2) == std::vector<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7});
+  CHECK(plan(dropout<keyframe_attention, keep_ratio>{{.weight = 4.0F}, {1.0}}, 2) ==
+        std::vector<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7});
   CHECK(plan(dropout<class_attention, keep_above>{{}, {0.0F, 0}}, 2) == std::vector<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7});
 }
 

@@ -39,7 +39,7 @@ TEST_CASE("masking: what is drawn at random is drawn fairly, and the same for th
     const auto mask = draw<random_pattern<ratio{1, 3}>>(random, grid);
     for (std::size_t t = 0; t < times.size(); ++t) times[t] += mask[t];
   }
-  for (const std::size_t n : times) CHECK((n > 880 && n < 1120));   // 1000 of 3000, four deviations
+  for (const std::size_t n : times) CHECK((n > 880 && n < 1120));  // 1000 of 3000, four deviations
   mask_random a{9};
   mask_random b{9};
   CHECK(draw<simmim>(a, {.frames = 1, .height = 16, .width = 24}) == draw<simmim>(b, {.frames = 1, .height = 16, .width = 24}));
@@ -58,9 +58,9 @@ TEST_CASE("masking: squares are hidden whole, tubes run through all frames") {
 TEST_CASE("masking: the cell of a running mask moves on by one token a frame") {
   std::vector<std::uint8_t> mask(3 * 2 * 4);
   half_cell::set(0, {.frames = 3, .height = 2, .width = 4}, mask);
-  const std::vector<std::uint8_t> expected{1, 0, 1, 0, 0, 1, 0, 1,    // (c + 1) mod 4 < 2: tokens 0 and 3
-                                           0, 0, 0, 0, 1, 1, 1, 1,    // tokens 2 and 3
-                                           0, 1, 0, 1, 1, 0, 1, 0};   // tokens 1 and 2
+  const std::vector<std::uint8_t> expected{1, 0, 1, 0, 0, 1, 0, 1,   // (c + 1) mod 4 < 2: tokens 0 and 3
+                                           0, 0, 0, 0, 1, 1, 1, 1,   // tokens 2 and 3
+                                           0, 1, 0, 1, 1, 0, 1, 0};  // tokens 1 and 2
   CHECK(mask == expected);
 }
 
@@ -89,7 +89,8 @@ TEST_CASE("masking: visible rows come back among mask tokens") {
   std::vector<std::int32_t> positions(16);
   const source_map map{positions.data(), 1, 16, 8};
   operation::follow_tokens(plan, map, 0);
-  for (std::size_t i = 0; i < 8; ++i) CHECK(positions[static_cast<std::size_t>(plan.visible[i])] == static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < 8; ++i)
+    CHECK(positions[static_cast<std::size_t>(plan.visible[i])] == static_cast<std::int32_t>(i));
   for (const std::int32_t h : plan.hidden) CHECK(positions[static_cast<std::size_t>(h)] == -1);
 }
 

@@ -14,7 +14,7 @@ using namespace heddle;
 namespace {
 constexpr std::size_t channels = 8;
 constexpr std::size_t tokens = 13;
-constexpr std::size_t list[] = {4, 100, 0, 1};   // 13 - 4 - 4 - 0 - 1
+constexpr std::size_t list[] = {4, 100, 0, 1};  // 13 - 4 - 4 - 0 - 1
 constexpr hierarchical_merging merge{list, 2};
 static_assert(merge.remaining(tokens) == 4);
 static_assert(merge.remaining(1) == 1);
@@ -48,9 +48,12 @@ TEST_CASE("hierarchical merging refuses what does not fit") {
   std::vector<float> y(4 * channels);
   const workspace scratch(merge.bytes(reference{}, tokens, channels));
   [[maybe_unused]] const context<reference> ctx{{}, scratch.scratch()};
-  REQUIRE_THROWS_AS(merge.run(ctx, make_matrix(x.data(), tokens, channels), 2, make_matrix(y.data(), 4, channels)), shape_error);
-  REQUIRE_THROWS_AS(merge.run(ctx, make_matrix(x.data(), tokens, channels), 1, make_matrix(y.data(), 3, channels)), shape_error);
+  REQUIRE_THROWS_AS(merge.run(ctx, make_matrix(x.data(), tokens, channels), 2, make_matrix(y.data(), 4, channels)),
+                    shape_error);
+  REQUIRE_THROWS_AS(merge.run(ctx, make_matrix(x.data(), tokens, channels), 1, make_matrix(y.data(), 3, channels)),
+                    shape_error);
   const workspace little(64);
-  REQUIRE_THROWS_AS(merge.run(context<reference>{{}, little.scratch()}, make_matrix(x.data(), tokens, channels), 1, make_matrix(y.data(), 4, channels)),
+  REQUIRE_THROWS_AS(merge.run(context<reference>{{}, little.scratch()}, make_matrix(x.data(), tokens, channels), 1,
+                              make_matrix(y.data(), 4, channels)),
                     workspace_error);
 }

@@ -64,7 +64,7 @@ TEST_CASE("sampling: the class token stays, the others are those that the sample
   for (std::size_t i = 0; i < picked.size(); ++i) CHECK(kept[i + 1] == picked[i] + 1);
   std::vector<std::int32_t> few(2);
   REQUIRE_THROWS_AS(sampler.plan(ctx, s.evidence(), 0, 5, 1, few), shape_error);
-  CHECK(sampler.plan(ctx, s.evidence(), 0, 1, 1, kept) == 1);   // the class token alone
+  CHECK(sampler.plan(ctx, s.evidence(), 0, 1, 1, kept) == 1);  // the class token alone
 }
 
 TEST_CASE("sampling: kept rows go back to where they were, the others get the fill") {
@@ -88,7 +88,8 @@ TEST_CASE("sampling: kept rows go back to where they were, the others get the fi
   put_back_rows(ctx, kept, make_matrix<const float>(y.data(), 3, 3), {}, make_matrix(back.data(), 5, 3));
   CHECK(restored == back);
   REQUIRE_THROWS_AS(put_back_rows(ctx, kept, make_matrix<const float>(y.data(), 3, 3), std::span<const float>(fill).first(2),
-                                  make_matrix(back.data(), 5, 3)), shape_error);
+                                  make_matrix(back.data(), 5, 3)),
+                    shape_error);
 }
 
 TEST_CASE("sampling: sequences of a ragged batch follow each other") {

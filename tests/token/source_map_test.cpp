@@ -25,8 +25,8 @@ TEST_CASE("a source map of kept tokens drops the others") {
 }
 
 TEST_CASE("source maps follow each other and lead back") {
-  list first{0, 1, 1, 2, -1, 2, 1, 0, 0, -1};   // two sequences of 5 tokens that become 3
-  list second{1, 0, 0, -1, 1, 0};               // and 2
+  list first{0, 1, 1, 2, -1, 2, 1, 0, 0, -1};  // two sequences of 5 tokens that become 3
+  list second{1, 0, 0, -1, 1, 0};              // and 2
   source_map total = map_of(first, 2, 3);
   const source_map next = map_of(second, 2, 2);
   follow(total, next);

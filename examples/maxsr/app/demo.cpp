@@ -46,7 +46,8 @@ struct timing {
 };
 
 std::optional<int> read_arguments(arguments& args, int argc, char** argv) {
-  return parse("maxsr_demo", "Halves a photograph, enlarges it again with MaxSR-light and bicubic, and compares both with the original.",
+  return parse("maxsr_demo",
+               "Halves a photograph, enlarges it again with MaxSR-light and bicubic, and compares both with the original.",
                args.common,
                {{"PHOTO", args.photograph, "photograph (PNG or JPEG)", true},
                 {"OUT_DIR", args.folder, "folder for the pictures, made if it is missing"}},

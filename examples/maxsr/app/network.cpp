@@ -6,7 +6,7 @@ namespace maxsr_app {
 
 std::unique_ptr<network> load_network(const std::string& weights_path, std::size_t scale, const std::string& backend) {
   if (backend == "cuda") {
-#if defined(HEDDLE_MAXSR_CUDA)
+#if defined(HEDDLE_NETWORK_CUDA)
     return load_network_on_device(weights_path, scale);
 #else
     throw examples::user_error("this program was built without CUDA: configure with -DHEDDLE_CUDA=ON");

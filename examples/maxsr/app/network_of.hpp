@@ -20,7 +20,7 @@ class worker final : public upscaler {
   using picture = typename memory::template tensor_type<float, map_extents>;
   const Net& net_;
   typename memory::workspace_type scratch_;
-  picture in_;    ///< of a device alone: the pictures where it reads and writes them
+  picture in_;  ///< of a device alone: the pictures where it reads and writes them
   picture out_;
 
   static map_extents largest(std::size_t side) { return map_extents(1, side, side, 3); }
@@ -40,7 +40,8 @@ class worker final : public upscaler {
     if constexpr (heddle::moves_weights<Backend>) {
       const Backend backend{};
       memory::put(backend, x.data_handle(), in_.data(), x.size());
-      heddle::run<Backend>(net_, heddle::map_view<const float>(in_.data(), in), heddle::map_view<float>(out_.data(), y.extents()), scratch_);
+      heddle::run<Backend>(net_, heddle::map_view<const float>(in_.data(), in),
+                           heddle::map_view<float>(out_.data(), y.extents()), scratch_);
       memory::take(backend, out_.data(), y.data_handle(), y.size());
     } else {
       heddle::run<Backend>(net_, x, y, scratch_);
@@ -63,9 +64,7 @@ class network_of final : public network {
     heddle::io::bind<Backend>(net_, file, Net::key_map());
   }
   std::size_t scale() const override { return Net::scale; }
-  std::string description() const override {
-    return describe(name_, Net::scale, heddle::parameters<Net>);
-  }
+  std::string description() const override { return describe(name_, Net::scale, heddle::parameters<Net>); }
   double flops(std::size_t height, std::size_t width) const override {
     return static_cast<double>(heddle::flops<Net>(map_extents(1, height, width, 3)));
   }
@@ -83,7 +82,7 @@ inline std::size_t extent_of(const heddle::io::safetensors& file, const char* na
 /// The scale that the weights were trained for, 0 where the file is of something else.
 inline std::size_t trained_scale(const heddle::io::safetensors& file, std::size_t channels) {
   if (channels == 0) return 0;
-  if (extent_of(file, "Upsample.4.weight", 0) != 0) return 8;   // which the programs do not compile
+  if (extent_of(file, "Upsample.4.weight", 0) != 0) return 8;  // which the programs do not compile
   if (extent_of(file, "Upsample.2.weight", 0) != 0) return 4;
   const std::size_t factor = extent_of(file, "Upsample.0.weight", 0) / channels;
   return factor == 4 ? 2 : factor == 9 ? 3 : 0;
@@ -121,11 +120,7 @@ std::unique_ptr<network> load(const std::string& path, std::size_t scale) {
 
 template <class Backend>
 std::unique_ptr<network> load_network_on(const std::string& weights_path, std::size_t scale) {
-  try {
-    return detail::load<Backend>(weights_path, scale);
-  } catch (const heddle::error& e) {
-    throw examples::user_error(examples::one_sentence(e.what()));
-  }
+  return examples::told_to_user([&] { return detail::load<Backend>(weights_path, scale); });
 }
 
 }  // namespace maxsr_app

@@ -91,8 +91,8 @@ std::optional<int> parse(CLI::App& app, int argc, const char* const* argv) {
   return std::nullopt;
 }
 
-std::optional<int> parse(const char* name, const char* description, common_options& common, std::initializer_list<text_argument> texts,
-                         int argc, const char* const* argv) {
+std::optional<int> parse(const char* name, const char* description, common_options& common,
+                         std::initializer_list<text_argument> texts, int argc, const char* const* argv) {
   CLI::App app(description, name);
   common.add_to(app);
   for (const text_argument& text : texts) {

@@ -29,7 +29,7 @@ struct common_options {
 /// An option or a positional argument that takes a text.
 struct text_argument {
   const char* name;
-  std::string& value;      ///< the default where it is not required
+  std::string& value;  ///< the default where it is not required
   const char* help;
   bool required = false;
 };
@@ -43,8 +43,8 @@ std::optional<int> parse(CLI::App& app, int argc, const char* const* argv);
 
 /// The same for a program of the common options and some texts. Its source need not compile the reader of options, which takes
 /// longer than all the rest of it.
-std::optional<int> parse(const char* name, const char* description, common_options& common, std::initializer_list<text_argument> texts,
-                         int argc, const char* const* argv);
+std::optional<int> parse(const char* name, const char* description, common_options& common,
+                         std::initializer_list<text_argument> texts, int argc, const char* const* argv);
 
 /// Runs a program's body and turns what it throws into one sentence on standard error and `user_error_exit_code`.
 int run_program(const char* name, int (*body)(int, char**), int argc, char** argv) noexcept;

@@ -12,7 +12,7 @@ namespace {
 
 float* f(const Tensor& t) { return t.data_ptr<float>(); }
 
-struct chunk {   // buffers of the feed-forward layer
+struct chunk {  // buffers of the feed-forward layer
   alignas(64) float hat[R * C], rstd[R], hidden[R * D], out[R * C];
   alignas(64) bf norm[R * 64] = {}, act[R * D], grad[R * 64] = {};
 };
@@ -39,8 +39,7 @@ Tensor ffn_forward(Tensor x, std::vector<Tensor> w) {
       for (int k = 0; k < D; k += 16) st(c.act + r * D + k, gelu(ld(c.hidden + r * D + k) + ld(f(w[3]) + k)));
     product(c.act, D, w2, c.out, C, R);
     for (int r = 0; r < rows; ++r)
-      for (int k = 0; k < C; k += 16)
-        st(f(y) + (i + r) * C + k, ld(in + r * C + k) + ld(c.out + r * C + k) + ld(f(w[5]) + k));
+      for (int k = 0; k < C; k += 16) st(f(y) + (i + r) * C + k, ld(in + r * C + k) + ld(c.out + r * C + k) + ld(f(w[5]) + k));
   }
   return y;
 }
@@ -85,23 +84,24 @@ std::vector<Tensor> ffn_backward(Tensor dy, Tensor x, std::vector<Tensor> w) {
     outer(c.norm, 64, dh, D, D, f(d1), R);
     product(dh, D, w1t, c.out, C, R);
     for (int r = 0; r < rows; ++r)
-      norm_row_back(c.out + r * C, c.hat + r * C, c.rstd[r], f(w[0]), f(dy) + (i + r) * C, f(dx) + (i + r) * C,
-                    f(dg), f(db));
+      norm_row_back(c.out + r * C, c.hat + r * C, c.rstd[r], f(w[0]), f(dy) + (i + r) * C, f(dx) + (i + r) * C, f(dg), f(db));
   }
   return {dx, dg, db, d1.t(), db1, d2, db2};
 }
 
-constexpr int H = 4, W3 = 3 * C, PAD = 160;   // heads, qkv width, its width padded to whole tiles
+constexpr int H = 4, W3 = 3 * C, PAD = 160;  // heads, qkv width, its width padded to whole tiles
 
 // One head of one window of n tokens, NP = n rounded up to 16: rows of 16 floats, 12 used, and transposes.
-template <int NP> struct head {
+template <int NP>
+struct head {
   alignas(64) float q[NP * 16], k[NP * 16], v[NP * 16], o[NP * 16], kt[12 * NP], vt[12 * NP], p[NP * NP], s[NP * NP];
 };
 
 inline constexpr __mmask16 used = 0x0fff;
 
 // s (n x NP) = a (n x 12) * bt (12 x NP)
-template <int NP> void scores(const float* a, const float* bt, float* s, int n) {
+template <int NP>
+void scores(const float* a, const float* bt, float* s, int n) {
   constexpr int V = NP / 16;
   for (int i = 0; i < n; ++i) {
     vec acc[V];
@@ -115,7 +115,8 @@ template <int NP> void scores(const float* a, const float* bt, float* s, int n) 
 }
 
 // out (n x 16) = s (n x n, row stride NP) * b (n x 16), or with s transposed
-template <int NP, bool Transposed> void mix(const float* s, const float* b, float* out, int n) {
+template <int NP, bool Transposed>
+void mix(const float* s, const float* b, float* out, int n) {
   for (int i = 0; i < n; i += 8) {
     vec acc[8];
     for (vec& a : acc) a = all(0);
@@ -127,7 +128,8 @@ template <int NP, bool Transposed> void mix(const float* s, const float* b, floa
   }
 }
 
-template <int NP> void softmax(float* p, const float* bias, int n) {
+template <int NP>
+void softmax(float* p, const float* bias, int n) {
   constexpr int V = NP / 16;
   const int rest = n - (V - 1) * 16;
   const __mmask16 last = rest >= 16 ? 0xffff : __mmask16((1 << rest) - 1);
@@ -149,7 +151,8 @@ template <int NP> void softmax(float* p, const float* bias, int n) {
   }
 }
 
-template <int NP> void load_head(head<NP>& h, const float* qkv, int index, int n) {
+template <int NP>
+void load_head(head<NP>& h, const float* qkv, int index, int n) {
   const vec scale = all(0.288675135f);
   for (int i = 0; i < n; ++i) {
     const float* row = qkv + i * W3 + index * 12;
@@ -163,14 +166,13 @@ template <int NP> void load_head(head<NP>& h, const float* qkv, int index, int n
   }
 }
 
-struct windows {   // which pixels form a group: offset of the group plus offset of the token
+struct windows {  // which pixels form a group: offset of the group plus offset of the token
   std::vector<int64_t> group, token;
   windows(const Tensor& x, int wh, int ww, bool grid) {
     const int64_t b = x.size(0), h = x.size(1), w = x.size(2), gh = h / wh, gw = w / ww;
     for (int64_t i = 0; i < b; ++i)
       for (int64_t y = 0; y < gh; ++y)
-        for (int64_t z = 0; z < gw; ++z)
-          group.push_back(i * h * w + (grid ? y * w + z : y * wh * w + z * ww));
+        for (int64_t z = 0; z < gw; ++z) group.push_back(i * h * w + (grid ? y * w + z : y * wh * w + z * ww));
     for (int64_t y = 0; y < wh; ++y)
       for (int64_t z = 0; z < ww; ++z) token.push_back(grid ? y * gh * w + z * gw : y * w + z);
   }
@@ -186,8 +188,9 @@ void gather(const float* x, const windows& win, size_t g, float* to) {
 }
 
 // Everything up to the mixed values; leaves probabilities in h[0..3].
-template <int NP> void attend(window_buffers& b, head<NP>* h, const packed& wqkv, const float* bias, int n, int rows,
-                              const std::vector<Tensor>& w) {
+template <int NP>
+void attend(window_buffers& b, head<NP>* h, const packed& wqkv, const float* bias, int n, int rows,
+            const std::vector<Tensor>& w) {
   for (int i = 0; i < n; ++i) b.rstd[i] = norm_row(b.x + i * C, f(w[0]), f(w[1]), b.hat + i * C, b.norm + i * 64);
   std::memset(b.norm + n * 64, 0, (rows - n) * 64 * 2);
   product(b.norm, 64, wqkv, b.qkv, W3, rows);
@@ -204,7 +207,8 @@ template <int NP> void attend(window_buffers& b, head<NP>* h, const packed& wqkv
 }
 
 // x + Wout attention(norm(x)); w = norm weight, norm bias, Wqkv, Wout; bias (heads, n, NP)
-template <int NP> Tensor attention_forward_n(Tensor x, Tensor bias, std::vector<Tensor> w, const windows& win) {
+template <int NP>
+Tensor attention_forward_n(Tensor x, Tensor bias, std::vector<Tensor> w, const windows& win) {
   const packed wqkv(f(w[2]), C, W3, 1, C), wout(f(w[3]), C, C, 1, C);
   const int n = int(win.token.size()), rows = (n + 31) / 32 * 32;
   static thread_local window_buffers b;
@@ -223,7 +227,8 @@ template <int NP> Tensor attention_forward_n(Tensor x, Tensor bias, std::vector<
 }
 
 // Gradient of one head; dO is in h.o, dq, dk, dv go to rows of dqkv, the bias gradient is added up.
-template <int NP> void head_back(head<NP>& h, float* dqkv, int index, float* dbias, int n) {
+template <int NP>
+void head_back(head<NP>& h, float* dqkv, int index, float* dbias, int n) {
   constexpr int V = NP / 16;
   alignas(64) static thread_local float dq[NP * 16], dk[NP * 16], dv[NP * 16];
   scores<NP>(h.o, h.vt, h.s, n);
@@ -250,8 +255,8 @@ template <int NP> void head_back(head<NP>& h, float* dqkv, int index, float* dbi
   }
 }
 
-template <int NP> std::vector<Tensor> attention_backward_n(Tensor dy, Tensor x, Tensor bias, std::vector<Tensor> w,
-                                                           const windows& win) {
+template <int NP>
+std::vector<Tensor> attention_backward_n(Tensor dy, Tensor x, Tensor bias, std::vector<Tensor> w, const windows& win) {
   const packed wqkv(f(w[2]), C, W3, 1, C), wqkvt(f(w[2]), W3, C, C, 1), woutt(f(w[3]), C, C, C, 1);
   const int n = int(win.token.size()), rows = (n + 31) / 32 * 32;
   static thread_local window_buffers b;
@@ -279,8 +284,8 @@ template <int NP> std::vector<Tensor> attention_backward_n(Tensor dy, Tensor x, 
     outer(b.norm, 64, b.wide, PAD, W3, f(dw), rows);
     product(b.wide, PAD, wqkvt, back, C, rows);
     for (int i = 0; i < n; ++i)
-      norm_row_back(back + i * C, b.hat + i * C, b.rstd[i], f(w[0]), b.dy + i * C,
-                    f(dx) + (win.group[g] + win.token[i]) * C, f(dg), f(db));
+      norm_row_back(back + i * C, b.hat + i * C, b.rstd[i], f(w[0]), b.dy + i * C, f(dx) + (win.group[g] + win.token[i]) * C,
+                    f(dg), f(db));
   }
   return {dx, dbias, dg, db, dw.t(), dout};
 }
@@ -288,20 +293,25 @@ template <int NP> std::vector<Tensor> attention_backward_n(Tensor dy, Tensor x, 
 Tensor attention_forward(Tensor x, Tensor bias, std::vector<Tensor> w, int wh, int ww, bool grid) {
   const windows win(x, wh, ww, grid);
   switch (bias.size(2)) {
-    case 32: return attention_forward_n<32>(x, bias, w, win);
-    case 48: return attention_forward_n<48>(x, bias, w, win);
-    case 64: return attention_forward_n<64>(x, bias, w, win);
+    case 32:
+      return attention_forward_n<32>(x, bias, w, win);
+    case 48:
+      return attention_forward_n<48>(x, bias, w, win);
+    case 64:
+      return attention_forward_n<64>(x, bias, w, win);
   }
   TORCH_CHECK(false, "windows of 17 to 64 tokens only");
 }
 
-std::vector<Tensor> attention_backward(Tensor dy, Tensor x, Tensor bias, std::vector<Tensor> w, int wh, int ww,
-                                       bool grid) {
+std::vector<Tensor> attention_backward(Tensor dy, Tensor x, Tensor bias, std::vector<Tensor> w, int wh, int ww, bool grid) {
   const windows win(x, wh, ww, grid);
   switch (bias.size(2)) {
-    case 32: return attention_backward_n<32>(dy, x, bias, w, win);
-    case 48: return attention_backward_n<48>(dy, x, bias, w, win);
-    case 64: return attention_backward_n<64>(dy, x, bias, w, win);
+    case 32:
+      return attention_backward_n<32>(dy, x, bias, w, win);
+    case 48:
+      return attention_backward_n<48>(dy, x, bias, w, win);
+    case 64:
+      return attention_backward_n<64>(dy, x, bias, w, win);
   }
   TORCH_CHECK(false, "windows of 17 to 64 tokens only");
 }

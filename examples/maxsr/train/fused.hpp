@@ -11,8 +11,8 @@
 
 using bf = uint16_t;
 using vec = __m512;
-constexpr int C = 48, D = 192;   // width of the light model and of its hidden layers
-constexpr int R = 64;            // rows of a chunk
+constexpr int C = 48, D = 192;  // width of the light model and of its hidden layers
+constexpr int R = 64;           // rows of a chunk
 
 inline vec ld(const float* p) { return _mm512_loadu_ps(p); }
 inline void st(float* p, vec v) { _mm512_storeu_ps(p, v); }
@@ -29,8 +29,8 @@ inline vec phi(vec x) {
   x = _mm512_max_ps(_mm512_min_ps(x, all(4.f)), all(-4.f));
   const vec t = x * x;
   vec r = all(8.062827489e-11f);
-  for (float k : {-7.003071456e-09f, 2.716047618e-07f, -6.294841569e-06f, 9.890677029e-05f, -1.133915968e-03f,
-                  9.877461940e-03f, -6.641057879e-02f, 3.989227116e-01f})
+  for (float k : {-7.003071456e-09f, 2.716047618e-07f, -6.294841569e-06f, 9.890677029e-05f, -1.133915968e-03f, 9.877461940e-03f,
+                  -6.641057879e-02f, 3.989227116e-01f})
     r = fma(r, t, all(k));
   return fma(r, x, all(.5f));
 }
@@ -40,8 +40,8 @@ inline vec gelu_slope(vec x) {
   x = _mm512_max_ps(_mm512_min_ps(x, all(4.5f)), all(-4.5f));
   const vec t = x * x;
   vec r = all(-2.210551880e-11f);
-  for (float k : {2.521080678e-09f, -1.267958538e-07f, 3.721727353e-06f, -7.121926319e-05f, 9.405207238e-04f,
-                  -8.815760724e-03f, 5.860905722e-02f, -2.649253905e-01f, 7.976260781e-01f})
+  for (float k : {2.521080678e-09f, -1.267958538e-07f, 3.721727353e-06f, -7.121926319e-05f, 9.405207238e-04f, -8.815760724e-03f,
+                  5.860905722e-02f, -2.649253905e-01f, 7.976260781e-01f})
     r = fma(r, t, all(k));
   return fma(r, x, all(.5f));
 }
@@ -57,7 +57,7 @@ inline vec exp_(vec x) {
 // The tile intrinsics do not tell the compiler which memory they touch.
 inline void fence(const void* p = nullptr) { asm volatile("" : : "r"(p) : "memory"); }
 
-struct tiles {   // AMX is switched on for one scope: eight tiles of 16 rows x 64 bytes
+struct tiles {  // AMX is switched on for one scope: eight tiles of 16 rows x 64 bytes
   tiles() {
     static const long allowed = syscall(SYS_arch_prctl, 0x1023, 18);
     (void)allowed;
@@ -162,8 +162,8 @@ inline float norm_row(const float* x, const float* g, const float* b, float* hat
 }
 
 // Backward of norm_row: dx = dy + gradient through the norm; adds to the gradients of scale and shift.
-inline void norm_row_back(const float* dn, const float* hat, float rstd, const float* g, const float* dy, float* dx,
-                          float* dg, float* db) {
+inline void norm_row_back(const float* dn, const float* hat, float rstd, const float* g, const float* dy, float* dx, float* dg,
+                          float* db) {
   vec a[3], h[3];
   vec s = all(0), q = all(0);
   for (int i = 0; i < 3; ++i) {

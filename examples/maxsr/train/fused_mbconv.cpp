@@ -62,12 +62,10 @@ struct norm_back {
       offset[c] = float(-b.scale[c] * dy[c] / b.m - double(slope[c]) * b.mean[c]);
     }
   }
-  vec apply(const norm& b, int c, vec g, vec x) const {
-    return fma(ld(b.scale + c), g, fma(ld(slope + c), x, ld(offset + c)));
-  }
+  vec apply(const norm& b, int c, vec g, vec x) const { return fma(ld(b.scale + c), g, fma(ld(slope + c), x, ld(offset + c))); }
 };
 
-struct gate {   // squeeze-and-excitation of one picture
+struct gate {  // squeeze-and-excitation of one picture
   alignas(64) float mean[D] = {}, u[C], a[C], out[D], grad[D] = {};
   void forward(const float* s1, const float* s2) {
     for (int i = 0; i < C; ++i) {
@@ -130,7 +128,8 @@ void load_taps(const float* wd, int c, vec* taps) {
   }
 }
 
-template <bool Flipped> vec stencil(const float* p, int stride, const vec* taps) {
+template <bool Flipped>
+vec stencil(const float* p, int stride, const vec* taps) {
   vec a = all(0);
   for (int i = 0; i < 9; ++i) a = fma(taps[Flipped ? 8 - i : i], ld(p + (i / 3 - 1) * stride + (i % 3 - 1) * 16), a);
   return a;
@@ -234,7 +233,7 @@ std::vector<Tensor> mbconv_backward(Tensor dy, Tensor x, std::vector<Tensor> w, 
     for (int k = 0; k < C; k += 16) back3.add(k, ld(f(dy) + p * C + k), ld(f(to) + p * C + k));
   back3.finish(n3, f(d[G3]), f(d[T3]));
   tiles on;
-  for (int s = 0; s < b; ++s) {   // last convolution, gate, second activation
+  for (int s = 0; s < b; ++s) {  // last convolution, gate, second activation
     gate g;
     std::memcpy(&g, f(gates) + s * sizeof(gate) / 4, sizeof g);
     std::memset(g.grad, 0, sizeof g.grad);
@@ -269,7 +268,7 @@ std::vector<Tensor> mbconv_backward(Tensor dy, Tensor x, std::vector<Tensor> w, 
   back2.finish(n2, f(d[G2]), f(d[T2]));
   plane e(hh, ww), g1(hh, ww), slope(hh, ww);
   const int stride = (ww + 2) * 16;
-  for (int s = 0; s < b; ++s)   // depthwise convolution and first activation
+  for (int s = 0; s < b; ++s)  // depthwise convolution and first activation
     for (int c = 0; c < D; c += 16) {
       const int64_t base = int64_t(s) * hw * D + c;
       vec taps[9], dtaps[9];
@@ -285,8 +284,7 @@ std::vector<Tensor> mbconv_backward(Tensor dy, Tensor x, std::vector<Tensor> w, 
         const float* near = g1.at(p / ww, p % ww);
         const float* centre = e.at(p / ww, p % ww);
         const vec v = ld(centre);
-        for (int i = 0; i < 9; ++i)
-          dtaps[i] = fma(v, ld(near + (i / 3 - 1) * stride + (i % 3 - 1) * 16), dtaps[i]);
+        for (int i = 0; i < 9; ++i) dtaps[i] = fma(v, ld(near + (i / 3 - 1) * stride + (i % 3 - 1) * 16), dtaps[i]);
         const vec dz = stencil<true>(centre, stride, taps) * ld(slope.at(p / ww, p % ww));
         st(h(grad) + base + p * D, dz);
         back1.add(c, dz, ld(h(th) + base + p * D));
@@ -298,7 +296,7 @@ std::vector<Tensor> mbconv_backward(Tensor dy, Tensor x, std::vector<Tensor> w, 
       }
     }
   back1.finish(n1, f(d[G1]), f(d[T1]));
-  for (int64_t i = 0; i < m; i += R) {   // first convolution
+  for (int64_t i = 0; i < m; i += R) {  // first convolution
     const int rows = int(std::min<int64_t>(R, m - i));
     narrow(f(x) + i * C, rows, t.in);
     for (int r = 0; r < rows; ++r)
@@ -310,8 +308,7 @@ std::vector<Tensor> mbconv_backward(Tensor dy, Tensor x, std::vector<Tensor> w, 
     outer(t.in, 64, t.act, D, D, f(d1), R);
     product(t.act, D, w1t, t.out, C, R);
     for (int r = 0; r < rows; ++r)
-      for (int k = 0; k < C; k += 16)
-        st(f(dx) + (i + r) * C + k, ld(f(dy) + (i + r) * C + k) + ld(t.out + r * C + k));
+      for (int k = 0; k < C; k += 16) st(f(dx) + (i + r) * C + k, ld(f(dy) + (i + r) * C + k) + ld(t.out + r * C + k));
   }
   d[W1] = d1.t();
   d.insert(d.begin(), dx);

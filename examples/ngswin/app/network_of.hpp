@@ -26,7 +26,7 @@ class worker final : public upscaler {
   using memory = heddle::memory_of<Backend>;
   using picture = typename memory::template tensor_type<float, map_extents>;
   const Net& net_;
-  picture small_;              ///< of a device alone: the picture where it is read
+  picture small_;  ///< of a device alone: the picture where it is read
   picture padded_;
   picture large_;
   std::vector<float> result_;  ///< of a device alone: the result where the host reads it
@@ -59,7 +59,8 @@ class worker final : public upscaler {
       source = small_.data();
     }
     const heddle::pad_sides sides{.bottom = in.extent(1) - height, .right = in.extent(2) - width};
-    heddle::pad(heddle::context<Backend>{backend, {}}, map_view<const float>(source, shape), x, sides, heddle::pad_mode::symmetric{});
+    heddle::pad(heddle::context<Backend>{backend, {}}, map_view<const float>(source, shape), x, sides,
+                heddle::pad_mode::symmetric{});
     heddle::run<Backend>(net_, map_view<const float>(x), y, scratch_);
     const float* result = y.data_handle();
     if constexpr (heddle::moves_weights<Backend>) {
@@ -82,7 +83,8 @@ class network_of final : public network {
     return "NGswin x" + std::to_string(Net::scale) + ", " + std::to_string(heddle::parameters<Net>) + " parameters";
   }
   double flops(std::size_t height, std::size_t width) const override {
-    return static_cast<double>(heddle::flops<Net>(map_extents(1, std::max(height, Net::multiple + 1), std::max(width, Net::multiple + 1), 3)));
+    return static_cast<double>(
+        heddle::flops<Net>(map_extents(1, std::max(height, Net::multiple + 1), std::max(width, Net::multiple + 1), 3)));
   }
   std::unique_ptr<upscaler> make_worker(std::size_t largest_side) const override {
     return std::make_unique<worker<Net, Backend>>(net_, largest_side);
@@ -114,11 +116,7 @@ std::unique_ptr<network> load(const std::string& path, std::size_t scale) {
 
 template <class Backend>
 std::unique_ptr<network> load_network_on(const std::string& weights_path, std::size_t scale) {
-  try {
-    return ngswin_network::load<Backend>(weights_path, scale);
-  } catch (const heddle::error& e) {
-    throw examples::user_error(examples::one_sentence(e.what()));
-  }
+  return examples::told_to_user([&] { return ngswin_network::load<Backend>(weights_path, scale); });
 }
 
 }  // namespace maxsr_app

@@ -35,7 +35,8 @@ struct arguments {
 std::optional<int> read_arguments(arguments& args, int argc, char** argv) {
   args.run.tiles.side = 256;
   CLI::App app("Enlarges a photograph with the super-resolution network NGswin.", "ngswin");
-  app.add_option("--weights", args.weights, "weights of the network (safetensors); they say by how much it enlarges")->required();
+  app.add_option("--weights", args.weights, "weights of the network (safetensors); they say by how much it enlarges")
+      ->required();
   app.add_option("--backend", args.backend, "who computes: simd, or cuda where the program was built with it")
       ->check(CLI::IsMember({"simd", "cuda"}))
       ->capture_default_str();
@@ -88,8 +89,8 @@ int body(int argc, char** argv) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::printf("%s: %zu x %zu, %.2f s\n", args.output.c_str(), result.width, result.height, seconds);
   if (original)
-    std::printf("PSNR %.4f dB   SSIM %.4f on luma, without a border of %zu pixels\n", examples::psnr_luma(result, *original, scale),
-                examples::ssim_luma(result, *original, scale), scale);
+    std::printf("PSNR %.4f dB   SSIM %.4f on luma, without a border of %zu pixels\n",
+                examples::psnr_luma(result, *original, scale), examples::ssim_luma(result, *original, scale), scale);
   return 0;
 }
 

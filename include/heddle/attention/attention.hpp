@@ -133,7 +133,9 @@ struct policy_list;
 template <std::size_t... I, class... Ps>
 struct policy_list<std::index_sequence<I...>, Ps...> : policy_entry<I, Ps>... {
   constexpr policy_list() = default;
-  constexpr explicit policy_list(const Ps&... ps) requires(sizeof...(Ps) > 0) : policy_entry<I, Ps>(ps)... {}
+  constexpr explicit policy_list(const Ps&... ps)
+    requires(sizeof...(Ps) > 0)
+      : policy_entry<I, Ps>(ps)... {}
 };
 
 template <std::size_t I, class P>
@@ -171,7 +173,7 @@ template <class Map>
 struct mapped_partition {
   using policy_category = partition_tag;
   using map_type = Map;
-  Map map(const token_grid&) const;   ///< never called: the plan has the map
+  Map map(const token_grid&) const;  ///< never called: the plan has the map
 };
 
 template <class>
@@ -186,8 +188,8 @@ struct kernel_policy {
   static constexpr const P& of(const P& p) noexcept { return p; }
 };
 template <class P>
-requires(policy_of<P, partition_tag> && !std::is_same_v<P, global> &&
-         requires { requires is_strided_groups<typename P::map_type>; })
+  requires(policy_of<P, partition_tag> && !std::is_same_v<P, global> &&
+           requires { requires is_strided_groups<typename P::map_type>; })
 struct kernel_policy<P> {
   using type = mapped_partition<typename P::map_type>;
   static constexpr type of(const P&) noexcept { return {}; }
@@ -240,7 +242,9 @@ class attention {
 
  public:
   constexpr attention() = default;
-  constexpr explicit(sizeof...(Ps) == 1) attention(const Ps&... ps) requires(sizeof...(Ps) > 0) : policies_(ps...) {}
+  constexpr explicit(sizeof...(Ps) == 1) attention(const Ps&... ps)
+    requires(sizeof...(Ps) > 0)
+      : policies_(ps...) {}
 
   /// Number of score modifiers.
   static constexpr std::size_t modifiers = detail::slot_count<score_mod_tag, Ps...>;

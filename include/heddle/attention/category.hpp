@@ -9,14 +9,14 @@
 
 namespace heddle::inline v0 {
 
-struct partition_tag {};    ///< which tokens form one independent problem
-struct mask_tag {};         ///< inside a problem, who sees whom
-struct score_tag {};        ///< how a score is made from a query and a key
-struct score_mod_tag {};    ///< what is done to a score; any number of these, in order
-struct normalizer_tag {};   ///< how scores become weights
-struct source_tag {};       ///< where keys and values come from
-struct position_tag {};     ///< what is done to queries and keys first
-struct observer_tag {};     ///< what is returned besides the output
+struct partition_tag {};   ///< which tokens form one independent problem
+struct mask_tag {};        ///< inside a problem, who sees whom
+struct score_tag {};       ///< how a score is made from a query and a key
+struct score_mod_tag {};   ///< what is done to a score; any number of these, in order
+struct normalizer_tag {};  ///< how scores become weights
+struct source_tag {};      ///< where keys and values come from
+struct position_tag {};    ///< what is done to queries and keys first
+struct observer_tag {};    ///< what is returned besides the output
 
 /// A type that names one of the slots.
 template <class P>

@@ -10,9 +10,9 @@ namespace heddle::inline v0 {
 
 /// What a mask says about a rectangle of queries and keys.
 enum class tile {
-  skip,      ///< nobody sees anybody: never computed
-  partial,   ///< ask for every element
-  full       ///< everybody sees everybody: never asked again
+  skip,     ///< nobody sees anybody: never computed
+  partial,  ///< ask for every element
+  full      ///< everybody sees everybody: never asked again
 };
 
 /// What is true of both of two masks that say `a` and `b` about a rectangle.
@@ -25,22 +25,22 @@ template <class Map>
 struct group_context {
   std::size_t batch = 0;
   std::size_t group = 0;
-  std::size_t head = 0;       ///< of the queries
+  std::size_t head = 0;  ///< of the queries
   std::size_t queries = 0;
   std::size_t keys = 0;
-  const Map* map = nullptr;   ///< the index map of the partition
+  const Map* map = nullptr;  ///< the index map of the partition
 };
 
 /// The sizes of one call of `attend`. A policy with run-time parameters may have `void check(const attend_call&) const`,
 /// which is called before any work and throws `shape_error` for parameters that do not fit.
 struct attend_call {
   std::size_t batch = 0;
-  std::size_t heads = 0;        ///< of the queries
-  std::size_t groups = 0;       ///< that the partition makes of one batch item
-  std::size_t queries = 0;      ///< positions of a group
-  std::size_t keys = 0;         ///< keys of a group
-  std::size_t tokens = 0;       ///< of the queries of a batch item
-  std::size_t key_tokens = 0;   ///< of the keys of a batch item
+  std::size_t heads = 0;       ///< of the queries
+  std::size_t groups = 0;      ///< that the partition makes of one batch item
+  std::size_t queries = 0;     ///< positions of a group
+  std::size_t keys = 0;        ///< keys of a group
+  std::size_t tokens = 0;      ///< of the queries of a batch item
+  std::size_t key_tokens = 0;  ///< of the keys of a batch item
   std::size_t head_dim = 0;
 };
 

@@ -38,7 +38,8 @@ class effective_mask {
   static constexpr bool masked = by_slot || by_map || by_normalizer;
 
   /// `label` says it all.
-  static constexpr bool labelled = by_slot && !by_map && !by_normalizer && labels_positions<typename Composition::mask_type, context_type>;
+  static constexpr bool labelled =
+      by_slot && !by_map && !by_normalizer && labels_positions<typename Composition::mask_type, context_type>;
 
   HEDDLE_HOST_DEVICE constexpr explicit effective_mask(const Composition& c) noexcept : composition_(&c) {}
 

@@ -93,8 +93,7 @@ concept fixed_bias =
     requires { typename std::integral_constant<std::size_t, Bias::fixed_window.width>; } && (Bias::fixed_window.width != dyn);
 /// Whether the type of an index map knows its window.
 template <class Map>
-concept fixed_map =
-    Map::static_size != dyn && requires { typename std::integral_constant<std::size_t, Map{}.window().width>; };
+concept fixed_map = Map::static_size != dyn && requires { typename std::integral_constant<std::size_t, Map{}.window().width>; };
 
 template <class Bias, class Map>
 constexpr bool check_window() {
@@ -192,7 +191,9 @@ class expanded_bias {
     const place p = place_of(key);
     return (p.t * (2 * window_.height - 1) + p.y) * (2 * window_.width - 1) + p.x;
   }
-  HEDDLE_HOST_DEVICE std::size_t query_place(std::size_t query) const noexcept { return entry(place_of(query), place{0, 0, 0}); }
+  HEDDLE_HOST_DEVICE std::size_t query_place(std::size_t query) const noexcept {
+    return entry(place_of(query), place{0, 0, 0});
+  }
 
   /// Writes one entry of a modifier's table, for all heads.
   template <class Bias>

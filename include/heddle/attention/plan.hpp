@@ -77,7 +77,7 @@ class attention_plan {
 
 /// The plan of a composition whose kernel others share is theirs, with the composition itself beside it.
 template <attention_composition Composition, class Isa>
-requires(!std::is_same_v<Composition, typename Composition::kernel_type>)
+  requires(!std::is_same_v<Composition, typename Composition::kernel_type>)
 class attention_plan<Composition, Isa> : public attention_plan<typename Composition::kernel_type, Isa> {
   Composition composition_;
 

@@ -26,7 +26,7 @@ HEDDLE_HOST_DEVICE constexpr token_grid sequence_grid(std::size_t tokens) noexce
 struct window_extents {
   std::size_t height = 1;
   std::size_t width = 0;
-  std::size_t depth = 1;   ///< frames
+  std::size_t depth = 1;  ///< frames
 
   HEDDLE_HOST_DEVICE constexpr std::size_t size() const noexcept { return depth * height * width; }
   friend constexpr bool operator==(const window_extents&, const window_extents&) noexcept = default;
@@ -50,7 +50,7 @@ constexpr void require_tokens(const char* policy, const token_grid& g) {
 /// `ceil(sqrt(n))` in whole numbers: a float root is wrong for large squares.
 HEDDLE_HOST_DEVICE constexpr std::size_t integer_root_ceil(std::size_t n) noexcept {
   if (n < 2) return n;
-  std::size_t low = 1;   // low * low < n <= high * high, compared by division so that nothing overflows
+  std::size_t low = 1;  // low * low < n <= high * high, compared by division so that nothing overflows
   std::size_t high = n;
   while (high - low > 1) {
     const std::size_t middle = low + (high - low) / 2;

@@ -8,7 +8,7 @@
 #include "../core/context.hpp"
 #include "../core/executor.hpp"
 
-struct CUstream_st;   // what a cudaStream_t points to
+struct CUstream_st;  // what a cudaStream_t points to
 
 namespace heddle::inline v0 {
 
@@ -21,11 +21,11 @@ struct reference : serial {
 /// Instruction sets. A kernel's type names the instruction set it was compiled for, so translation units built with
 /// different flags never share one.
 namespace isa {
-struct baseline {};                 ///< whatever the compiler targets without being asked: SSE2 on x86-64, NEON on AArch64
-struct avx2 : baseline {};          ///< AVX2 with FMA
-struct avx512 : avx2 {};            ///< AVX-512 F, BW, CD, DQ, VL
-struct avx512_bf16 : avx512 {};     ///< with dot products of pairs of bfloat16
-struct amx : avx512_bf16 {};        ///< with tiles of bfloat16, which the operating system must grant as well
+struct baseline {};              ///< whatever the compiler targets without being asked: SSE2 on x86-64, NEON on AArch64
+struct avx2 : baseline {};       ///< AVX2 with FMA
+struct avx512 : avx2 {};         ///< AVX-512 F, BW, CD, DQ, VL
+struct avx512_bf16 : avx512 {};  ///< with dot products of pairs of bfloat16
+struct amx : avx512_bf16 {};     ///< with tiles of bfloat16, which the operating system must grant as well
 
 /// True where `Isa` has everything that `Part` has. What is written for an instruction set holds for its refinements:
 /// specialise for `requires(isa::includes<Isa, isa::avx512>)`, not for one tag.
@@ -33,7 +33,8 @@ template <class Isa, class Part>
 inline constexpr bool includes = std::is_base_of_v<Part, Isa>;
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#if defined(__AVX512BF16__) && (defined(__AMX_BF16__) || defined(__AMXBF16__)) && defined(__linux__)   // two spellings of compilers
+#if defined(__AVX512BF16__) && (defined(__AMX_BF16__) || defined(__AMXBF16__)) && \
+    defined(__linux__)  // two spellings of compilers
 using native = amx;
 #elif defined(__AVX512BF16__)
 using native = avx512_bf16;
@@ -70,8 +71,8 @@ using simd = simd_on<serial>;
 
 /// Compute capabilities of devices that kernels are written for; a later one has all that an earlier one has.
 namespace arch {
-struct sm_80 {};              ///< Ampere and everything since: products of warps, asynchronous copies
-struct sm_90a : sm_80 {};     ///< Hopper: products of warpgroups, copies of tiles
+struct sm_80 {};           ///< Ampere and everything since: products of warps, asynchronous copies
+struct sm_90a : sm_80 {};  ///< Hopper: products of warpgroups, copies of tiles
 }  // namespace arch
 
 namespace device {

@@ -35,13 +35,13 @@ HEDDLE_HOST_DEVICE constexpr std::uint16_t float_to_half_bits(float value) noexc
   const auto sign = static_cast<std::uint16_t>((u >> 16) & 0x8000u);
   const std::uint32_t magnitude = u & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);
-  if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);   // rounds to infinity
-  if (magnitude < 0x33000001u) return sign;                                          // rounds to zero
+  if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);  // rounds to infinity
+  if (magnitude < 0x33000001u) return sign;                                         // rounds to zero
   const std::uint32_t exponent = magnitude >> 23;
   std::uint32_t mantissa = magnitude & 0x7fffffu;
   std::uint32_t shift = 13;
   std::uint32_t base = 0;
-  if (exponent < 113) {   // a half denormal: the hidden bit becomes explicit
+  if (exponent < 113) {  // a half denormal: the hidden bit becomes explicit
     mantissa |= 0x800000u;
     shift = 126 - exponent;
   } else {
@@ -94,7 +94,7 @@ HEDDLE_HOST_DEVICE constexpr float f8_e4m3_to_float(std::uint8_t bits) noexcept 
   const std::uint32_t mantissa = bits & 0x7u;
   if ((bits & 0x7fu) == 0x7fu) return std::bit_cast<float>(sign | 0x7fc00000u);
   if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 120) << 23) | (mantissa << 20));
-  const float magnitude = static_cast<float>(mantissa) / 512.0f;   // denormal: mantissa / 8 * 2^-6
+  const float magnitude = static_cast<float>(mantissa) / 512.0f;  // denormal: mantissa / 8 * 2^-6
   return sign != 0 ? -magnitude : magnitude;
 }
 
@@ -108,19 +108,23 @@ constexpr std::size_t size_of(dtype type) noexcept {
   switch (type) {
     case dtype::f64:
     case dtype::i64:
-    case dtype::u64: return 8;
+    case dtype::u64:
+      return 8;
     case dtype::f32:
     case dtype::i32:
-    case dtype::u32: return 4;
+    case dtype::u32:
+      return 4;
     case dtype::f16:
     case dtype::bf16:
     case dtype::i16:
-    case dtype::u16: return 2;
+    case dtype::u16:
+      return 2;
     case dtype::f8_e4m3:
     case dtype::f8_e5m2:
     case dtype::i8:
     case dtype::u8:
-    case dtype::boolean: return 1;
+    case dtype::boolean:
+      return 1;
   }
   return 0;
 }

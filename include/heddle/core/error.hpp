@@ -66,7 +66,8 @@ template <class Error>
 }
 
 /// "argument: expected 48 what, got 47".
-[[noreturn]] HEDDLE_COLD inline void raise_shape(const char* argument, const char* what, std::size_t expected, std::size_t got) {
+[[noreturn]] HEDDLE_COLD inline void raise_shape(const char* argument, const char* what, std::size_t expected,
+                                                 std::size_t got) {
   raise<shape_error>(std::string(argument) + ": expected " + std::to_string(expected) + ' ' + what + ", got " +
                      std::to_string(got));
 }

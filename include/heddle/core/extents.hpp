@@ -43,7 +43,8 @@ class extents {
   struct no_storage {
     HEDDLE_HOST_DEVICE constexpr std::size_t operator[](std::size_t) const noexcept { return 0; }
   };
-  using storage = std::conditional_t<dynamic_count == 0, no_storage, std::array<std::size_t, dynamic_count == 0 ? 1 : dynamic_count>>;
+  using storage =
+      std::conditional_t<dynamic_count == 0, no_storage, std::array<std::size_t, dynamic_count == 0 ? 1 : dynamic_count>>;
   [[no_unique_address]] storage values_{};
 
  public:
@@ -77,7 +78,7 @@ class extents {
   HEDDLE_HOST_DEVICE static constexpr std::size_t rank_dynamic() noexcept { return dynamic_count; }
   HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return known(r); }
   HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept {
-    if constexpr (dynamic_count == count) {   // without the search: extents are asked for everywhere
+    if constexpr (dynamic_count == count) {  // without the search: extents are asked for everywhere
       return values_[r];
     } else if constexpr (dynamic_count == 0) {
       return known(r);

@@ -33,8 +33,9 @@ constexpr std::size_t view_extent(int extent) noexcept {
 /// Extents from rows and columns, of which some are constants.
 template <std::size_t... Es>
 constexpr extents<Es...> extents_from(const std::array<std::size_t, sizeof...(Es)>& sizes) {
-  return [&]<std::size_t... R>(std::index_sequence<R...>) { return extents<Es...>(extents<(static_cast<void>(R), dyn)...>(sizes[R]...)); }
-  (std::make_index_sequence<sizeof...(Es)>{});
+  return [&]<std::size_t... R>(std::index_sequence<R...>) {
+    return extents<Es...>(extents<(static_cast<void>(R), dyn)...>(sizes[R]...));
+  }(std::make_index_sequence<sizeof...(Es)>{});
 }
 
 }  // namespace detail
@@ -46,14 +47,16 @@ constexpr extents<Es...> extents_from(const std::array<std::size_t, sizeof...(Es
 /// @endcode
 template <class T, class Extents, class Layout>
 auto as_eigen(const view<T, Extents, Layout>& v) {
-  static_assert(Extents::rank() == 1 || Extents::rank() == 2, "heddle::as_eigen: Eigen has vectors and matrices; take a slice of one or two axes");
+  static_assert(Extents::rank() == 1 || Extents::rank() == 2,
+                "heddle::as_eigen: Eigen has vectors and matrices; take a slice of one or two axes");
   const auto index = [](std::size_t n) { return static_cast<Eigen::Index>(n); };
   if constexpr (Extents::rank() == 1) {
     using plain = detail::const_like<T, detail::eigen_matrix<T, Extents::static_extent(0), 1>>;
     if constexpr (std::is_same_v<Layout, row_major>) {
       return Eigen::Map<plain>(v.data_handle(), index(v.extent(0)));
     } else {
-      return Eigen::Map<plain, Eigen::Unaligned, Eigen::InnerStride<>>(v.data_handle(), index(v.extent(0)), Eigen::InnerStride<>(index(v.stride(0))));
+      return Eigen::Map<plain, Eigen::Unaligned, Eigen::InnerStride<>>(v.data_handle(), index(v.extent(0)),
+                                                                       Eigen::InnerStride<>(index(v.stride(0))));
     }
   } else {
     using plain = detail::const_like<T, detail::eigen_matrix<T, Extents::static_extent(0), Extents::static_extent(1)>>;
@@ -63,7 +66,8 @@ auto as_eigen(const view<T, Extents, Layout>& v) {
       using strides = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
       const auto outer = index(v.stride(plain::IsRowMajor ? 0 : 1));
       const auto inner = index(v.stride(plain::IsRowMajor ? 1 : 0));
-      return Eigen::Map<plain, Eigen::Unaligned, strides>(v.data_handle(), index(v.extent(0)), index(v.extent(1)), strides(outer, inner));
+      return Eigen::Map<plain, Eigen::Unaligned, strides>(v.data_handle(), index(v.extent(0)), index(v.extent(1)),
+                                                          strides(outer, inner));
     }
   }
 }
@@ -84,11 +88,13 @@ auto as_view(Xpr&& x) {
   const auto size = [](Eigen::Index n) { return static_cast<std::size_t>(n); };
   if constexpr (plain::IsVectorAtCompileTime) {
     using e = extents<detail::view_extent(plain::SizeAtCompileTime)>;
-    return view<element, e, strided>(x.data(), detail::extents_from<e::static_extent(0)>({size(x.size())}), {size(x.innerStride())});
+    return view<element, e, strided>(x.data(), detail::extents_from<e::static_extent(0)>({size(x.size())}),
+                                     {size(x.innerStride())});
   } else {
     using e = extents<detail::view_extent(plain::RowsAtCompileTime), detail::view_extent(plain::ColsAtCompileTime)>;
-    return view<element, e, strided>(x.data(), detail::extents_from<e::static_extent(0), e::static_extent(1)>({size(x.rows()), size(x.cols())}),
-                                     {size(x.rowStride()), size(x.colStride())});
+    return view<element, e, strided>(
+        x.data(), detail::extents_from<e::static_extent(0), e::static_extent(1)>({size(x.rows()), size(x.cols())}),
+        {size(x.rowStride()), size(x.colStride())});
   }
 }
 

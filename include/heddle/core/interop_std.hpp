@@ -74,7 +74,8 @@ constexpr auto as_view(const std::mdspan<T, StdExtents, StdLayout>& m) {
   if constexpr (std::is_same_v<StdLayout, std::layout_right>) {
     return view<T, std::remove_const_t<decltype(e)>>(m.data_handle(), e);
   } else {
-    static_assert(std::mdspan<T, StdExtents, StdLayout>::is_always_strided(), "heddle::as_view: the layout of the mdspan has no strides");
+    static_assert(std::mdspan<T, StdExtents, StdLayout>::is_always_strided(),
+                  "heddle::as_view: the layout of the mdspan has no strides");
     std::array<std::size_t, StdExtents::rank()> strides{};
     for (std::size_t r = 0; r < StdExtents::rank(); ++r) strides[r] = static_cast<std::size_t>(m.stride(r));
     return view<T, std::remove_const_t<decltype(e)>, strided>(m.data_handle(), e, strides);

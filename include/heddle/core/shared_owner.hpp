@@ -46,7 +46,8 @@ class shared_owner {
   struct holder : counted {
     Owner owner;
     template <class From>
-    explicit holder(From&& from) : counted([](counted* c) noexcept { delete static_cast<holder*>(c); }), owner(static_cast<From&&>(from)) {}
+    explicit holder(From&& from)
+        : counted([](counted* c) noexcept { delete static_cast<holder*>(c); }), owner(static_cast<From&&>(from)) {}
   };
 
   counted* owner_ = nullptr;
@@ -66,7 +67,8 @@ class shared_owner {
 
   /// Takes (a copy of) an owner; of a null pointer nothing. Allocates.
   template <class Owner>
-    requires(!std::is_same_v<std::remove_cvref_t<Owner>, shared_owner> && !std::is_same_v<std::remove_cvref_t<Owner>, std::nullptr_t>)
+    requires(!std::is_same_v<std::remove_cvref_t<Owner>, shared_owner> &&
+             !std::is_same_v<std::remove_cvref_t<Owner>, std::nullptr_t>)
   shared_owner(Owner&& owner) {
     if constexpr (requires { owner == nullptr; }) {
       if (owner == nullptr) return;

@@ -29,7 +29,8 @@ class aligned_bytes {
     data_ = static_cast<std::byte*>(::operator new(size, std::align_val_t{memory_alignment}));
     std::memset(data_, 0, size);
   }
-  aligned_bytes(aligned_bytes&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  aligned_bytes(aligned_bytes&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   aligned_bytes& operator=(aligned_bytes&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);

@@ -168,7 +168,8 @@ using token_map = view<T, extents<dyn, dyn, Channels>>;
 
 /// A matrix of `rows` x `columns` at `data`, `row_stride` elements from row to row.
 template <class T>
-HEDDLE_HOST_DEVICE constexpr matrix_view<T> make_matrix(T* data, std::size_t rows, std::size_t columns, std::size_t row_stride) {
+HEDDLE_HOST_DEVICE constexpr matrix_view<T> make_matrix(T* data, std::size_t rows, std::size_t columns,
+                                                        std::size_t row_stride) {
   return matrix_view<T>(data, extents<dyn, dyn>(rows, columns), {row_stride, std::size_t{1}});
 }
 template <class T>

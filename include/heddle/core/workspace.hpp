@@ -56,9 +56,7 @@ class arena {
 
   /// A part of the arena of its own, for one of several workers.
   /// @throws workspace_error if less is left.
-  arena split(std::size_t bytes) {
-    return over(take<std::byte>(bytes), scratch_bytes<std::byte>(bytes));
-  }
+  arena split(std::size_t bytes) { return over(take<std::byte>(bytes), scratch_bytes<std::byte>(bytes)); }
   /// An arena of other memory of the same kind.
   arena over(std::byte* data, std::size_t bytes) const {
     arena a(std::span<std::byte>(data, bytes));

@@ -13,7 +13,7 @@ namespace heddle::inline v0 {
 struct box_delta_options {
   float centre_weight = 2.0F;
   float size_weight = 1.0F;
-  float largest_growth = 8.7403367F;   ///< of the logarithm of a side: log(100000 / 16)
+  float largest_growth = 8.7403367F;  ///< of the logarithm of a side: log(100000 / 16)
 };
 
 namespace detail {
@@ -35,7 +35,7 @@ struct move_box {
     boxes(r, 2) = cx + 0.5F * w;
     boxes(r, 3) = cy + 0.5F * h;
   }
-  HEDDLE_HOST_DEVICE static float smaller(float a, float b) noexcept { return b < a ? b : a; }   // std::min
+  HEDDLE_HOST_DEVICE static float smaller(float a, float b) noexcept { return b < a ? b : a; }  // std::min
 };
 }  // namespace detail
 
@@ -45,7 +45,8 @@ struct move_box {
 /// @param boxes  `[boxes, 4]` = (x1, y1, x2, y2), changed in place
 /// @throws shape_error before any work
 template <class Backend>
-void apply_box_deltas(context<Backend> ctx, matrix_view<const float> deltas, matrix_view<float> boxes, const box_delta_options& o = {}) {
+void apply_box_deltas(context<Backend> ctx, matrix_view<const float> deltas, matrix_view<float> boxes,
+                      const box_delta_options& o = {}) {
   require_extent("apply_box_deltas: deltas", "columns", 4, deltas.extent(1));
   require_extent("apply_box_deltas: boxes", "columns (x1, y1, x2, y2)", 4, boxes.extent(1));
   require_extent("apply_box_deltas: boxes", "rows", deltas.extent(0), boxes.extent(0));

@@ -33,18 +33,20 @@ template <std::size_t>
 using center_no_norm = no_norm;
 
 /// One branch: four 3 x 3 convolutions with `Norm` and ReLU, then one of size 1 with `Activation`. Children: `conv1` ... `conv5`.
-template <std::size_t In, center_channels Channels, std::size_t Out, class Activation, template <std::size_t> class Norm = center_no_norm>
-using center_branch = sequential<named<"conv1", convolution<In, Channels[0], convolution_options{}, Norm<Channels[0]>, relu>>,
-                                 named<"conv2", convolution<Channels[0], Channels[1], convolution_options{}, Norm<Channels[1]>, relu>>,
-                                 named<"conv3", convolution<Channels[1], Channels[2], convolution_options{}, Norm<Channels[2]>, relu>>,
-                                 named<"conv4", convolution<Channels[2], Channels[3], convolution_options{}, Norm<Channels[3]>, relu>>,
-                                 named<"conv5", pointwise_convolution<Channels[3], Out, true, no_norm, Activation>>>;
+template <std::size_t In, center_channels Channels, std::size_t Out, class Activation,
+          template <std::size_t> class Norm = center_no_norm>
+using center_branch =
+    sequential<named<"conv1", convolution<In, Channels[0], convolution_options{}, Norm<Channels[0]>, relu>>,
+               named<"conv2", convolution<Channels[0], Channels[1], convolution_options{}, Norm<Channels[1]>, relu>>,
+               named<"conv3", convolution<Channels[1], Channels[2], convolution_options{}, Norm<Channels[2]>, relu>>,
+               named<"conv4", convolution<Channels[2], Channels[3], convolution_options{}, Norm<Channels[3]>, relu>>,
+               named<"conv5", pointwise_convolution<Channels[3], Out, true, no_norm, Activation>>>;
 
 /// What the head says of a map `[batch, height, width, channels]`.
 struct center_maps {
-  map_view<float> score;    ///< `[batch, height, width, 1]`: how likely the centre is in this cell, in (0, 1)
-  map_view<float> size;     ///< `[batch, height, width, 2]`: width and height of the box, as shares of the map's
-  map_view<float> offset;   ///< `[batch, height, width, 2]`: x and y of the centre inside the cell, in cells
+  map_view<float> score;   ///< `[batch, height, width, 1]`: how likely the centre is in this cell, in (0, 1)
+  map_view<float> size;    ///< `[batch, height, width, 2]`: width and height of the box, as shares of the map's
+  map_view<float> offset;  ///< `[batch, height, width, 2]`: x and y of the centre inside the cell, in cells
 };
 
 namespace detail {
@@ -64,7 +66,8 @@ inline center_maps center_maps_in(float* memory, std::size_t batch, std::size_t 
   float* const size = memory + detail::center_map_room(cells);
   float* const offset = size + detail::center_map_room(2 * cells);
   const map_extents pairs(batch, height, width, 2);
-  return {map_view<float>(memory, map_extents(batch, height, width, 1)), map_view<float>(size, pairs), map_view<float>(offset, pairs)};
+  return {map_view<float>(memory, map_extents(batch, height, width, 1)), map_view<float>(size, pairs),
+          map_view<float>(offset, pairs)};
 }
 
 /// The body: three branches on the same map. Children: `ctr`, `size`, `offset`, each with `conv1` ... `conv5`. A
@@ -88,7 +91,8 @@ struct center_head {
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
-    return std::max({score_type::scratch_bytes(backend, x), size_type::scratch_bytes(backend, x), offset_type::scratch_bytes(backend, x)});
+    return std::max(
+        {score_type::scratch_bytes(backend, x), size_type::scratch_bytes(backend, x), offset_type::scratch_bytes(backend, x)});
   }
 
   /// @throws shape_error before any work
@@ -126,8 +130,8 @@ struct center_box {
   float cy = 0;
   float width = 0;
   float height = 0;
-  float score = 0;        ///< the largest of the map, not windowed
-  std::size_t row = 0;    ///< of the chosen cell
+  float score = 0;      ///< the largest of the map, not windowed
+  std::size_t row = 0;  ///< of the chosen cell
   std::size_t column = 0;
 };
 
@@ -136,7 +140,8 @@ struct center_box {
 ///
 /// A map without a number to compare (NaN throughout) yields cell (0, 0) and a score of 0.
 /// @throws shape_error where a window has another length than its axis
-inline center_box decode_center(const center_maps& maps, std::span<const float> row_window, std::span<const float> column_window, std::size_t image = 0) {
+inline center_box decode_center(const center_maps& maps, std::span<const float> row_window,
+                                std::span<const float> column_window, std::size_t image = 0) {
   const std::size_t rows = maps.score.extent(1);
   const std::size_t columns = maps.score.extent(2);
   if (!row_window.empty()) require_extent("decode_center: row_window", "rows", rows, row_window.size());

@@ -41,12 +41,11 @@ using corner_norm = frozen_batch_norm<C>;
 /// One corner's heat map at the resolution of the features: four 3 x 3 convolutions that halve the channels, then one of
 /// size 1. Children: `conv1` ... `conv5`. Output: `[batch, height, width, 1]`.
 template <std::size_t In, std::size_t Channels, template <std::size_t> class Norm = corner_norm>
-using corner_branch =
-    sequential<named<"conv1", detail::corner_convolution<In, Channels, Norm>>,
-               named<"conv2", detail::corner_convolution<Channels, Channels / 2, Norm>>,
-               named<"conv3", detail::corner_convolution<Channels / 2, Channels / 4, Norm>>,
-               named<"conv4", detail::corner_convolution<Channels / 4, Channels / 8, Norm>>,
-               named<"conv5", pointwise_convolution<Channels / 8, 1>>>;
+using corner_branch = sequential<named<"conv1", detail::corner_convolution<In, Channels, Norm>>,
+                                 named<"conv2", detail::corner_convolution<Channels, Channels / 2, Norm>>,
+                                 named<"conv3", detail::corner_convolution<Channels / 2, Channels / 4, Norm>>,
+                                 named<"conv4", detail::corner_convolution<Channels / 4, Channels / 8, Norm>>,
+                                 named<"conv5", pointwise_convolution<Channels / 8, 1>>>;
 
 /// Both corners: `[batch, height, width, In]` to boxes `[batch, 1, 1, 4]` = (x1, y1, x2, y2) as shares of the map's sides.
 /// The corners are independent, so a box may be inverted. Children: `tl`, `br`, each a `Branch`.
@@ -57,7 +56,7 @@ struct corner_head {
 
   static constexpr auto members() { return heddle::members<&corner_head::tl, &corner_head::br>("tl", "br"); }
   static constexpr map_extents output_extents(const map_extents& x) {
-    heat_extents(x);   // throws where the input does not fit
+    heat_extents(x);  // throws where the input does not fit
     return map_extents(x.extent(0), 1, 1, 4);
   }
   /// Shape of a heat map.

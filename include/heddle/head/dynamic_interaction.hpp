@@ -25,14 +25,17 @@ struct dynamic_interaction {
 
   static constexpr auto members() {
     return heddle::members<&dynamic_interaction::dynamic_layer, &dynamic_interaction::norm1, &dynamic_interaction::norm2,
-                           &dynamic_interaction::out_layer, &dynamic_interaction::norm3>("dynamic_layer", "norm1", "norm2", "out_layer",
-                                                                                         "norm3");
+                           &dynamic_interaction::out_layer, &dynamic_interaction::norm3>("dynamic_layer", "norm1", "norm2",
+                                                                                         "out_layer", "norm3");
   }
   /// Of one query.
-  static constexpr std::uint64_t multiply_adds() noexcept { return std::uint64_t{C} * C * (2 * Inner + Positions) + 2 * Positions * C * Inner; }
+  static constexpr std::uint64_t multiply_adds() noexcept {
+    return std::uint64_t{C} * C * (2 * Inner + Positions) + 2 * Positions * C * Inner;
+  }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t queries) {
-    const std::size_t both = heddle::scratch_bytes<float>(queries * 2 * C * Inner) + heddle::scratch_bytes<float>(queries * Positions * C);
+    const std::size_t both =
+        heddle::scratch_bytes<float>(queries * 2 * C * Inner) + heddle::scratch_bytes<float>(queries * Positions * C);
     if constexpr (prefers_whole_maps<Backend>) return both + heddle::scratch_bytes<float>(queries * Positions * Inner);
     return both + for_each_bytes(backend, query_bytes(backend.as_serial()));
   }
@@ -41,7 +44,8 @@ struct dynamic_interaction {
   /// @param features `[queries * Positions, C]`
   /// @param y        `[queries, C]`, not `queries`
   template <class Backend>
-  void forward(context<Backend> ctx, matrix_view<const float> queries, matrix_view<const float> features, matrix_view<float> y) const {
+  void forward(context<Backend> ctx, matrix_view<const float> queries, matrix_view<const float> features,
+               matrix_view<float> y) const {
     const std::size_t n = queries.extent(0);
     require_extent("dynamic_interaction: features", "rows", n * Positions, features.extent(0));
     const auto matrices = make_matrix(ctx.scratch.template take<float>(n * 2 * C * Inner), n, 2 * C * Inner);
@@ -79,7 +83,8 @@ struct dynamic_interaction {
  private:
   /// All queries together.
   template <class Backend>
-  void mix_all(context<Backend> ctx, matrix_view<const float> matrices, matrix_view<const float> features, matrix_view<float> y) const {
+  void mix_all(context<Backend> ctx, matrix_view<const float> matrices, matrix_view<const float> features,
+               matrix_view<float> y) const {
     const std::size_t rows = features.extent(0);
     const auto inner = make_matrix(ctx.scratch.template take<float>(rows * Inner), rows, Inner);
     each(ctx, rows * Inner, own_product<C, Inner>{features, matrices.data_handle(), inner.data_handle()});

@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <span>
 
-#include "../layer/norm.hpp"
 #include "../layer/linear.hpp"
+#include "../layer/norm.hpp"
 #include "../primitive/each.hpp"
 #include "../primitive/map.hpp"
 
@@ -26,7 +26,7 @@ struct edge_box {
 
   float centre_x() const noexcept { return 0.5F * (left + right); }
   float centre_y() const noexcept { return 0.5F * (top + bottom); }
-  float width() const noexcept { return right - left; }     ///< below 0 where the edges are the wrong way round
+  float width() const noexcept { return right - left; }  ///< below 0 where the edges are the wrong way round
   float height() const noexcept { return bottom - top; }
 };
 
@@ -62,7 +62,8 @@ struct softmax_of_row {
   matrix_view<const float> logits;
   matrix_view<float> probabilities;
   HEDDLE_HOST_DEVICE void operator()(std::size_t r) const {
-    edge_softmax(logits.data_handle() + r * logits.stride(0), logits.extent(1), probabilities.data_handle() + r * probabilities.stride(0));
+    edge_softmax(logits.data_handle() + r * logits.stride(0), logits.extent(1),
+                 probabilities.data_handle() + r * probabilities.stride(0));
   }
 };
 struct box_of_rows {
@@ -70,7 +71,8 @@ struct box_of_rows {
   matrix_view<float> boxes;
   HEDDLE_HOST_DEVICE void operator()(std::size_t item) const {
     float edge[4];
-    for (std::size_t e = 0; e < 4; ++e) edge[e] = edge_mean(logits.data_handle() + (4 * item + e) * logits.stride(0), logits.extent(1));
+    for (std::size_t e = 0; e < 4; ++e)
+      edge[e] = edge_mean(logits.data_handle() + (4 * item + e) * logits.stride(0), logits.extent(1));
     float* const y = boxes.data_handle() + item * boxes.stride(0);
     y[0] = 0.5F * (edge[0] + edge[1]);
     y[1] = 0.5F * (edge[2] + edge[3]);

@@ -18,12 +18,13 @@ template <std::size_t Factor, class F>
 struct repeated_number {
   const float* x;
   float* y;
-  std::size_t width;      ///< of `x`, in cells
+  std::size_t width;  ///< of `x`, in cells
   std::size_t channels;
   F f;
   HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
     const std::size_t column = i / channels % (Factor * width);
-    const std::size_t row = i / (channels * Factor * width);   // those of all images below each other: their heights are whole factors
+    const std::size_t row =
+        i / (channels * Factor * width);  // those of all images below each other: their heights are whole factors
     const float value = x[(row / Factor * width + column / Factor) * channels + i % channels];
     if constexpr (requires { f(0.0F, 0.0F); }) {
       y[i] = f(y[i], value);
@@ -45,7 +46,8 @@ void repeat_cells(context<Backend> ctx, map_view<const float> x, map_view<float>
       const std::size_t source = row / y.extent(1) * x.extent(1) + row % y.extent(1) / Factor;
       const auto from = make_matrix(x.data_handle() + source * columns * channels, columns, channels);
       for (std::size_t j = 0; j < Factor; ++j) {
-        const auto to = make_matrix(y.data_handle() + (row * columns * Factor + j) * channels, columns, channels, Factor * channels);
+        const auto to =
+            make_matrix(y.data_handle() + (row * columns * Factor + j) * channels, columns, channels, Factor * channels);
         if constexpr (requires { f(0.0F, 0.0F); }) {
           map(worker, as_const(to), from, to, f);
         } else {
@@ -68,7 +70,8 @@ void repeat_cells(context<Backend> ctx, map_view<const float> x, map_view<float>
 /// convolutions `0` ... `2`), `adjust4` (two). `[batch, height, width, In]` to `[batch, 4 height, 4 width, 1]`.
 template <std::size_t In, std::size_t Channels, template <std::size_t> class Norm = corner_norm>
 struct pyramid_corner_branch {
-  static_assert(Channels % 8 == 0, "heddle::pyramid_corner_branch: channels are halved three times, so they must be a multiple of 8");
+  static_assert(Channels % 8 == 0,
+                "heddle::pyramid_corner_branch: channels are halved three times, so they must be a multiple of 8");
   static constexpr std::size_t half = Channels / 2;
   static constexpr std::size_t quarter = Channels / 4;
   static constexpr std::size_t eighth = Channels / 8;
@@ -88,8 +91,8 @@ struct pyramid_corner_branch {
   static constexpr auto members() {
     using self = pyramid_corner_branch;
     return heddle::members<&self::conv1, &self::conv2, &self::conv3, &self::conv4, &self::conv5, &self::adjust1, &self::adjust2,
-                           &self::adjust3, &self::adjust4>("conv1", "conv2", "conv3", "conv4", "conv5", "adjust1", "adjust2", "adjust3",
-                                                           "adjust4");
+                           &self::adjust3, &self::adjust4>("conv1", "conv2", "conv3", "conv4", "conv5", "adjust1", "adjust2",
+                                                           "adjust3", "adjust4");
   }
 
   static constexpr map_extents output_extents(const map_extents& x) {
@@ -99,14 +102,15 @@ struct pyramid_corner_branch {
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
     return step<In, Channels>::multiply_adds(x) + step<Channels, half>::multiply_adds(with(x, 1, Channels)) +
            step<half, quarter>::multiply_adds(with(x, 2, half)) + step<quarter, eighth>::multiply_adds(with(x, 4, quarter)) +
-           decltype(conv5)::multiply_adds(with(x, 4, eighth)) + step<In, half>::multiply_adds(x) + step<In, quarter>::multiply_adds(x) +
-           decltype(adjust3)::multiply_adds(with(x, 1, half)) + decltype(adjust4)::multiply_adds(with(x, 2, quarter));
+           decltype(conv5)::multiply_adds(with(x, 4, eighth)) + step<In, half>::multiply_adds(x) +
+           step<In, quarter>::multiply_adds(x) + decltype(adjust3)::multiply_adds(with(x, 1, half)) +
+           decltype(adjust4)::multiply_adds(with(x, 2, quarter));
   }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
-    const std::size_t maps = bytes(with(x, 1, Channels)) + bytes(with(x, 1, half)) + bytes(with(x, 1, quarter)) + bytes(with(x, 1, 1)) +
-                             bytes(with(x, 2, half)) + bytes(with(x, 2, quarter)) + bytes(with(x, 2, 1)) + bytes(with(x, 4, quarter)) +
-                             bytes(with(x, 4, eighth));
+    const std::size_t maps = bytes(with(x, 1, Channels)) + bytes(with(x, 1, half)) + bytes(with(x, 1, quarter)) +
+                             bytes(with(x, 1, 1)) + bytes(with(x, 2, half)) + bytes(with(x, 2, quarter)) +
+                             bytes(with(x, 2, 1)) + bytes(with(x, 4, quarter)) + bytes(with(x, 4, eighth));
     const std::size_t children[] = {step<In, Channels>::scratch_bytes(backend, x),
                                     step<Channels, half>::scratch_bytes(backend, with(x, 1, Channels)),
                                     step<half, quarter>::scratch_bytes(backend, with(x, 2, half)),
@@ -136,7 +140,7 @@ struct pyramid_corner_branch {
     conv1.forward(ctx, x, x1);
     conv2.forward(ctx, x1, x2);
     adjust3.forward(ctx, x2, coarse_heat);
-    adjust1.forward(ctx, x, x2, as_const(as_rows(x2)));   // the sum, in place
+    adjust1.forward(ctx, x, x2, as_const(as_rows(x2)));  // the sum, in place
     detail::repeat_cells<2>(ctx, x2, doubled, identity{});
     conv3.forward(ctx, doubled, x3);
     adjust4.forward(ctx, x3, heat);

@@ -17,15 +17,15 @@ namespace heddle::inline v0 {
 
 /// Options of `query_decoder`.
 struct query_decoder_options {
-  std::size_t channels = 256;       ///< of queries and of the pyramid
+  std::size_t channels = 256;  ///< of queries and of the pyramid
   std::size_t heads = 8;
-  std::size_t dynamic = 64;         ///< inner width of the dynamic interaction
+  std::size_t dynamic = 64;  ///< inner width of the dynamic interaction
   std::size_t hidden = 2048;
-  std::size_t classes = 2;          ///< logits of a box, the one for nothing included
+  std::size_t classes = 2;  ///< logits of a box, the one for nothing included
   std::size_t class_layers = 1;
   std::size_t box_layers = 3;
-  std::size_t bins = 7;             ///< of a box and axis
-  std::size_t samples = 2;          ///< of a bin and axis
+  std::size_t bins = 7;     ///< of a box and axis
+  std::size_t samples = 2;  ///< of a bin and axis
   std::size_t stages = 6;
   std::size_t queries = 100;
 };
@@ -47,7 +47,9 @@ struct packed_attention {
     return heddle::members<&packed_attention::in_proj_weight, &packed_attention::in_proj_bias, &packed_attention::out_proj>(
         "in_proj_weight", "in_proj_bias", "out_proj");
   }
-  static constexpr std::uint64_t multiply_adds(std::size_t tokens) noexcept { return std::uint64_t{tokens} * (4 * C * C + 2 * tokens * C); }
+  static constexpr std::uint64_t multiply_adds(std::size_t tokens) noexcept {
+    return std::uint64_t{tokens} * (4 * C * C + 2 * tokens * C);
+  }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t tokens) {
     return heddle::scratch_bytes<float>(batch * tokens * 3 * C) + heddle::scratch_bytes<float>(batch * tokens * C) +
@@ -96,9 +98,10 @@ struct query_decoder_stage {
 
   using self = query_decoder_stage;
   static constexpr auto members() {
-    return heddle::members<&self::self_attn, &self::inst_interact, &self::feed_forward, &self::norm1, &self::norm2, &self::norm3,
-                           &self::cls_module, &self::reg_module, &self::class_logits, &self::bboxes_delta>(
-        "self_attn", "inst_interact", "feed_forward", "norm1", "norm2", "norm3", "cls_module", "reg_module", "class_logits", "bboxes_delta");
+    return heddle::members<&self::self_attn, &self::inst_interact, &self::feed_forward, &self::norm1, &self::norm2,
+                           &self::norm3, &self::cls_module, &self::reg_module, &self::class_logits, &self::bboxes_delta>(
+        "self_attn", "inst_interact", "feed_forward", "norm1", "norm2", "norm3", "cls_module", "reg_module", "class_logits",
+        "bboxes_delta");
   }
   /// Of `queries` queries of one image; resampling not counted.
   static constexpr std::uint64_t multiply_adds(std::size_t queries) noexcept {
@@ -107,11 +110,13 @@ struct query_decoder_stage {
                       (O.class_layers + O.box_layers) * C * C + C * (O.classes + 4));
   }
   template <class Backend>
-  static std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t queries, const map_extents& first_level) {
+  static std::size_t scratch_bytes(const Backend& backend, std::size_t batch, std::size_t queries,
+                                   const map_extents& first_level) {
     const std::size_t rows = batch * queries;
     const std::size_t features = heddle::scratch_bytes<float>(rows * positions * C);
     const std::size_t pooling = features + roi_pyramid_bytes(backend, first_level, O.bins, rows);
-    const std::size_t mixing = features + heddle::scratch_bytes<float>(rows * C) + interaction_type::scratch_bytes(backend, rows);
+    const std::size_t mixing =
+        features + heddle::scratch_bytes<float>(rows * C) + interaction_type::scratch_bytes(backend, rows);
     const std::size_t attends = attention_type::scratch_bytes(backend, batch, queries);
     const std::size_t rest = heddle::scratch_bytes<float>(rows * O.hidden) + 3 * heddle::scratch_bytes<float>(rows * C) +
                              heddle::scratch_bytes<float>(rows * 4);
@@ -120,7 +125,8 @@ struct query_decoder_stage {
 
   /// Refines queries `[rows, C]` and boxes `[rows, 4]` in place.
   template <class Backend>
-  void forward(context<Backend> ctx, std::span<const map_view<const float>> levels, matrix_view<float> queries, matrix_view<float> boxes) const {
+  void forward(context<Backend> ctx, std::span<const map_view<const float>> levels, matrix_view<float> queries,
+               matrix_view<float> boxes) const {
     self_attn.accumulate(ctx, levels[0].extent(0), queries);
     norm1.forward_rows(ctx, as_const(queries), queries);
     interact(ctx, levels, queries, as_const(boxes));
@@ -142,7 +148,8 @@ struct query_decoder_stage {
   void interact(context<Backend> ctx, std::span<const map_view<const float>> levels, matrix_view<float> queries,
                 matrix_view<const float> boxes) const {
     const std::size_t rows = queries.extent(0);
-    const map_view<float> features(ctx.scratch.template take<float>(rows * positions * C), map_extents(rows, O.bins, O.bins, C));
+    const map_view<float> features(ctx.scratch.template take<float>(rows * positions * C),
+                                   map_extents(rows, O.bins, O.bins, C));
     roi_pyramid(ctx, levels, boxes, features, {.samples = O.samples});
     const auto v = make_matrix(ctx.scratch.template take<float>(rows * C), rows, C);
     inst_interact.forward(ctx, as_const(queries), as_const(as_rows(features)), v);
@@ -184,7 +191,8 @@ struct query_decoder {
   template <class Backend>
   static std::size_t scratch_bytes(const Backend& backend, const map_extents& first_level) {
     const std::size_t rows = first_level.extent(0) * O.queries;
-    return heddle::scratch_bytes<float>(rows * C) + stage_type::scratch_bytes(backend, first_level.extent(0), O.queries, first_level);
+    return heddle::scratch_bytes<float>(rows * C) +
+           stage_type::scratch_bytes(backend, first_level.extent(0), O.queries, first_level);
   }
 
   /// @param levels  maps `[batch, height, width, channels]`, each half the size of the one before, from a fourth of the image on
@@ -193,8 +201,8 @@ struct query_decoder {
   /// @param refined `[batch * queries, 4]` = (x1, y1, x2, y2) in units of the image
   /// @throws shape_error, workspace_error
   template <class Backend>
-  void forward(context<Backend> ctx, std::span<const map_view<const float>> levels, matrix_view<const float> sizes, matrix_view<float> logits,
-               matrix_view<float> refined) const {
+  void forward(context<Backend> ctx, std::span<const map_view<const float>> levels, matrix_view<const float> sizes,
+               matrix_view<float> logits, matrix_view<float> refined) const {
     const std::size_t batch = levels[0].extent(0);
     require_extent("query_decoder: sizes", "images", batch, sizes.extent(0));
     require_extent("query_decoder: logits", "rows", batch * O.queries, logits.extent(0));

@@ -13,15 +13,16 @@ namespace heddle::inline v0 {
 
 /// Options of `roi_pyramid`.
 struct roi_pyramid_options {
-  std::size_t first_level = 2;        ///< level l has a cell for every 2^l units of the boxes; the levels follow each other
-  std::size_t canonical_level = 4;    ///< that of boxes of the canonical size
+  std::size_t first_level = 2;      ///< level l has a cell for every 2^l units of the boxes; the levels follow each other
+  std::size_t canonical_level = 4;  ///< that of boxes of the canonical size
   float canonical_size = 224.0F;
-  std::size_t samples = 2;            ///< per bin and axis
+  std::size_t samples = 2;  ///< per bin and axis
 };
 
 /// The level of a box among `levels` (Lin et al., arXiv 1612.03144, equation 1, in single precision):
 /// `floor(canonical_level + log2(sqrt(area) / canonical_size + 1e-8))`, not outside the pyramid.
-HEDDLE_HOST_DEVICE inline std::size_t roi_level(float width, float height, std::size_t levels, const roi_pyramid_options& o) noexcept {
+HEDDLE_HOST_DEVICE inline std::size_t roi_level(float width, float height, std::size_t levels,
+                                                const roi_pyramid_options& o) noexcept {
   const float size = std::sqrt(width * height);
   const float level = std::floor(static_cast<float>(o.canonical_level) + std::log2(size / o.canonical_size + 1e-8F)) -
                       static_cast<float>(o.first_level);
@@ -52,7 +53,7 @@ struct features_of_level {
   boxes_of_level chosen;
   const float* from;
   float* to;
-  std::size_t size;   ///< of one box
+  std::size_t size;  ///< of one box
   HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
     if (chosen(i / size, true)) to[i] = from[i];
   }
@@ -62,7 +63,8 @@ struct features_of_level {
 
 /// Scratch of `roi_pyramid` for so many boxes; the first level is the largest.
 template <class Backend>
-std::size_t roi_pyramid_bytes(const Backend& backend, const dynamic_extents<4>& first_level, std::size_t bins, [[maybe_unused]] std::size_t boxes) {
+std::size_t roi_pyramid_bytes(const Backend& backend, const dynamic_extents<4>& first_level, std::size_t bins,
+                              [[maybe_unused]] std::size_t boxes) {
   if constexpr (prefers_whole_maps<Backend>) {
     const dynamic_extents<4> all(boxes, bins, bins, first_level.extent(3));
     return scratch_bytes<float>(all.size()) + scratch_bytes<float>(5 * boxes) + roi_bytes(backend, first_level, all);
@@ -79,17 +81,18 @@ std::size_t roi_pyramid_bytes(const Backend& backend, const dynamic_extents<4>& 
 /// @param y      `[boxes, bins, bins, channels]`
 /// @throws shape_error, workspace_error before any work
 template <class Backend>
-void roi_pyramid(context<Backend> ctx, std::span<const map_view<const float>> levels, matrix_view<const float> boxes, map_view<float> y,
-                 const roi_pyramid_options& options = {}) {
+void roi_pyramid(context<Backend> ctx, std::span<const map_view<const float>> levels, matrix_view<const float> boxes,
+                 map_view<float> y, const roi_pyramid_options& options = {}) {
   require_extent("roi_pyramid: boxes", "columns (x1, y1, x2, y2)", 4, boxes.extent(1));
   require_extent("roi_pyramid: y", "boxes", boxes.extent(0), y.extent(0));
   if (levels.empty()) detail::raise<shape_error>("roi_pyramid: there are no levels");
   const std::size_t images = levels[0].extent(0);
-  require_extent("roi_pyramid: boxes", "rows, as many for every image,", images == 0 ? 0 : boxes.extent(0) / images * images, boxes.extent(0));
+  require_extent("roi_pyramid: boxes", "rows, as many for every image,", images == 0 ? 0 : boxes.extent(0) / images * images,
+                 boxes.extent(0));
   if (y.empty()) return;
   const std::size_t per_image = boxes.extent(0) / images;
   const dynamic_extents<4> one(1, y.extent(1), y.extent(2), y.extent(3));
-  if constexpr (prefers_whole_maps<Backend>) {   // nobody knows the levels of the boxes before they are there
+  if constexpr (prefers_whole_maps<Backend>) {  // nobody knows the levels of the boxes before they are there
     const map_view<float> t(ctx.scratch.template take<float>(y.size()), y.extents());
     float* const rois = ctx.scratch.template take<float>(5 * boxes.extent(0));
     for (std::size_t level = 0; level < levels.size(); ++level) {
@@ -107,7 +110,8 @@ void roi_pyramid(context<Backend> ctx, std::span<const map_view<const float>> le
     const std::size_t level = roi_level(boxes(r, 2) - boxes(r, 0), boxes(r, 3) - boxes(r, 1), levels.size(), options);
     const float roi[] = {static_cast<float>(r / per_image), boxes(r, 0), boxes(r, 1), boxes(r, 2), boxes(r, 3)};
     const float scale = 1.0F / static_cast<float>(std::size_t{1} << (level + options.first_level));
-    roi_align(worker, levels[level], make_matrix<const float>(roi, 1, 5), map_view<float>(y.data_handle() + r * one.size(), one),
+    roi_align(worker, levels[level], make_matrix<const float>(roi, 1, 5),
+              map_view<float>(y.data_handle() + r * one.size(), one),
               {.scale = scale, .samples = options.samples, .aligned = true});
   });
 }

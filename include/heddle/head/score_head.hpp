@@ -122,8 +122,9 @@ struct score_head {
     require_extent("score_head: boxes", "boxes, one of each image", batch, boxes.extent(0));
     require_extent("score_head: boxes", "columns (x1, y1, x2, y2)", 4, boxes.extent(1));
     const auto rois = make_matrix(ctx.scratch.template take<float>(batch * 5), batch, 5);
-    each(ctx, batch * 5, region_number{boxes.data_handle(), boxes.stride(0), rois.data_handle(), static_cast<float>(x.extent(2)),
-                                       static_cast<float>(x.extent(1))});
+    each(ctx, batch * 5,
+         region_number{boxes.data_handle(), boxes.stride(0), rois.data_handle(), static_cast<float>(x.extent(2)),
+                       static_cast<float>(x.extent(1))});
     precise_roi_pool(ctx, x, as_const(rois), pooled);
   }
 
@@ -167,8 +168,8 @@ struct score_head {
     };
     // Joined with nothing: the kernel that trackers instantiate for stored keys then serves here too.
     const auto keys = [&](const float* from) { return joined_heads<float, head_dim, 2>{{view(from, tokens), view(from, 0)}}; };
-    attend(ctx, plan, head_view<const float, head_dim>(merged_heads<head_dim>(projected.data_handle(), batch, 1, Heads)), keys(memory),
-           keys(memory + C), merged_heads<head_dim>(attended.data_handle(), batch, 1, Heads));
+    attend(ctx, plan, head_view<const float, head_dim>(merged_heads<head_dim>(projected.data_handle(), batch, 1, Heads)),
+           keys(memory), keys(memory + C), merged_heads<head_dim>(attended.data_handle(), batch, 1, Heads));
     proj[i].forward_rows(ctx, as_const(attended), projected);
     norm2[i].forward_rows(ctx, as_const(projected), query);
   }

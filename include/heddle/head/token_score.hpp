@@ -17,7 +17,9 @@ struct token_score_head {
   linear<C, C> fc1;
   linear<C, 1> fc2;
 
-  static constexpr auto members() { return heddle::members<&token_score_head::fc1, &token_score_head::fc2>("layers.0.0", "layers.1"); }
+  static constexpr auto members() {
+    return heddle::members<&token_score_head::fc1, &token_score_head::fc2>("layers.0.0", "layers.1");
+  }
   static constexpr std::uint64_t row_multiply_adds() noexcept { return std::uint64_t{C} * (C + 1); }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend&, std::size_t rows) noexcept {

@@ -51,7 +51,7 @@ struct tower {
       const auto other = make_matrix(ctx.scratch.template take<float>(y.extent(0) * Out), y.extent(0), Out);
       step(ctx, first, norms[0], x, Depth % 2 == 0 ? other : y);
       for (std::size_t i = 1; i < Depth; ++i) {
-        const bool last_way = (Depth - i) % 2 == 1;   // ends in y
+        const bool last_way = (Depth - i) % 2 == 1;  // ends in y
         step(ctx, next[i - 1], norms[i], as_const(last_way ? other : y), last_way ? y : other);
       }
     }
@@ -59,7 +59,8 @@ struct tower {
 
  private:
   template <class Backend, class Linear>
-  static void step(context<Backend> ctx, const Linear& layer, const layer_norm<Out>& norm, matrix_view<const float> x, matrix_view<float> y) {
+  static void step(context<Backend> ctx, const Linear& layer, const layer_norm<Out>& norm, matrix_view<const float> x,
+                   matrix_view<float> y) {
     layer.forward_rows(ctx, x, y);
     norm.forward_rows(ctx, as_const(y), y);
     map(ctx, as_const(y), y, relu{});

@@ -24,7 +24,7 @@ namespace heddle::inline v0::io {
 /// Everything that does not fit between a model and a file: one line per problem, by kind.
 struct bind_report {
   std::string title{};
-  std::size_t parameters = 0;   ///< parameters and buffers of the model
+  std::size_t parameters = 0;  ///< parameters and buffers of the model
   std::vector<std::string> missing{};
   std::vector<std::string> unexpected{};
   std::vector<std::string> mis_shaped{};
@@ -35,9 +35,10 @@ struct bind_report {
 
   /// A first line with the counts, then one line per problem.
   HEDDLE_COLD std::string text() const {
-    std::string all = detail::concat({title, ok() ? " fits" : " does not fit", " the model of ", detail::counted(parameters, "tensor"), ": ",
-                                      std::to_string(missing.size()), " missing, ", std::to_string(unexpected.size()), " unexpected, ",
-                                      std::to_string(mis_shaped.size()), " mis-shaped, ", std::to_string(mis_typed.size()), " mis-typed"});
+    std::string all =
+        detail::concat({title, ok() ? " fits" : " does not fit", " the model of ", detail::counted(parameters, "tensor"), ": ",
+                        std::to_string(missing.size()), " missing, ", std::to_string(unexpected.size()), " unexpected, ",
+                        std::to_string(mis_shaped.size()), " mis-shaped, ", std::to_string(mis_typed.size()), " mis-typed"});
     append(all, "missing", missing);
     append(all, "unexpected", unexpected);
     append(all, "mis-shaped", mis_shaped);
@@ -70,8 +71,8 @@ class binder {
   };
   struct plan {
     std::vector<piece> pieces{};
-    shared_owner owner{};   ///< of bytes that are bound in place
-    std::size_t offset = 0;                ///< of converted floats in the block
+    shared_owner owner{};    ///< of bytes that are bound in place
+    std::size_t offset = 0;  ///< of converted floats in the block
     bool in_place = false;
   };
   struct found {
@@ -84,8 +85,8 @@ class binder {
   bind_report report_{};
   std::vector<plan> plans_{};
   std::vector<std::vector<bool>> used_{};
-  std::size_t converted_ = 0;   ///< floats of the block, each tensor from a cache line on
-  const float* floats_ = nullptr;   ///< the block
+  std::size_t converted_ = 0;      ///< floats of the block, each tensor from a cache line on
+  const float* floats_ = nullptr;  ///< the block
   shared_owner block_{};
 
  public:
@@ -114,7 +115,8 @@ class binder {
     for (std::size_t f = 0; f < files_.size(); ++f)
       for (std::size_t i = 0; i < files_[f].size(); ++i) {
         const stored_tensor& t = files_[f][i];
-        if (!used_[f][i] && !map_.is_ignored(t.name)) report_.unexpected.push_back(concat({quoted(t.name), " ", name_of(t.type), " ", to_string(t.shape)}));
+        if (!used_[f][i] && !map_.is_ignored(t.name))
+          report_.unexpected.push_back(concat({quoted(t.name), " ", name_of(t.type), " ", to_string(t.shape)}));
       }
     return report_;
   }
@@ -162,7 +164,8 @@ class binder {
       if (t == nullptr) continue;
       used_[f][static_cast<std::size_t>(t - &files_[f][0])] = true;
       if (is_floating(t->type)) return {&files_[f], t};
-      report_.mis_typed.push_back(concat({named(parameter, name), ": stored as ", name_of(t->type), ", expected F32, F16, BF16, F64 or F8"}));
+      report_.mis_typed.push_back(
+          concat({named(parameter, name), ": stored as ", name_of(t->type), ", expected F32, F16, BF16, F64 or F8"}));
       return {};
     }
     report_.missing.push_back(concat({named(parameter, name), " ", to_string(extents)}));
@@ -172,12 +175,15 @@ class binder {
   HEDDLE_COLD bool same_shape(std::string_view parameter, std::span<const std::size_t> expected, const stored_tensor& t) {
     bool same = t.shape.size() == expected.size();
     for (std::size_t i = 0; same && i < expected.size(); ++i) same = t.shape[i] == expected[i];
-    if (!same) report_.mis_shaped.push_back(concat({named(parameter, t.name), ": expected ", to_string(expected), ", got ", to_string(t.shape)}));
+    if (!same)
+      report_.mis_shaped.push_back(
+          concat({named(parameter, t.name), ": expected ", to_string(expected), ", got ", to_string(t.shape)}));
     return same;
   }
 
   /// A whole tensor, or one of equal parts of its first axis.
-  HEDDLE_COLD void add_part(plan& p, std::string_view parameter, std::span<const std::size_t> extents, const tensor_source& source) {
+  HEDDLE_COLD void add_part(plan& p, std::string_view parameter, std::span<const std::size_t> extents,
+                            const tensor_source& source) {
     const found at = find(parameter, extents, source.name);
     if (at.tensor == nullptr) return;
     std::vector<std::size_t> whole(extents.begin(), extents.end());
@@ -193,7 +199,8 @@ class binder {
   }
 
   /// Several tensors one after the other along the first axis. Zeros fill what the others leave.
-  HEDDLE_COLD void add_joined(plan& p, std::string_view parameter, std::span<const std::size_t> extents, const std::vector<tensor_source>& sources) {
+  HEDDLE_COLD void add_joined(plan& p, std::string_view parameter, std::span<const std::size_t> extents,
+                              const std::vector<tensor_source>& sources) {
     const std::size_t rows = extents.empty() ? 1 : extents.front();
     const std::size_t row = rows == 0 ? 0 : elements(extents) / rows;
     std::size_t given = 0, zeros = 0;
@@ -217,8 +224,8 @@ class binder {
     }
     if (!ok) return;
     if (given > rows || (zeros == 0 ? given != rows : (rows - given) % zeros != 0)) {
-      report_.mis_shaped.push_back(
-          concat({quoted(parameter), ": expected ", to_string(extents), ", its parts in the file have ", counted(given, "row")}));
+      report_.mis_shaped.push_back(concat(
+          {quoted(parameter), ": expected ", to_string(extents), ", its parts in the file have ", counted(given, "row")}));
       return;
     }
     for (piece& part : p.pieces)

@@ -60,7 +60,7 @@ using file_handle = std::unique_ptr<std::FILE, close_file>;
 
 HEDDLE_COLD inline std::size_t size_of_file(std::FILE* file, const std::string& path) {
 #if HEDDLE_HAS_MMAP
-  struct stat status {};
+  struct stat status{};
   if (::fstat(::fileno(file), &status) != 0) raise_file(path, "cannot be read", errno);
   if (!S_ISREG(status.st_mode)) raise_file(path, "is not a regular file", 0);
   return static_cast<std::size_t>(status.st_size);

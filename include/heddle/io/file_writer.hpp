@@ -25,7 +25,7 @@ class file_writer {
  public:
   /// @throws file_error if no file can be made in the folder of `path`.
   explicit file_writer(std::string path) : path_(std::move(path)) {
-    constexpr int attempts = 1000;   // other writers of the same target, or what a killed one left
+    constexpr int attempts = 1000;  // other writers of the same target, or what a killed one left
     for (int i = 0; i < attempts && !file_; ++i) {
       temporary_ = concat({path_, ".", std::to_string(i), ".tmp"});
       file_.reset(std::fopen(temporary_.c_str(), "wbx"));
@@ -42,7 +42,8 @@ class file_writer {
 
   /// @throws file_error if the medium is full or gone.
   void write(std::span<const std::byte> bytes) {
-    if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) raise_file(path_, "cannot be written", errno);
+    if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size())
+      raise_file(path_, "cannot be written", errno);
   }
 
   /// Makes the target be what was written.
@@ -54,7 +55,7 @@ class file_writer {
 #endif
     ok = std::fclose(file_.release()) == 0 && ok;
 #if defined(_WIN32)
-    if (ok) static_cast<void>(std::remove(path_.c_str()));   // rename does not replace there
+    if (ok) static_cast<void>(std::remove(path_.c_str()));  // rename does not replace there
 #endif
     if (!ok || std::rename(temporary_.c_str(), path_.c_str()) != 0) raise_file(path_, "cannot be written", errno);
     temporary_.clear();

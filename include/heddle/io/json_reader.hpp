@@ -81,7 +81,8 @@ class json_reader {
   HEDDLE_COLD bool integer(std::uint64_t& out) {
     skip_space();
     if (next_ >= text_.size() || !is_digit(text_[next_])) return fail("expected an unsigned integer");
-    if (text_[next_] == '0' && next_ + 1 < text_.size() && is_digit(text_[next_ + 1])) return fail("number with a leading zero");
+    if (text_[next_] == '0' && next_ + 1 < text_.size() && is_digit(text_[next_ + 1]))
+      return fail("number with a leading zero");
     constexpr std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
     out = 0;
     while (next_ < text_.size() && is_digit(text_[next_])) {
@@ -105,7 +106,9 @@ class json_reader {
   static constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
   void skip_space() noexcept {
-    while (next_ < text_.size() && (text_[next_] == ' ' || text_[next_] == '\n' || text_[next_] == '\r' || text_[next_] == '\t')) ++next_;
+    while (next_ < text_.size() &&
+           (text_[next_] == ' ' || text_[next_] == '\n' || text_[next_] == '\r' || text_[next_] == '\t'))
+      ++next_;
   }
 
   bool accept(char c) noexcept {
@@ -185,7 +188,10 @@ class json_reader {
   /// One character of two to four bytes: no overlong form, no surrogate, nothing above U+10FFFF.
   HEDDLE_COLD bool utf8(std::string& out) {
     const auto lead = static_cast<unsigned char>(text_[next_]);
-    const std::size_t length = lead >= 0xf0 && lead <= 0xf4 ? 4 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xc2 && lead < 0xe0 ? 2 : 0;
+    const std::size_t length = lead >= 0xf0 && lead <= 0xf4  ? 4
+                               : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xc2 && lead < 0xe0 ? 2
+                                                             : 0;
     if (length == 0 || text_.size() - next_ < length) return fail("malformed UTF-8 in a string");
     std::uint32_t code = lead & (0xffu >> (length + 1));
     for (std::size_t i = 1; i < length; ++i) {
@@ -194,7 +200,8 @@ class json_reader {
       code = (code << 6) | (c & 0x3fu);
     }
     constexpr std::uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
-    if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return fail("malformed UTF-8 in a string");
+    if (code < smallest[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+      return fail("malformed UTF-8 in a string");
     out.append(text_.substr(next_, length));
     next_ += length;
     return true;

@@ -34,8 +34,8 @@ using segment_list = std::vector<std::string_view>;
 /// Matches `pattern[p...]` with the beginning of `name[n...]`, fewest segments for `**` first. `carried` receives what every
 /// wildcard stood for; the result is the number of segments of the name that are used, or `no_match`.
 inline constexpr std::size_t no_match = static_cast<std::size_t>(-1);
-HEDDLE_COLD inline std::size_t match_from(const segment_list& pattern, std::size_t p, const segment_list& name, std::size_t n, bool whole,
-                              std::vector<segment_list>& carried) {
+HEDDLE_COLD inline std::size_t match_from(const segment_list& pattern, std::size_t p, const segment_list& name, std::size_t n,
+                                          bool whole, std::vector<segment_list>& carried) {
   if (p == pattern.size()) return !whole || n == name.size() ? n : no_match;
   if (pattern[p] == "**") {
     for (std::size_t last = n; last <= name.size(); ++last) {
@@ -88,15 +88,18 @@ class key_map {
   /// Parameters that begin with `from` are stored under `to`. An empty `from` matches everything: with it `to` is a prefix;
   /// an empty `to` takes a prefix away.
   /// @throws weight_error if the two sides do not have the same wildcards.
-  HEDDLE_COLD key_map& rename(std::string_view from, std::string_view to) { return add(from, {tensor_source{std::string(to), 0, 1}}); }
+  HEDDLE_COLD key_map& rename(std::string_view from, std::string_view to) {
+    return add(from, {tensor_source{std::string(to), 0, 1}});
+  }
 
   /// As `rename`, for a tensor that the file stores fused with others along its first axis: the parameter is part `part`
   /// (from 0) of `parts` equal parts.
   /// @throws weight_error if there is no such part, or the two sides do not have the same wildcards.
   HEDDLE_COLD key_map& split(std::string_view from, std::string_view to, std::size_t part, std::size_t parts) {
     if (part >= parts)
-      heddle::detail::raise<weight_error>(detail::concat({"key_map: part ", std::to_string(part), " of ", detail::quoted(to), " does not exist, it has ",
-                                                          detail::counted(parts, "part"), ", numbered from 0"}));
+      heddle::detail::raise<weight_error>(
+          detail::concat({"key_map: part ", std::to_string(part), " of ", detail::quoted(to), " does not exist, it has ",
+                          detail::counted(parts, "part"), ", numbered from 0"}));
     return add(from, {tensor_source{std::string(to), part, parts}});
   }
 
@@ -150,8 +153,8 @@ class key_map {
     for (const tensor_source& t : to) {
       if (to.size() > 1 && t.name.empty()) continue;
       if (wildcards(t.name) != wildcards(from))
-        heddle::detail::raise<weight_error>(
-            detail::concat({"key_map: ", detail::quoted(from), " and ", detail::quoted(t.name), " must have the same wildcards"}));
+        heddle::detail::raise<weight_error>(detail::concat(
+            {"key_map: ", detail::quoted(from), " and ", detail::quoted(t.name), " must have the same wildcards"}));
     }
     rules_.push_back({std::string(from), std::move(to)});
     return *this;
@@ -169,7 +172,8 @@ class key_map {
     name += segment;
   }
 
-  HEDDLE_COLD static std::string rewrite(std::string_view to, const std::vector<detail::segment_list>& carried, const detail::segment_list& name, std::size_t used) {
+  HEDDLE_COLD static std::string rewrite(std::string_view to, const std::vector<detail::segment_list>& carried,
+                                         const detail::segment_list& name, std::size_t used) {
     std::string result;
     std::size_t next = 0;
     for (const std::string_view segment : detail::segments_of(to)) {

@@ -35,17 +35,17 @@ struct npy_type {
 };
 /// Little-endian types that the library stores; NumPy has no bfloat16.
 inline constexpr std::array<npy_type, 12> npy_types{{{"<f4", dtype::f32},
-                                                    {"<f2", dtype::f16},
-                                                    {"<f8", dtype::f64},
-                                                    {"<i8", dtype::i64},
-                                                    {"<i4", dtype::i32},
-                                                    {"<i2", dtype::i16},
-                                                    {"|i1", dtype::i8},
-                                                    {"<u8", dtype::u64},
-                                                    {"<u4", dtype::u32},
-                                                    {"<u2", dtype::u16},
-                                                    {"|u1", dtype::u8},
-                                                    {"|b1", dtype::boolean}}};
+                                                     {"<f2", dtype::f16},
+                                                     {"<f8", dtype::f64},
+                                                     {"<i8", dtype::i64},
+                                                     {"<i4", dtype::i32},
+                                                     {"<i2", dtype::i16},
+                                                     {"|i1", dtype::i8},
+                                                     {"<u8", dtype::u64},
+                                                     {"<u4", dtype::u32},
+                                                     {"<u2", dtype::u16},
+                                                     {"|u1", dtype::u8},
+                                                     {"|b1", dtype::boolean}}};
 
 inline constexpr std::string_view npy_magic = "\x93NUMPY";
 
@@ -53,7 +53,7 @@ struct npy_header {
   dtype type = dtype::f32;
   std::vector<std::size_t> shape{};
   std::size_t data_offset = 0;
-  std::string problem{};   ///< why the file is refused; empty if it is not
+  std::string problem{};  ///< why the file is refused; empty if it is not
 };
 
 /// Reads the dictionary of a header: exactly what NumPy writes, `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`
@@ -151,9 +151,11 @@ inline npy_header parse_npy(std::span<const std::byte> file) {
   };
   if (file.size() < 12 || !text.starts_with(npy_magic)) return refuse("no .npy file");
   const int version = std::to_integer<int>(file[6]);
-  if (version < 1 || version > 3) return refuse(concat({"version ", std::to_string(version), " of the format is not supported"}));
+  if (version < 1 || version > 3)
+    return refuse(concat({"version ", std::to_string(version), " of the format is not supported"}));
   const std::size_t start = version == 1 ? 10 : 12;
-  const std::size_t length = version == 1 ? load_little_endian<std::uint16_t>(file.data() + 8) : load_little_endian<std::uint32_t>(file.data() + 8);
+  const std::size_t length =
+      version == 1 ? load_little_endian<std::uint16_t>(file.data() + 8) : load_little_endian<std::uint32_t>(file.data() + 8);
   if (length > file.size() - start) return refuse("the header is beyond the end of the file");
   out.data_offset = start + length;
   if (!npy_parser(text.substr(start, length), out).parse()) return out;
@@ -164,8 +166,8 @@ inline npy_header parse_npy(std::span<const std::byte> file) {
     bytes *= extent;
   }
   if (bytes != file.size() - out.data_offset)
-    return refuse(concat({"shape ", to_string(out.shape), " of ", name_of(out.type), " takes ", std::to_string(bytes), " bytes, the file has ",
-                          std::to_string(file.size() - out.data_offset)}));
+    return refuse(concat({"shape ", to_string(out.shape), " of ", name_of(out.type), " takes ", std::to_string(bytes),
+                          " bytes, the file has ", std::to_string(file.size() - out.data_offset)}));
   return out;
 }
 
@@ -213,19 +215,21 @@ class npy {
   std::vector<std::int64_t> integers() const {
     require_floating(false);
     std::vector<std::int64_t> values(size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = detail::load_integer(header_.type, bytes().data() + i * size_of(header_.type));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = detail::load_integer(header_.type, bytes().data() + i * size_of(header_.type));
     return values;
   }
 
  private:
-  npy(std::string path, detail::shared_bytes memory) : path_(std::move(path)), memory_(std::move(memory)), header_(detail::parse_npy(memory_.bytes)) {
+  npy(std::string path, detail::shared_bytes memory)
+      : path_(std::move(path)), memory_(std::move(memory)), header_(detail::parse_npy(memory_.bytes)) {
     if (!header_.problem.empty()) heddle::detail::raise<file_error>(detail::concat({path_, ": ", header_.problem}));
   }
 
   void require_floating(bool wanted) const {
     if (is_floating(header_.type) != wanted)
-      heddle::detail::raise<weight_error>(
-          detail::concat({path_, ": holds ", name_of(header_.type), ", expected ", wanted ? "floating-point numbers" : "integers"}));
+      heddle::detail::raise<weight_error>(detail::concat(
+          {path_, ": holds ", name_of(header_.type), ", expected ", wanted ? "floating-point numbers" : "integers"}));
   }
 };
 
@@ -234,14 +238,16 @@ class npy {
 template <class T, class Extents>
 void write_npy(const std::string& path, const view<T, Extents>& values) {
   const tensor_entry entry = make_entry("", values);
-  const auto* found = std::find_if(detail::npy_types.begin(), detail::npy_types.end(), [&](const auto& t) { return t.type == entry.type; });
-  if (found == detail::npy_types.end()) heddle::detail::raise<file_error>(detail::concat({path, ": .npy has no type for ", name_of(entry.type)}));
+  const auto* found =
+      std::find_if(detail::npy_types.begin(), detail::npy_types.end(), [&](const auto& t) { return t.type == entry.type; });
+  if (found == detail::npy_types.end())
+    heddle::detail::raise<file_error>(detail::concat({path, ": .npy has no type for ", name_of(entry.type)}));
   std::string text = detail::concat({"{'descr': '", found->name, "', 'fortran_order': False, 'shape': ("});
   for (const std::size_t extent : entry.shape) text.append(std::to_string(extent)).append(", ");
-  if (entry.shape.size() > 1) text.resize(text.size() - 2);   // (3, 4), but (3,)
+  if (entry.shape.size() > 1) text.resize(text.size() - 2);  // (3, 4), but (3,)
   if (entry.shape.size() == 1) text.pop_back();
   text.append("), }");
-  text.append(63 - (10 + text.size()) % 64, ' ').push_back('\n');   // the data begin at a multiple of 64 bytes
+  text.append(63 - (10 + text.size()) % 64, ' ').push_back('\n');  // the data begin at a multiple of 64 bytes
   std::string start(detail::npy_magic);
   start.append({'\1', '\0', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)}).append(text);
   detail::file_writer file(path);

@@ -71,13 +71,16 @@ class safetensors {
 
   /// The tensor of that name, or null.
   const stored_tensor* find(std::string_view name) const noexcept {
-    const auto at = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                     [this](std::size_t i, std::string_view wanted) { return std::string_view(tensors_[i].name) < wanted; });
+    const auto at = std::lower_bound(by_name_.begin(), by_name_.end(), name, [this](std::size_t i, std::string_view wanted) {
+      return std::string_view(tensors_[i].name) < wanted;
+    });
     return at != by_name_.end() && tensors_[*at].name == name ? &tensors_[*at] : nullptr;
   }
 
   /// The bytes of a tensor of this file: row-major, little-endian, of any alignment.
-  std::span<const std::byte> bytes(const stored_tensor& tensor) const noexcept { return data_.subspan(tensor.begin, tensor.bytes()); }
+  std::span<const std::byte> bytes(const stored_tensor& tensor) const noexcept {
+    return data_.subspan(tensor.begin, tensor.bytes());
+  }
 
   /// The elements of a tensor as floats; f16, bf16 and f64 are converted.
   /// @throws weight_error if there is no such tensor, or it does not hold floating-point numbers.
@@ -96,7 +99,8 @@ class safetensors {
     if (is_floating(tensor.type)) raise_type(tensor, "integers");
     std::vector<std::int64_t> values(tensor.size());
     const std::byte* from = bytes(tensor).data();
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = detail::load_integer(tensor.type, from + i * size_of(tensor.type));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      values[i] = detail::load_integer(tensor.type, from + i * size_of(tensor.type));
     return values;
   }
 
@@ -119,18 +123,20 @@ class safetensors {
   HEDDLE_COLD safetensors(std::string path, detail::shared_bytes memory) : path_(std::move(path)), memory_(std::move(memory)) {
     detail::header header = detail::parse_header(memory_.bytes);
     if (!header.problems.empty())
-      heddle::detail::raise<file_error>(detail::concat({path_, ": refused for ", detail::counted(header.problems.size(), "problem"), header.problems.text()}));
+      heddle::detail::raise<file_error>(detail::concat(
+          {path_, ": refused for ", detail::counted(header.problems.size(), "problem"), header.problems.text()}));
     data_ = memory_.bytes.subspan(header.data_offset);
     tensors_ = std::move(header.tensors);
     metadata_ = std::move(header.metadata);
     by_name_.resize(tensors_.size());
     for (std::size_t i = 0; i < by_name_.size(); ++i) by_name_[i] = i;
-    std::sort(by_name_.begin(), by_name_.end(), [this](std::size_t a, std::size_t b) { return tensors_[a].name < tensors_[b].name; });
+    std::sort(by_name_.begin(), by_name_.end(),
+              [this](std::size_t a, std::size_t b) { return tensors_[a].name < tensors_[b].name; });
   }
 
   [[noreturn]] HEDDLE_COLD void raise_type(const stored_tensor& tensor, const char* wanted) const {
-    heddle::detail::raise<weight_error>(
-        detail::concat({path_, ": tensor ", detail::quoted(tensor.name), " holds ", name_of(tensor.type), ", expected ", wanted}));
+    heddle::detail::raise<weight_error>(detail::concat(
+        {path_, ": tensor ", detail::quoted(tensor.name), " holds ", name_of(tensor.type), ", expected ", wanted}));
   }
 };
 

@@ -74,7 +74,9 @@ class header_parser {
   HEDDLE_COLD void parse() {
     // White space may follow the JSON as padding, but the format lets none come before it.
     const bool starts = json_.starts_with('{') || json_.fail("expected '{' at the start");
-    const bool read = starts && json_.object([this](const std::string& key) { return key == "__metadata__" ? metadata() : tensor(key); }) && json_.end();
+    const bool read = starts && json_.object([this](const std::string& key) {
+      return key == "__metadata__" ? metadata() : tensor(key);
+    }) && json_.end();
     if (!read) {
       out_.problems.add(concat({"header: ", json_.error()}));
       return;
@@ -104,7 +106,10 @@ class header_parser {
   }
 
   HEDDLE_COLD bool field(fields& f, const std::string& key) {
-    bool* seen = key == "dtype" ? &f.has_dtype : key == "shape" ? &f.has_shape : key == "data_offsets" ? &f.has_offsets : nullptr;
+    bool* seen = key == "dtype"          ? &f.has_dtype
+                 : key == "shape"        ? &f.has_shape
+                 : key == "data_offsets" ? &f.has_offsets
+                                         : nullptr;
     if (seen == nullptr) return json_.fail(concat({"expected dtype, shape or data_offsets, got ", quoted(key)}));
     if (*seen) return json_.fail(concat({"a second ", key}));
     *seen = true;
@@ -128,7 +133,9 @@ class header_parser {
   }
 
   /// "[0, 64]"
-  HEDDLE_COLD static std::string range(std::size_t begin, std::size_t end) { return concat({"[", std::to_string(begin), ", ", std::to_string(end), "]"}); }
+  HEDDLE_COLD static std::string range(std::size_t begin, std::size_t end) {
+    return concat({"[", std::to_string(begin), ", ", std::to_string(end), "]"});
+  }
 
   /// The checks that concern one tensor alone. What fails them is not kept.
   HEDDLE_COLD void check_tensor(const std::string& name, fields& f) {
@@ -153,8 +160,8 @@ class header_parser {
       if (!needed) {
         refuse({"shape ", to_string(f.shape), " has more elements than memory can hold"});
       } else if (*needed != end - begin) {
-        refuse({"shape ", to_string(f.shape), " of ", f.dtype_name, " takes ", std::to_string(*needed), " bytes, ", offsets, " hold ",
-                std::to_string(end - begin)});
+        refuse({"shape ", to_string(f.shape), " of ", f.dtype_name, " takes ", std::to_string(*needed), " bytes, ", offsets,
+                " hold ", std::to_string(end - begin)});
       }
     }
     if (ok) out_.tensors.push_back({name, *type, std::move(f.shape), begin, end});
@@ -192,8 +199,9 @@ class header_parser {
   /// where every tensor is sound: a refused one leaves a hole that says nothing new.
   HEDDLE_COLD void check_layout() {
     const bool sound = out_.problems.empty();
-    const auto order =
-        sorted([](const stored_tensor* a, const stored_tensor* b) { return a->begin != b->begin ? a->begin < b->begin : a->end < b->end; });
+    const auto order = sorted([](const stored_tensor* a, const stored_tensor* b) {
+      return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
+    });
     std::size_t covered = 0;
     const stored_tensor* last = nullptr;
     for (const stored_tensor* t : order) {
@@ -221,12 +229,13 @@ HEDDLE_COLD inline header parse_header(std::span<const std::byte> file) {
   }
   const auto length = load_little_endian<std::uint64_t>(file.data());
   if (length > largest_header) {
-    out.problems.add(concat({"header length ", std::to_string(length), " is above the format's limit of ", std::to_string(largest_header)}));
+    out.problems.add(
+        concat({"header length ", std::to_string(length), " is above the format's limit of ", std::to_string(largest_header)}));
     return out;
   }
   if (length > file.size() - length_bytes) {
-    out.problems.add(
-        concat({"header length ", std::to_string(length), " is beyond the end of the file, which has ", counted(file.size(), "byte")}));
+    out.problems.add(concat({"header length ", std::to_string(length), " is beyond the end of the file, which has ",
+                             counted(file.size(), "byte")}));
     return out;
   }
   const auto header_bytes = static_cast<std::size_t>(length);

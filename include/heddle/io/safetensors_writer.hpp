@@ -53,8 +53,13 @@ consteval dtype dtype_for() {
   } else if constexpr (std::is_same_v<T, bool>) {
     return dtype::boolean;
   } else {
-    static_assert(std::is_integral_v<T> && (std::is_signed_v<T> || sizeof(T) == 1), "heddle::io: files have no type for these elements");
-    return sizeof(T) == 8 ? dtype::i64 : sizeof(T) == 4 ? dtype::i32 : sizeof(T) == 2 ? dtype::i16 : std::is_signed_v<T> ? dtype::i8 : dtype::u8;
+    static_assert(std::is_integral_v<T> && (std::is_signed_v<T> || sizeof(T) == 1),
+                  "heddle::io: files have no type for these elements");
+    return sizeof(T) == 8        ? dtype::i64
+           : sizeof(T) == 4      ? dtype::i32
+           : sizeof(T) == 2      ? dtype::i16
+           : std::is_signed_v<T> ? dtype::i8
+                                 : dtype::u8;
   }
 }
 
@@ -138,13 +143,15 @@ inline void check_header(const std::string& path, std::span<const tensor_entry> 
     bytes += entry.size() * size_of(entry.stored);
     const bool narrowed = entry.type == dtype::f32 && (entry.stored == dtype::f16 || entry.stored == dtype::bf16);
     if (entry.stored != entry.type && !narrowed)
-      read.problems.add(concat({"tensor ", quoted(entry.name), ": ", name_of(entry.type), " cannot be stored as ", name_of(entry.stored)}));
+      read.problems.add(
+          concat({"tensor ", quoted(entry.name), ": ", name_of(entry.type), " cannot be stored as ", name_of(entry.stored)}));
     if (entry.data == nullptr && entry.size() != 0) read.problems.add(concat({"tensor ", quoted(entry.name), ": no data"}));
   }
   if (text.size() > largest_header) read.problems.add("the header is above the format's limit of 100000000 bytes");
   header_parser(text, bytes, read).parse();
   if (!read.problems.empty())
-    heddle::detail::raise<file_error>(concat({path, ": not written for ", counted(read.problems.size(), "problem"), read.problems.text()}));
+    heddle::detail::raise<file_error>(
+        concat({path, ": not written for ", counted(read.problems.size(), "problem"), read.problems.text()}));
 }
 
 /// The elements of an entry as the file has them, in pieces that fit the cache.
@@ -163,7 +170,7 @@ inline void write_elements(file_writer& file, const tensor_entry& entry) {
     const std::byte* at = from + first * size_of(entry.type);
     if (entry.type == dtype::f32) {
       store_floats(entry.stored, reinterpret_cast<const float*>(at), buffer.data(), n);
-    } else {   // a big-endian host: turn the bytes of every element round
+    } else {  // a big-endian host: turn the bytes of every element round
       for (std::size_t i = 0; i < n * out; ++i) buffer[i] = at[i / out * out + (out - 1 - i % out)];
     }
     file.write({buffer.data(), n * out});
@@ -179,7 +186,8 @@ inline void write_elements(file_writer& file, const tensor_entry& entry) {
 /// @endcode
 /// @throws file_error if the tensors cannot be a file (names twice, types that are not converted), with all reasons, or if
 /// the file cannot be written.
-inline void write_safetensors(const std::string& path, std::span<const tensor_entry> entries, const metadata_list& metadata = {}) {
+inline void write_safetensors(const std::string& path, std::span<const tensor_entry> entries,
+                              const metadata_list& metadata = {}) {
   const std::string text = detail::make_header(entries, metadata);
   detail::check_header(path, entries, text);
   detail::file_writer file(path);
@@ -190,7 +198,8 @@ inline void write_safetensors(const std::string& path, std::span<const tensor_en
   for (const tensor_entry& entry : entries) detail::write_elements(file, entry);
   file.commit();
 }
-inline void write_safetensors(const std::string& path, const std::vector<tensor_entry>& entries, const metadata_list& metadata = {}) {
+inline void write_safetensors(const std::string& path, const std::vector<tensor_entry>& entries,
+                              const metadata_list& metadata = {}) {
   write_safetensors(path, std::span<const tensor_entry>(entries), metadata);
 }
 

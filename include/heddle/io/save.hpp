@@ -25,12 +25,12 @@ namespace detail {
 class saver {
   struct stored {
     std::string name{};
-    std::vector<std::size_t> shape{};           ///< of one part
+    std::vector<std::size_t> shape{};  ///< of one part
     std::vector<const float*> parts{};
   };
   const key_map& map_;
   std::vector<stored> tensors_{};
-  std::vector<std::vector<float>> fused_{};   ///< whose numbers do not move when the list grows
+  std::vector<std::vector<float>> fused_{};  ///< whose numbers do not move when the list grows
   problem_list problems_{};
 
  public:
@@ -53,10 +53,12 @@ class saver {
     for (const stored& t : tensors_) {
       for (std::size_t i = 0; i < t.parts.size(); ++i)
         if (t.parts[i] == nullptr)
-          problems_.add(concat({"tensor ", quoted(t.name), ": no parameter is part ", std::to_string(i), " of ", std::to_string(t.parts.size())}));
+          problems_.add(concat({"tensor ", quoted(t.name), ": no parameter is part ", std::to_string(i), " of ",
+                                std::to_string(t.parts.size())}));
     }
     if (!problems_.empty())
-      heddle::detail::raise<weight_error>(concat({path, ": not saved for ", counted(problems_.size(), "problem"), problems_.text()}));
+      heddle::detail::raise<weight_error>(
+          concat({path, ": not saved for ", counted(problems_.size(), "problem"), problems_.text()}));
     for (const stored& t : tensors_) result.push_back(entry(t, stored_type));
     return result;
   }
@@ -66,7 +68,8 @@ class saver {
     stored* t = nullptr;
     for (stored& other : tensors_)
       if (other.name == source.name) t = &other;
-    if (t == nullptr) t = &tensors_.emplace_back(stored{source.name, {shape.begin(), shape.end()}, std::vector<const float*>(source.parts)});
+    if (t == nullptr)
+      t = &tensors_.emplace_back(stored{source.name, {shape.begin(), shape.end()}, std::vector<const float*>(source.parts)});
     const bool fits = t->parts.size() == source.parts && t->shape.size() == shape.size() &&
                       std::equal(shape.begin(), shape.end(), t->shape.begin());
     // Tied weights are one tensor under two names, and stay one.
@@ -96,7 +99,8 @@ class saver {
 /// @throws weight_error with everything that prevents it: parameters that are not bound, parts of a fused tensor that no
 /// parameter is, tensors that the key map joins. @throws file_error if the file cannot be written.
 template <class Model>
-void save(const Model& model, const std::string& path, const key_map& map = {}, dtype stored = dtype::f32, const metadata_list& metadata = {}) {
+void save(const Model& model, const std::string& path, const key_map& map = {}, dtype stored = dtype::f32,
+          const metadata_list& metadata = {}) {
   detail::saver s(map);
   for (const const_parameter_entry& entry : list_parameters(model)) s.add(entry.name, entry.shape, entry.slot->data());
   write_safetensors(path, s.entries(path, stored), metadata);

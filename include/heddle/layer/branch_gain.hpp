@@ -29,7 +29,7 @@ class branch_gain {
   };
 
  public:
-  values gamma;   ///< where a layer scale has its trained factors
+  values gamma;  ///< where a layer scale has its trained factors
 
   void set(float gain) noexcept { gamma.fill(gain); }
   float get() const noexcept { return gamma.span().front(); }

@@ -19,11 +19,11 @@ enum class padding_rule {
 
 /// Options of `convolution`.
 struct convolution_options {
-  std::size_t size = 3;                          ///< rows and columns of the window
+  std::size_t size = 3;  ///< rows and columns of the window
   std::size_t stride = 1;
   padding_rule padding = padding_rule::symmetric;
   bool bias = true;
-  bool depthwise = false;                        ///< every channel by itself
+  bool depthwise = false;  ///< every channel by itself
 };
 
 namespace detail {
@@ -31,8 +31,8 @@ namespace detail {
 /// Folds norms into weights `[outputs, channels, taps]`, which become `[outputs, taps, channels]`, and biases (empty: none).
 /// `before` and `after`: scale and shift of every channel and of every output. One copy of the code for all convolutions.
 template <class Isa = isa::native>
-HEDDLE_COLD void fold_norms(const float* weight, std::span<const float> bias, std::size_t channels, std::size_t taps, const double* before,
-                            const double* after, std::span<float> folded, std::span<float> folded_bias) {
+HEDDLE_COLD void fold_norms(const float* weight, std::span<const float> bias, std::size_t channels, std::size_t taps,
+                            const double* before, const double* after, std::span<float> folded, std::span<float> folded_bias) {
   for (std::size_t o = 0; o < folded_bias.size(); ++o, weight += channels * taps) {
     float* const row = folded.data() + o * channels * taps;
     double constant = bias.empty() ? 0.0 : static_cast<double>(bias[o]);
@@ -71,8 +71,8 @@ struct convolution {
   dense_weight prepared;
 
   static constexpr auto members() {
-    return heddle::members<&convolution::weight, &convolution::bias, &convolution::norm, &convolution::pre_norm>("weight", "bias",
-                                                                                                                  "norm", "pre_norm");
+    return heddle::members<&convolution::weight, &convolution::bias, &convolution::norm, &convolution::pre_norm>(
+        "weight", "bias", "norm", "pre_norm");
   }
 
   /// The window for a map of `height` x `width`.
@@ -116,7 +116,8 @@ struct convolution {
     double* const after = factors.data();
     double* const before = after + 2 * Out;
     for (std::size_t o = 0; o < Out; ++o) after[2 * o] = norm.scale(o), after[2 * o + 1] = norm.shift(o);
-    for (std::size_t i = 0; i < in_channels_per_output; ++i) before[2 * i] = pre_norm.scale(i), before[2 * i + 1] = pre_norm.shift(i);
+    for (std::size_t i = 0; i < in_channels_per_output; ++i)
+      before[2 * i] = pre_norm.scale(i), before[2 * i + 1] = pre_norm.shift(i);
     std::vector<float> folded(Out * inputs);
     std::vector<float> folded_bias(Out);
     detail::fold_norms(weight.data(), bias.span(), in_channels_per_output, taps, before, after, folded, folded_bias);
@@ -147,8 +148,9 @@ struct convolution {
 };
 
 /// A convolution of size 1: a linear layer on every position.
-template <std::size_t In, std::size_t Out, bool Bias = true, class Norm = no_norm, class Activation = identity, class PreNorm = no_norm>
-using pointwise_convolution =
-    convolution<In, Out, convolution_options{.size = 1, .padding = padding_rule::none, .bias = Bias}, Norm, Activation, PreNorm>;
+template <std::size_t In, std::size_t Out, bool Bias = true, class Norm = no_norm, class Activation = identity,
+          class PreNorm = no_norm>
+using pointwise_convolution = convolution<In, Out, convolution_options{.size = 1, .padding = padding_rule::none, .bias = Bias},
+                                          Norm, Activation, PreNorm>;
 
 }  // namespace heddle::inline v0

@@ -13,12 +13,14 @@ struct depthwise_options {
   window_axis frames{};
   window_axis rows = window_axis::centred(3);
   window_axis columns = window_axis::centred(3);
-  std::size_t axes = 2;        ///< of the window, as the weight is stored: 1 columns, 2 rows too, 3 frames too
-  std::size_t clip = 1;        ///< frames of a clip: so many images of the map that follow each other
+  std::size_t axes = 2;  ///< of the window, as the weight is stored: 1 columns, 2 rows too, 3 frames too
+  std::size_t clip = 1;  ///< frames of a clip: so many images of the map that follow each other
   bool bias = true;
 
   /// An odd window on maps that keeps their size.
-  static constexpr depthwise_options square(std::size_t size) { return {{}, window_axis::centred(size), window_axis::centred(size)}; }
+  static constexpr depthwise_options square(std::size_t size) {
+    return {{}, window_axis::centred(size), window_axis::centred(size)};
+  }
   /// An odd window on clips of `clip` frames that keeps their size.
   static constexpr depthwise_options cube(std::size_t clip, std::size_t size) { return box(clip, size, size, size); }
   static constexpr depthwise_options box(std::size_t clip, std::size_t frames, std::size_t rows, std::size_t columns) {
@@ -41,24 +43,27 @@ struct depthwise_convolution {
   static_assert(Options.axes >= 1 && Options.axes <= 3, "heddle::depthwise_convolution: a window has one, two or three axes");
   static_assert(Options.axes == 3 || (Options.clip == 1 && Options.frames.is_trivial()),
                 "heddle::depthwise_convolution: a window along frames has three axes");
-  static_assert(Options.axes > 1 || Options.rows.is_trivial(), "heddle::depthwise_convolution: a window along rows has two axes");
+  static_assert(Options.axes > 1 || Options.rows.is_trivial(),
+                "heddle::depthwise_convolution: a window along rows has two axes");
   static constexpr std::size_t channels = C;
   static constexpr std::size_t taps = Options.taps();
   static constexpr std::size_t clip = Options.clip;
   static constexpr std::size_t output_clip = Options.frames.output(Options.clip);
   static constexpr volume_window window{Options.frames, Options.rows, Options.columns};
 
-  using weight_type = std::conditional_t<
-      Options.axes == 3, parameter<C, 1, Options.frames.size, Options.rows.size, Options.columns.size>,
-      std::conditional_t<Options.axes == 2, parameter<C, 1, Options.rows.size, Options.columns.size>, parameter<C, 1, Options.columns.size>>>;
+  using weight_type =
+      std::conditional_t<Options.axes == 3, parameter<C, 1, Options.frames.size, Options.rows.size, Options.columns.size>,
+                         std::conditional_t<Options.axes == 2, parameter<C, 1, Options.rows.size, Options.columns.size>,
+                                            parameter<C, 1, Options.columns.size>>>;
 
   weight_type weight;
   optional_parameter<Options.bias, C> bias;
   [[no_unique_address]] Norm norm;
-  dense_weight prepared;   ///< made by `prepare`
+  dense_weight prepared;  ///< made by `prepare`
 
   static constexpr auto members() {
-    return heddle::members<&depthwise_convolution::weight, &depthwise_convolution::bias, &depthwise_convolution::norm>("weight", "bias", "norm");
+    return heddle::members<&depthwise_convolution::weight, &depthwise_convolution::bias, &depthwise_convolution::norm>(
+        "weight", "bias", "norm");
   }
   static constexpr map_extents output_extents(const map_extents& x) {
     require_extent("depthwise_convolution: x", "channels", C, x.extent(3));

@@ -55,8 +55,8 @@ struct encoder_block {
   static constexpr bool in_place = true;
 
   static constexpr auto members() {
-    return heddle::members<&encoder_block::norm1, &encoder_block::attn, &encoder_block::ls1, &encoder_block::norm2, &encoder_block::mlp,
-                           &encoder_block::ls2>("norm1", "attn", "ls1", "norm2", "mlp", "ls2");
+    return heddle::members<&encoder_block::norm1, &encoder_block::attn, &encoder_block::ls1, &encoder_block::norm2,
+                           &encoder_block::mlp, &encoder_block::ls2>("norm1", "attn", "ls1", "norm2", "mlp", "ls2");
   }
   static constexpr map_extents output_extents(const map_extents& x) { return Attention::output_extents(x); }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
@@ -93,7 +93,7 @@ struct encoder_block {
   }
 
  private:
-  static constexpr std::size_t fused_limit = std::size_t{1} << 20;   ///< bytes of a group's working set
+  static constexpr std::size_t fused_limit = std::size_t{1} << 20;  ///< bytes of a group's working set
 
   static constexpr auto index_map(const map_extents& x) {
     return typename Attention::composition_type{}.partition().map(Attention::grid_of(x));
@@ -119,24 +119,25 @@ struct encoder_block {
     const auto plan = plan_attention(attn.composition, Attention::grid_of(x.extents()), Attention::heads, ctx.scratch);
     const std::size_t groups = plan.map().groups();
     const std::size_t image_elements = Attention::grid_of(x.extents()).size() * channels;
-    ctx.for_each(groups * Attention::clips(x.extents()), group_bytes(ctx.backend.as_serial(), x.extents()), [&](auto worker, std::size_t index) {
-      const std::size_t image = index / groups;
-      const std::size_t group = index % groups;
-      const std::size_t rows = plan.map().group_size();
-      auto* const tokens = worker.scratch.template take<std::int32_t>(rows);
-      plan.map().tokens(group, tokens);
-      const auto local = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
-      const auto h = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
-      detail::gather_group<channels>(x.data_handle() + image * image_elements, tokens, local);
-      norm1.forward_rows(worker, as_const(local), h);
-      attn.accumulate_group(worker, plan, image, group, as_const(h), local);
-      norm2.forward_rows(worker, as_const(local), h);
-      for (std::size_t first = 0; first < rows; first += detail::row_block) {
-        const std::size_t count = rows - first < detail::row_block ? rows - first : detail::row_block;
-        detail::add_rows(worker, mlp, as_const(row_range(h, first, count)), row_range(local, first, count));
-      }
-      detail::scatter_group<channels>(local, tokens, y.data_handle() + image * image_elements);
-    });
+    ctx.for_each(groups * Attention::clips(x.extents()), group_bytes(ctx.backend.as_serial(), x.extents()),
+                 [&](auto worker, std::size_t index) {
+                   const std::size_t image = index / groups;
+                   const std::size_t group = index % groups;
+                   const std::size_t rows = plan.map().group_size();
+                   auto* const tokens = worker.scratch.template take<std::int32_t>(rows);
+                   plan.map().tokens(group, tokens);
+                   const auto local = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
+                   const auto h = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
+                   detail::gather_group<channels>(x.data_handle() + image * image_elements, tokens, local);
+                   norm1.forward_rows(worker, as_const(local), h);
+                   attn.accumulate_group(worker, plan, image, group, as_const(h), local);
+                   norm2.forward_rows(worker, as_const(local), h);
+                   for (std::size_t first = 0; first < rows; first += detail::row_block) {
+                     const std::size_t count = rows - first < detail::row_block ? rows - first : detail::row_block;
+                     detail::add_rows(worker, mlp, as_const(row_range(h, first, count)), row_range(local, first, count));
+                   }
+                   detail::scatter_group<channels>(local, tokens, y.data_handle() + image * image_elements);
+                 });
   }
 
   template <class Backend>

@@ -28,7 +28,8 @@ template <std::size_t Channels>
 void scatter_group(matrix_view<float> local, const std::int32_t* tokens, float* map) {
   for (std::size_t i = 0; i < local.extent(0); ++i)
     if (tokens[i] >= 0)
-      std::memcpy(map + static_cast<std::size_t>(tokens[i]) * Channels, local.data_handle() + i * Channels, Channels * sizeof(float));
+      std::memcpy(map + static_cast<std::size_t>(tokens[i]) * Channels, local.data_handle() + i * Channels,
+                  Channels * sizeof(float));
 }
 
 }  // namespace heddle::inline v0::detail

@@ -23,9 +23,7 @@ struct learned_cosine {
     using policy_types = std::tuple<cosine, relative_position_bias<H, W>>;
     parameter<Heads, 1, 1> logit_scale;
     parameter<(2 * H - 1) * (2 * W - 1), Heads> table;
-    static constexpr auto members() {
-      return heddle::members<&weights::logit_scale, &weights::table>("logit_scale", "table");
-    }
+    static constexpr auto members() { return heddle::members<&weights::logit_scale, &weights::table>("logit_scale", "table"); }
     policy_types policies() const noexcept {
       return {cosine{.logit_scale = logit_scale.data(), .heads = Heads},
               relative_position_bias<H, W>{.table = table.data(), .heads = Heads}};
@@ -48,8 +46,8 @@ struct learned_continuous_cosine {
     parameter<Hidden, 2> weight1;
     parameter<Hidden> bias1;
     parameter<Heads, Hidden> weight2;
-    const float* table = nullptr;   ///< `[entries, Heads]`, made by `prepare`
-    shared_owner owner{};           ///< keeps `table` alive
+    const float* table = nullptr;  ///< `[entries, Heads]`, made by `prepare`
+    shared_owner owner{};          ///< keeps `table` alive
 
     static constexpr auto members() {
       return heddle::members<&weights::logit_scale, &weights::weight1, &weights::bias1, &weights::weight2>(
@@ -57,7 +55,8 @@ struct learned_continuous_cosine {
     }
     template <class Backend>
     HEDDLE_COLD void prepare(const Backend& backend) {
-      const continuous_position_bias network{Hidden, Heads, weight1.data(), bias1.data(), weight2.data(), PretrainedH, PretrainedW};
+      const continuous_position_bias network{Hidden,         Heads,       weight1.data(), bias1.data(),
+                                             weight2.data(), PretrainedH, PretrainedW};
       network.check({H, W}, Heads);
       std::vector<float> made(entries * Heads);
       for (std::size_t i = 0; i < entries; ++i)

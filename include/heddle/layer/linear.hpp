@@ -11,8 +11,8 @@ namespace heddle::inline v0 {
 
 /// What the factors of a product are rounded to. Sums, biases, activations, norms, scores and softmax are float in any case.
 enum class precision {
-  f32,    ///< not rounded
-  bf16    ///< to bfloat16: half the memory of the weights, and products of 16 bits where the processor has them
+  f32,  ///< not rounded
+  bf16  ///< to bfloat16: half the memory of the weights, and products of 16 bits where the processor has them
 };
 
 /// Options of `linear`.
@@ -37,7 +37,7 @@ struct linear {
 
   parameter<Out, In> weight;
   optional_parameter<Options.bias, Out> bias;
-  std::conditional_t<Options.products == precision::bf16, bf16_weight, dense_weight> prepared;   ///< made by `prepare`
+  std::conditional_t<Options.products == precision::bf16, bf16_weight, dense_weight> prepared;  ///< made by `prepare`
 
   static constexpr auto members() { return heddle::members<&linear::weight, &linear::bias>("weight", "bias"); }
   static constexpr std::uint64_t row_multiply_adds() noexcept { return std::uint64_t{In} * Out; }

@@ -23,7 +23,8 @@ struct local_aggregator {
   conv2_type conv2;
 
   static constexpr auto members() {
-    return heddle::members<&local_aggregator::conv1, &local_aggregator::depthwise, &local_aggregator::conv2>("conv1", "depthwise", "conv2");
+    return heddle::members<&local_aggregator::conv1, &local_aggregator::depthwise, &local_aggregator::conv2>(
+        "conv1", "depthwise", "conv2");
   }
   static constexpr map_extents output_extents(const map_extents& x) { return conv2_type::output_extents(filtered(x)); }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) {
@@ -53,25 +54,25 @@ struct local_aggregator {
 
 /// Which tokens of an image a local aggregator sees.
 struct local_tokens {
-  std::size_t class_tokens = 0;   ///< leading tokens that it leaves alone; the map then is `[images, 1, tokens, C]`
-  std::size_t columns = 0;        ///< columns of the map that the others form; 0: all in one row
+  std::size_t class_tokens = 0;  ///< leading tokens that it leaves alone; the map then is `[images, 1, tokens, C]`
+  std::size_t columns = 0;       ///< columns of the map that the others form; 0: all in one row
 };
 
 namespace detail {
 
 /// True where a module adds a residual by itself.
 template <class M, class Backend>
-concept adds_residual = requires(const M& m, context<Backend> ctx, map_view<const float> x, map_view<float> y, matrix_view<const float> r) {
-  m.forward(ctx, x, y, r);
-};
+concept adds_residual = requires(const M& m, context<Backend> ctx, map_view<const float> x, map_view<float> y,
+                                 matrix_view<const float> r) { m.forward(ctx, x, y, r); };
 /// True where attention adds to its output.
 template <class M, class Backend>
-concept accumulates_projected =
-    requires(const M& m, context<Backend> ctx, const map_extents& e, matrix_view<const float> x, matrix_view<float> y) { m.forward_projected(ctx, e, x, y, true); };
+concept accumulates_projected = requires(const M& m, context<Backend> ctx, const map_extents& e, matrix_view<const float> x,
+                                         matrix_view<float> y) { m.forward_projected(ctx, e, x, y, true); };
 
 /// `y = residual + f(x)`; `residual` may be the rows of `y`.
 template <class Backend, module F>
-void forward_added(context<Backend> ctx, const F& f, map_view<const float> x, map_view<float> y, matrix_view<const float> residual) {
+void forward_added(context<Backend> ctx, const F& f, map_view<const float> x, map_view<float> y,
+                   matrix_view<const float> residual) {
   if constexpr (adds_residual<F, Backend>) {
     f.forward(ctx, x, y, residual);
   } else if constexpr (accumulates_projected<F, Backend>) {
@@ -100,14 +101,17 @@ struct local_residual {
   static constexpr map_extents output_extents(const map_extents& x) {
     const map_extents in = seen(x);
     const map_extents out = heddle::output_extents<Local>(in);
-    for (std::size_t r = 0; r < 4; ++r) require_extent("local_residual: output of the local part", "elements along an axis as the input has", in.extent(r), out.extent(r));
+    for (std::size_t r = 0; r < 4; ++r)
+      require_extent("local_residual: output of the local part", "elements along an axis as the input has", in.extent(r),
+                     out.extent(r));
     return x;
   }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) { return heddle::multiply_adds<Local>(seen(x)); }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
     const map_extents in = seen(x);
-    return (Tokens.class_tokens == 0 ? 0 : 2 * heddle::scratch_bytes<float>(in.size())) + detail::forward_added_bytes<Local>(backend, in);
+    return (Tokens.class_tokens == 0 ? 0 : 2 * heddle::scratch_bytes<float>(in.size())) +
+           detail::forward_added_bytes<Local>(backend, in);
   }
 
   template <class Backend>
@@ -121,11 +125,14 @@ struct local_residual {
       const std::size_t tokens = x.extent(2);
       const std::size_t count = tokens - Tokens.class_tokens;
       for (std::size_t i = 0; i < x.extent(0); ++i)
-        detail::copy_rows(ctx, row_range(as_rows(x), i * tokens + Tokens.class_tokens, count), row_range(as_rows(in), i * count, count));
+        detail::copy_rows(ctx, row_range(as_rows(x), i * tokens + Tokens.class_tokens, count),
+                          row_range(as_rows(in), i * count, count));
       detail::forward_added(ctx, fn, in, out, as_const(as_rows(in)));
       for (std::size_t i = 0; i < x.extent(0); ++i) {
-        detail::copy_rows(ctx, row_range(as_rows(x), i * tokens, Tokens.class_tokens), row_range(as_rows(y), i * tokens, Tokens.class_tokens));
-        detail::copy_rows(ctx, as_const(row_range(as_rows(out), i * count, count)), row_range(as_rows(y), i * tokens + Tokens.class_tokens, count));
+        detail::copy_rows(ctx, row_range(as_rows(x), i * tokens, Tokens.class_tokens),
+                          row_range(as_rows(y), i * tokens, Tokens.class_tokens));
+        detail::copy_rows(ctx, as_const(row_range(as_rows(out), i * count, count)),
+                          row_range(as_rows(y), i * tokens + Tokens.class_tokens, count));
       }
     }
   }
@@ -135,11 +142,13 @@ struct local_residual {
   static constexpr map_extents seen(const map_extents& x) {
     if constexpr (Tokens.class_tokens == 0) return x;
     require_extent("local_residual: x", "rows, as class tokens need,", 1, x.extent(1));
-    if (x.extent(2) < Tokens.class_tokens) detail::raise_shape("local_residual: x", "tokens at least", Tokens.class_tokens, x.extent(2));
+    if (x.extent(2) < Tokens.class_tokens)
+      detail::raise_shape("local_residual: x", "tokens at least", Tokens.class_tokens, x.extent(2));
     const std::size_t count = x.extent(2) - Tokens.class_tokens;
     const std::size_t columns = Tokens.columns == 0 ? count : Tokens.columns;
     const std::size_t rows = columns == 0 ? 0 : count / columns;
-    require_extent("local_residual: x", "tokens, class tokens and whole rows of the map,", Tokens.class_tokens + rows * columns, x.extent(2));
+    require_extent("local_residual: x", "tokens, class tokens and whole rows of the map,", Tokens.class_tokens + rows * columns,
+                   x.extent(2));
     return map_extents(x.extent(0), rows, columns, x.extent(3));
   }
 };
@@ -164,10 +173,14 @@ struct local_global {
   }
   static constexpr map_extents output_extents(const map_extents& x) {
     const map_extents y = heddle::output_extents<Global>(local_type::output_extents(x));
-    for (std::size_t r = 0; r < 4; ++r) require_extent("local_global: output of the global part", "elements along an axis as the input has", x.extent(r), y.extent(r));
+    for (std::size_t r = 0; r < 4; ++r)
+      require_extent("local_global: output of the global part", "elements along an axis as the input has", x.extent(r),
+                     y.extent(r));
     return x;
   }
-  static constexpr std::uint64_t multiply_adds(const map_extents& x) { return local_type::multiply_adds(x) + heddle::multiply_adds<Global>(x); }
+  static constexpr std::uint64_t multiply_adds(const map_extents& x) {
+    return local_type::multiply_adds(x) + heddle::multiply_adds<Global>(x);
+  }
   template <class Backend>
   static constexpr std::size_t scratch_bytes(const Backend& backend, const map_extents& x) {
     const std::size_t first = local_type::scratch_bytes(backend, x);

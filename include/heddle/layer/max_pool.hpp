@@ -2,8 +2,8 @@
 /// Maximum over cells of 2 x 2 tokens.
 #pragma once
 
-#include "../primitive/map.hpp"
 #include "../model/module.hpp"
+#include "../primitive/map.hpp"
 
 namespace heddle::inline v0 {
 
@@ -38,7 +38,7 @@ void max_pool(context<Backend> ctx, map_view<const float> x, matrix_view<float> 
   } else {
     for (std::size_t b = 0; b < x.extent(0); ++b)
       for (std::size_t i = 0; i < height; ++i) {
-        const auto tokens = [&](std::size_t row, std::size_t column) {   // of one row, every second one
+        const auto tokens = [&](std::size_t row, std::size_t column) {  // of one row, every second one
           return make_matrix<const float>(&x(b, 2 * i + row, column, 0U), width, channels, 2 * channels);
         };
         const auto out = row_range(y, (b * height + i) * width, width);

@@ -36,11 +36,12 @@ struct identity_shortcut {};
 template <std::size_t In, std::size_t Out, bool Bias, padding_rule Padding = padding_rule::none>
 struct pooled_shortcut {
   static constexpr bool projects = In != Out;
-  using pool_type = convolution<In, In, convolution_options{.size = 2, .stride = 2, .padding = Padding, .bias = false, .depthwise = true}>;
+  using pool_type =
+      convolution<In, In, convolution_options{.size = 2, .stride = 2, .padding = Padding, .bias = false, .depthwise = true}>;
   using expand_type = std::conditional_t<projects, pointwise_convolution<In, Out, Bias>, no_norm>;
 
   [[no_unique_address]] expand_type expand;
-  dense_weight quarters;   ///< the pool as a depthwise convolution with weights 1/4
+  dense_weight quarters;  ///< the pool as a depthwise convolution with weights 1/4
 
   static constexpr auto members() { return heddle::members<&pooled_shortcut::expand>("expand"); }
   static constexpr map_extents output_extents(const map_extents& x) {
@@ -72,14 +73,14 @@ struct pooled_shortcut {
 
 /// Options of `mbconv`.
 struct mbconv_options {
-  std::size_t expanded = 0;           ///< channels between the convolutions
-  std::size_t reduced = 0;            ///< channels inside squeeze-and-excitation
-  std::size_t stride = 1;             ///< of the depthwise convolution
-  bool inner_bias = true;             ///< of the first two convolutions
-  bool output_bias = true;            ///< of the last convolution
+  std::size_t expanded = 0;  ///< channels between the convolutions
+  std::size_t reduced = 0;   ///< channels inside squeeze-and-excitation
+  std::size_t stride = 1;    ///< of the depthwise convolution
+  bool inner_bias = true;    ///< of the first two convolutions
+  bool output_bias = true;   ///< of the last convolution
   padding_rule padding = padding_rule::symmetric;
   squeeze_excite_options gate{};
-  std::size_t size = 3;               ///< rows and columns of the depthwise window
+  std::size_t size = 3;  ///< rows and columns of the depthwise window
 };
 
 /// `y = Shortcut(x) + conv1x1(gate * z)`, `z = act(norm(depthwise(act(norm(conv1x1(norm(x)))))))` with the gate of
@@ -93,12 +94,15 @@ struct mbconv {
   static_assert(!std::is_same_v<Shortcut, identity_shortcut> || (In == Out && Options.stride == 1),
                 "heddle::mbconv: identity_shortcut needs as many output as input channels and stride 1");
   static constexpr std::size_t expanded = Options.expanded;
-  using expand_type = pointwise_convolution<In, expanded, Options.inner_bias, typename Norms::template inner<expanded>, Activation,
-                                            typename Norms::template first<In>>;
-  using depthwise_type =
-      convolution<expanded, expanded,
-                  convolution_options{.size = Options.size, .stride = Options.stride, .padding = Options.padding, .bias = Options.inner_bias, .depthwise = true},
-                  typename Norms::template inner<expanded>, Activation>;
+  using expand_type = pointwise_convolution<In, expanded, Options.inner_bias, typename Norms::template inner<expanded>,
+                                            Activation, typename Norms::template first<In>>;
+  using depthwise_type = convolution<expanded, expanded,
+                                     convolution_options{.size = Options.size,
+                                                         .stride = Options.stride,
+                                                         .padding = Options.padding,
+                                                         .bias = Options.inner_bias,
+                                                         .depthwise = true},
+                                     typename Norms::template inner<expanded>, Activation>;
   using gate_type = squeeze_excite<expanded, Options.reduced, Options.gate, GateActivation>;
   using project_type = pointwise_convolution<expanded, Out, Options.output_bias, typename Norms::template last<Out>>;
 
@@ -220,11 +224,13 @@ struct mbconv {
     filter_whole(ctx, x, z);
     const auto means = make_matrix(ctx.scratch.template take<float>(images * expanded), images, expanded);
     for (std::size_t i = 0; i < images; ++i)
-      mean_rows(ctx, as_const(row_range(as_rows(z), i * pixels, pixels)), std::span<float>(means.data_handle() + i * expanded, expanded));
+      mean_rows(ctx, as_const(row_range(as_rows(z), i * pixels, pixels)),
+                std::span<float>(means.data_handle() + i * expanded, expanded));
     gate.gates(ctx, as_const(means), means);
     float* const storage = ctx.scratch.template take<float>(scaled_weight_size(ctx.backend, Out, expanded));
     for (std::size_t i = 0; i < images; ++i) {
-      const dense_weight gated = scale_inputs(ctx.backend, project.prepared, std::span<const float>(means.data_handle() + i * expanded, expanded), storage);
+      const dense_weight gated = scale_inputs(ctx.backend, project.prepared,
+                                              std::span<const float>(means.data_handle() + i * expanded, expanded), storage);
       const matrix_view<float> to = row_range(as_rows(y), i * pixels, pixels);
       const matrix_view<const float> base = has_identity ? row_range(as_rows(x), i * pixels, pixels) : as_const(to);
       gemm(ctx, as_const(row_range(as_rows(z), i * pixels, pixels)), gated, to, identity{}, base);
@@ -262,7 +268,8 @@ struct mbconv {
       const map_view<float> wide(worker.scratch.template take<float>((end - begin) * width * expanded),
                                  map_extents(1, end - begin, width, expanded));
       gemm(worker, row_range(as_rows(x), begin * width, (end - begin) * width), expand.prepared, as_rows(wide), Activation{});
-      const map_view<float> part(z.data_handle() + first * z.extent(2) * expanded, map_extents(1, count, z.extent(2), expanded));
+      const map_view<float> part(z.data_handle() + first * z.extent(2) * expanded,
+                                 map_extents(1, count, z.extent(2), expanded));
       convolve_depthwise(worker, wide, depthwise.prepared, window, part, Activation{});
       for (std::size_t r = 0; r < count; ++r)
         mean_rows(worker, as_const(row_range(as_rows(z), (first + r) * z.extent(2), z.extent(2))),

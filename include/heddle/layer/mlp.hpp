@@ -27,7 +27,7 @@ struct mlp {
 
   template <class Backend>
   void forward_rows(context<Backend> ctx, matrix_view<const float> x, matrix_view<float> y) const {
-    const auto h = hidden(ctx, x);   // first: it takes scratch that the next call must not get
+    const auto h = hidden(ctx, x);  // first: it takes scratch that the next call must not get
     fc2.forward_rows(ctx, h, y);
   }
   /// `y += W2 activation(W1 x + b1) + b2`

@@ -25,9 +25,11 @@ struct patch_embedding {
 
   parameter<C, In, Patch, Patch> weight;
   optional_parameter<Options.bias, C> bias;
-  product_type product;   ///< its `prepared` alone is used; made by `prepare`
+  product_type product;  ///< its `prepared` alone is used; made by `prepare`
 
-  static constexpr auto members() { return heddle::members<&patch_embedding::weight, &patch_embedding::bias>("weight", "bias"); }
+  static constexpr auto members() {
+    return heddle::members<&patch_embedding::weight, &patch_embedding::bias>("weight", "bias");
+  }
 
   /// @throws shape_error for sides that are not multiples of the patch
   static constexpr map_extents output_extents(const map_extents& x) {
@@ -47,7 +49,7 @@ struct patch_embedding {
 
   template <class Backend>
   HEDDLE_COLD void prepare(const Backend& backend) {
-    std::vector<float> turned(C * inputs);   // channels fastest, as in the rows
+    std::vector<float> turned(C * inputs);  // channels fastest, as in the rows
     for (std::size_t o = 0; o < C; ++o)
       for (std::size_t i = 0; i < In; ++i)
         for (std::size_t p = 0; p < Patch * Patch; ++p)
@@ -67,7 +69,8 @@ struct patch_embedding {
 
   /// The tokens of all images as rows; `added`, of the same shape, is added to them (positions; may be left out).
   template <class Backend>
-  void embed(context<Backend> ctx, map_view<const float> x, matrix_view<float> rows, matrix_view<const float> added = {}) const {
+  void embed(context<Backend> ctx, map_view<const float> x, matrix_view<float> rows,
+             matrix_view<const float> added = {}) const {
     const std::size_t count = detail::row_count(output_extents(x.extents()));
     const auto patches = make_matrix(ctx.scratch.template take<float>(count * inputs), count, inputs);
     if constexpr (prefers_whole_maps<Backend>) {
@@ -94,7 +97,7 @@ struct patch_embedding {
 
  private:
   static void gather_patches(map_view<const float> x, float* to) {
-    constexpr std::size_t run = Patch * In;   // neighbours in memory
+    constexpr std::size_t run = Patch * In;  // neighbours in memory
     const std::size_t pitch = x.extent(2) * In;
     for (std::size_t top = 0; top < x.extent(0) * x.extent(1); top += Patch)
       for (std::size_t left = 0; left < pitch; left += run)

@@ -12,14 +12,14 @@ namespace heddle::inline v0 {
 
 /// Where `patch_merging` has its norm.
 enum class merging_norm {
-  before,   ///< of the four tokens together, `[4 C]` (Swin, Liu et al., arXiv 2103.14030; NGswin)
-  after     ///< of the result, `[Out]` (Swin Transformer V2, arXiv 2111.09883)
+  before,  ///< of the four tokens together, `[4 C]` (Swin, Liu et al., arXiv 2103.14030; NGswin)
+  after    ///< of the result, `[Out]` (Swin Transformer V2, arXiv 2111.09883)
 };
 
 /// In which order the four tokens of a cell stand behind each other.
 enum class cell_order {
-  column_major,   ///< (0, 0), (1, 0), (0, 1), (1, 1) as row, column: Swin
-  row_major       ///< (0, 0), (0, 1), (1, 0), (1, 1): NGswin
+  column_major,  ///< (0, 0), (1, 0), (0, 1), (1, 1) as row, column: Swin
+  row_major      ///< (0, 0), (0, 1), (1, 0), (1, 1): NGswin
 };
 
 /// Options of `patch_merging`.

@@ -54,7 +54,8 @@ inline void sine_cosine_positions(std::size_t height, std::size_t width, std::si
     for (std::size_t x = 0; x < width; ++x)
       for (const std::size_t coordinate : {x, y}) {
         for (std::size_t i = 0; i < frequencies; ++i) {
-          const double angle = static_cast<double>(coordinate) * math::pow(10000.0, -static_cast<double>(i) / static_cast<double>(frequencies));
+          const double angle =
+              static_cast<double>(coordinate) * math::pow(10000.0, -static_cast<double>(i) / static_cast<double>(frequencies));
           to[i] = static_cast<float>(math::sin(angle));
           to[frequencies + i] = static_cast<float>(math::cos(angle));
         }

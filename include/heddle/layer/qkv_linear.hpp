@@ -19,7 +19,7 @@ struct qkv_linear {
   parameter<3 * Inner, In> weight;
   parameter<Inner> q_bias;
   parameter<Inner> v_bias;
-  std::conditional_t<Products == precision::bf16, bf16_weight, dense_weight> prepared;   ///< made by `prepare`
+  std::conditional_t<Products == precision::bf16, bf16_weight, dense_weight> prepared;  ///< made by `prepare`
 
   static constexpr auto members() {
     return heddle::members<&qkv_linear::weight, &qkv_linear::q_bias, &qkv_linear::v_bias>("weight", "q_bias", "v_bias");

@@ -13,7 +13,8 @@ namespace detail {
 
 /// `y = x + norm(f(x))` on rows; `y` may be `x`.
 template <class Backend, class Norm, class F>
-void forward_res_post_norm(context<Backend> ctx, const Norm& norm, const F& f, matrix_view<const float> x, matrix_view<float> y) {
+void forward_res_post_norm(context<Backend> ctx, const Norm& norm, const F& f, matrix_view<const float> x,
+                           matrix_view<float> y) {
   const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * x.extent(1)), x.extent(0), x.extent(1));
   f.forward_rows(ctx, x, h);
   norm.forward_rows(ctx, as_const(h), h);
@@ -104,7 +105,7 @@ struct res_post_norm_block {
   }
 
  private:
-  static constexpr std::size_t fused_limit = std::size_t{1} << 20;   ///< bytes of weights, and of a group's working set
+  static constexpr std::size_t fused_limit = std::size_t{1} << 20;  ///< bytes of weights, and of a group's working set
 
   static constexpr auto index_map(const map_extents& x) {
     return typename Attention::composition_type{}.partition().map(Attention::grid_of(x));
@@ -120,7 +121,8 @@ struct res_post_norm_block {
   static constexpr std::size_t group_bytes(const Backend& backend, const map_extents& x) {
     const std::size_t rows = index_map(x).group_size();
     const std::size_t attention = Attention::group_bytes(backend, Attention::grid_of(x), rows);
-    const std::size_t feed_forward = detail::res_post_norm_bytes<Mlp>(backend, rows < detail::row_block ? rows : detail::row_block);
+    const std::size_t feed_forward =
+        detail::res_post_norm_bytes<Mlp>(backend, rows < detail::row_block ? rows : detail::row_block);
     return heddle::scratch_bytes<std::int32_t>(rows) + 2 * heddle::scratch_bytes<float>(rows * channels) +
            (attention > feed_forward ? attention : feed_forward);
   }
@@ -131,25 +133,26 @@ struct res_post_norm_block {
     const auto plan = plan_attention(attn.composition, Attention::grid_of(x.extents()), Attention::heads, ctx.scratch);
     const std::size_t groups = plan.map().groups();
     const std::size_t image_elements = Attention::grid_of(x.extents()).size() * channels;
-    ctx.for_each(groups * Attention::clips(x.extents()), group_bytes(ctx.backend.as_serial(), x.extents()), [&](auto worker, std::size_t index) {
-      const std::size_t image = index / groups;
-      const std::size_t rows = plan.map().group_size();
-      auto* const tokens = worker.scratch.template take<std::int32_t>(rows);
-      plan.map().tokens(index % groups, tokens);
-      const auto local = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
-      const auto h = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
-      detail::gather_group<channels>(source.data_handle() + image * image_elements, tokens, h);
-      attn.forward_group(worker, plan, image, index % groups, as_const(h), h);
-      norm1.forward_rows(worker, as_const(h), h);
-      detail::gather_group<channels>(x.data_handle() + image * image_elements, tokens, local);
-      map(worker, as_const(local), as_const(h), local, detail::sum{});
-      for (std::size_t first = 0; first < rows; first += detail::row_block) {
-        const std::size_t count = rows - first < detail::row_block ? rows - first : detail::row_block;
-        const auto part = row_range(local, first, count);
-        detail::forward_res_post_norm(worker, norm2, mlp, as_const(part), part);
-      }
-      detail::scatter_group<channels>(local, tokens, y.data_handle() + image * image_elements);
-    });
+    ctx.for_each(groups * Attention::clips(x.extents()), group_bytes(ctx.backend.as_serial(), x.extents()),
+                 [&](auto worker, std::size_t index) {
+                   const std::size_t image = index / groups;
+                   const std::size_t rows = plan.map().group_size();
+                   auto* const tokens = worker.scratch.template take<std::int32_t>(rows);
+                   plan.map().tokens(index % groups, tokens);
+                   const auto local = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
+                   const auto h = make_matrix(worker.scratch.template take<float>(rows * channels), rows, channels);
+                   detail::gather_group<channels>(source.data_handle() + image * image_elements, tokens, h);
+                   attn.forward_group(worker, plan, image, index % groups, as_const(h), h);
+                   norm1.forward_rows(worker, as_const(h), h);
+                   detail::gather_group<channels>(x.data_handle() + image * image_elements, tokens, local);
+                   map(worker, as_const(local), as_const(h), local, detail::sum{});
+                   for (std::size_t first = 0; first < rows; first += detail::row_block) {
+                     const std::size_t count = rows - first < detail::row_block ? rows - first : detail::row_block;
+                     const auto part = row_range(local, first, count);
+                     detail::forward_res_post_norm(worker, norm2, mlp, as_const(part), part);
+                   }
+                   detail::scatter_group<channels>(local, tokens, y.data_handle() + image * image_elements);
+                 });
   }
 
   template <class Backend>

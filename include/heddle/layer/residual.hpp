@@ -114,7 +114,8 @@ struct residual {
   static constexpr auto members() { return heddle::members<&residual::fn>("fn"); }
   static constexpr map_extents output_extents(const map_extents& x) {
     const map_extents y = heddle::output_extents<F>(x);
-    for (std::size_t r = 0; r < 4; ++r) require_extent("residual: output of the function", "elements along an axis as the input has", x.extent(r), y.extent(r));
+    for (std::size_t r = 0; r < 4; ++r)
+      require_extent("residual: output of the function", "elements along an axis as the input has", x.extent(r), y.extent(r));
     return y;
   }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) { return heddle::multiply_adds<F>(x); }

@@ -16,11 +16,11 @@ namespace heddle::inline v0 {
 struct self_attention_options {
   bool qkv_bias = true;
   bool projection_bias = true;
-  qkv_order order = qkv_order::qkv_heads;   ///< order of the rows of the fused projection in the file
-  bool key_bias = true;      ///< without: a `qkv_linear`, whose keys have none
-  std::size_t head_dim = 0;  ///< channels of a head; 0: those of the map divided by the heads
-  std::size_t clip = 1;   ///< frames that attend together: so many images of the map that follow each other
-  precision products = precision::f32;   ///< of projections, scores and values; queries, keys and values are stored so
+  qkv_order order = qkv_order::qkv_heads;  ///< order of the rows of the fused projection in the file
+  bool key_bias = true;                    ///< without: a `qkv_linear`, whose keys have none
+  std::size_t head_dim = 0;                ///< channels of a head; 0: those of the map divided by the heads
+  std::size_t clip = 1;                    ///< frames that attend together: so many images of the map that follow each other
+  precision products = precision::f32;     ///< of projections, scores and values; queries, keys and values are stored so
 };
 
 /// Carries `self_attention_options` in a policy list.
@@ -71,10 +71,15 @@ struct learned_log_bias {
     parameter<Heads> bias2;
     static constexpr auto members() {
       return heddle::members<&weights::weight1, &weights::bias1, &weights::weight2, &weights::bias2>("fc1.weight", "fc1.bias",
-                                                                                                      "fc2.weight", "fc2.bias");
+                                                                                                     "fc2.weight", "fc2.bias");
     }
     policy_type policy() const noexcept {
-      return policy_type{.hidden = Hidden, .heads = Heads, .weight1 = weight1.data(), .bias1 = bias1.data(), .weight2 = weight2.data(), .bias2 = bias2.data()};
+      return policy_type{.hidden = Hidden,
+                         .heads = Heads,
+                         .weight1 = weight1.data(),
+                         .bias1 = bias1.data(),
+                         .weight2 = weight2.data(),
+                         .bias2 = bias2.data()};
     }
   };
 };
@@ -130,7 +135,8 @@ struct first_or {
 };
 template <class First, class... Rest, class Default>
 struct first_or<std::tuple<First, Rest...>, Default> {
-  static_assert(sizeof...(Rest) == 0, "heddle::self_attention: at most one attention_options and one policy with trained weights");
+  static_assert(sizeof...(Rest) == 0,
+                "heddle::self_attention: at most one attention_options and one policy with trained weights");
   using type = First;
 };
 
@@ -146,23 +152,26 @@ struct self_attention {
   static constexpr std::size_t channels = C;
   static constexpr std::size_t heads = Heads;
 
-  using composition_type =
-      typename detail::composition_of<detail::concatenated<std::tuple<>, typename detail::layer_policy<Policies, Heads>::list...>>::type;
+  using composition_type = typename detail::composition_of<
+      detail::concatenated<std::tuple<>, typename detail::layer_policy<Policies, Heads>::list...>>::type;
   using weights_type =
-      typename detail::first_or<detail::concatenated<std::tuple<>, typename detail::layer_policy<Policies, Heads>::weights...>, detail::no_weights>::type;
+      typename detail::first_or<detail::concatenated<std::tuple<>, typename detail::layer_policy<Policies, Heads>::weights...>,
+                                detail::no_weights>::type;
   using options_type =
       typename detail::first_or<detail::concatenated<std::tuple<>, typename detail::layer_policy<Policies, Heads>::options...>,
                                 attention_options<self_attention_options{}>>::type;
   static constexpr self_attention_options options = options_type::value;
 
-  static_assert(Heads > 0 && (options.head_dim != 0 || C % Heads == 0), "heddle::self_attention: channels must be divisible by heads");
+  static_assert(Heads > 0 && (options.head_dim != 0 || C % Heads == 0),
+                "heddle::self_attention: channels must be divisible by heads");
   static constexpr std::size_t head_dim = options.head_dim != 0 ? options.head_dim : C / Heads;
-  static constexpr std::size_t inner = Heads * head_dim;   ///< channels of all heads
+  static constexpr std::size_t inner = Heads * head_dim;  ///< channels of all heads
 
-  using qkv_type = std::conditional_t<options.qkv_bias && !options.key_bias, qkv_linear<C, inner, options.products>,
-                                      linear<C, 3 * inner, linear_options{.bias = options.qkv_bias, .products = options.products}>>;
+  using qkv_type =
+      std::conditional_t<options.qkv_bias && !options.key_bias, qkv_linear<C, inner, options.products>,
+                         linear<C, 3 * inner, linear_options{.bias = options.qkv_bias, .products = options.products}>>;
   using proj_type = linear<inner, C, linear_options{.bias = options.projection_bias, .products = options.products}>;
-  using element = detail::product_element<options.products>;   ///< of queries, keys, values and merged heads
+  using element = detail::product_element<options.products>;  ///< of queries, keys, values and merged heads
 
   qkv_type qkv;
   proj_type proj;
@@ -198,7 +207,8 @@ struct self_attention {
   template <class Backend>
   void prepare(const Backend&) {
     if constexpr (requires { bias.policies(); }) {
-      std::apply([&](const auto&... p) { ((get_policy<std::remove_cvref_t<decltype(p)>>(composition) = p), ...); }, bias.policies());
+      std::apply([&](const auto&... p) { ((get_policy<std::remove_cvref_t<decltype(p)>>(composition) = p), ...); },
+                 bias.policies());
     } else if constexpr (!std::is_same_v<weights_type, detail::no_weights>) {
       get_policy<typename weights_type::policy_type>(composition) = bias.policy();
     }
@@ -230,9 +240,9 @@ struct self_attention {
 
   /// Attention of one group on its own rows `[group_size, C]`: `y += W_o attend(...)`.
   template <class Backend, class Plan>
-  void accumulate_group(context<Backend> ctx, const Plan& plan, std::size_t image, std::size_t group, matrix_view<const float> x,
-                        matrix_view<float> y) const {
-    const auto merged = attend_rows(ctx, plan, image, group, x);   // first: it takes scratch
+  void accumulate_group(context<Backend> ctx, const Plan& plan, std::size_t image, std::size_t group,
+                        matrix_view<const float> x, matrix_view<float> y) const {
+    const auto merged = attend_rows(ctx, plan, image, group, x);  // first: it takes scratch
     proj.accumulate_rows(ctx, merged, y);
   }
   /// The same without the sum: `y = W_o attend(...)`; `y` may be `x`.
@@ -267,7 +277,8 @@ struct self_attention {
     const auto merged = make_matrix(ctx.scratch.template take<element>(rows * inner), rows, inner);
     qkv.forward_rows(ctx, x, projection);
     const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, Heads, options.order);
-    attend_group(ctx, plan, image, group, views.q, views.k, views.v, merged_heads<head_dim>(merged.data_handle(), 1, rows, Heads));
+    attend_group(ctx, plan, image, group, views.q, views.k, views.v,
+                 merged_heads<head_dim>(merged.data_handle(), 1, rows, Heads));
     return merged;
   }
 };

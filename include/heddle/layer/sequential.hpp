@@ -101,11 +101,7 @@ struct sequential {
   template <class Self, class F>
   HEDDLE_COLD static void visit_children(Self& self, F&& f) {
     std::size_t i = 0;
-    std::apply(
-        [&](auto&... child) {
-          (visit_one<Children>(child, i++, f), ...);
-        },
-        self.children);
+    std::apply([&](auto&... child) { (visit_one<Children>(child, i++, f), ...); }, self.children);
   }
 
   static constexpr map_extents output_extents(const map_extents& x) {
@@ -127,7 +123,7 @@ struct sequential {
     map_extents e = x;
     const auto add = [&]<class M>(std::type_identity<M>) {
       const std::size_t bytes = heddle::scratch_bytes<M>(backend, e);
-      largest = bytes < largest ? largest : bytes;   // nvcc minds `0 > largest`
+      largest = bytes < largest ? largest : bytes;  // nvcc minds `0 > largest`
       e = heddle::output_extents<M>(e);
     };
     (add(std::type_identity<typename detail::child_of<Children>::type>{}), ...);
@@ -181,7 +177,8 @@ struct sequential {
   /// Runs child `I` from `current` to the next free buffer, or to `y` if it is the last; a module that may run in place
   /// stays in its buffer.
   template <std::size_t I, class Backend>
-  void step(context<Backend> ctx, map_view<const float>& current, map_view<float> y, float* const (&buffers)[2], int& next) const {
+  void step(context<Backend> ctx, map_view<const float>& current, map_view<float> y, float* const (&buffers)[2],
+            int& next) const {
     using child_type = std::tuple_element_t<I, decltype(children)>;
     const child_type& child = std::get<I>(children);
     if constexpr (I + 1 == sizeof...(Children)) {
@@ -213,7 +210,9 @@ struct repeat {
   static constexpr map_extents output_extents(const map_extents& x) {
     const map_extents y = heddle::output_extents<M>(x);
     if (N > 1)
-      for (std::size_t r = 0; r < 4; ++r) require_extent("repeat: output of the repeated module", "elements along an axis as the input has", x.extent(r), y.extent(r));
+      for (std::size_t r = 0; r < 4; ++r)
+        require_extent("repeat: output of the repeated module", "elements along an axis as the input has", x.extent(r),
+                       y.extent(r));
     return y;
   }
   static constexpr std::uint64_t multiply_adds(const map_extents& x) { return N * heddle::multiply_adds<M>(x); }
@@ -232,7 +231,7 @@ struct repeat {
     } else {
       const map_view<float> other(ctx.scratch.template take<float>(x.size()), x.extents());
       map_view<const float> current = x;
-      for (std::size_t i = 0; i < N; ++i) {   // alternate so that the last one writes y
+      for (std::size_t i = 0; i < N; ++i) {  // alternate so that the last one writes y
         const map_view<float> target = (N - 1 - i) % 2 == 0 ? y : other;
         heddle::forward(ctx, children[i], current, target);
         current = target;

@@ -10,14 +10,15 @@ namespace heddle::inline v0 {
 
 /// Options of `squeeze_excite`.
 struct squeeze_excite_options {
-  bool bias = false;             ///< whether the two products have a bias
-  bool as_convolution = false;   ///< whether files store the weights as convolutions of size 1, `[out, in, 1, 1]`
+  bool bias = false;            ///< whether the two products have a bias
+  bool as_convolution = false;  ///< whether files store the weights as convolutions of size 1, `[out, in, 1, 1]`
 };
 
 /// The gate `sigmoid(W2 Activation(W1 mean))` of squeeze-and-excitation (Hu et al., arXiv 1709.01507, equation 3). It only
 /// computes the gate `[C]` from the means `[C]`; the layer that owns it folds the gate into its next product. Children:
 /// `fc1` (`[Reduced, C]`), `fc2` (`[C, Reduced]`).
-template <std::size_t C, std::size_t Reduced, squeeze_excite_options Options = squeeze_excite_options{}, class Activation = silu>
+template <std::size_t C, std::size_t Reduced, squeeze_excite_options Options = squeeze_excite_options{},
+          class Activation = silu>
 struct squeeze_excite {
   template <std::size_t In, std::size_t Out>
   using product = std::conditional_t<Options.as_convolution, pointwise_convolution<In, Out, Options.bias>,
@@ -28,7 +29,9 @@ struct squeeze_excite {
 
   static constexpr auto members() { return heddle::members<&squeeze_excite::fc1, &squeeze_excite::fc2>("fc1", "fc2"); }
   static constexpr std::uint64_t multiply_adds() noexcept { return 2 * std::uint64_t{C} * Reduced; }
-  static constexpr std::size_t scratch_bytes(std::size_t images = 1) noexcept { return heddle::scratch_bytes<float>(images * Reduced); }
+  static constexpr std::size_t scratch_bytes(std::size_t images = 1) noexcept {
+    return heddle::scratch_bytes<float>(images * Reduced);
+  }
 
   /// `gate = sigmoid(W2 Activation(W1 mean))`; `mean`, `gate` are `[C]` and may be the same memory.
   template <class Backend>

@@ -25,11 +25,12 @@ template <class Attention>
 struct split_projection {
   static constexpr std::size_t channels = Attention::channels;
   static constexpr linear_options options{.bias = Attention::options.qkv_bias, .products = Attention::options.products};
-  static_assert(Attention::options.order == qkv_order::qkv_heads, "heddle::split_projection: the projection is stored head by head");
+  static_assert(Attention::options.order == qkv_order::qkv_heads,
+                "heddle::split_projection: the projection is stored head by head");
   using queries_type = linear<channels, channels, options>;
   using keys_type = linear<channels, 2 * channels, options>;
 
-  queries_type queries;        ///< their `prepared` alone are used
+  queries_type queries;  ///< their `prepared` alone are used
   keys_type keys_and_values;
 
   template <class Backend>
@@ -64,12 +65,14 @@ struct prefix_step {
   static constexpr std::size_t C = Block::channels;
   static constexpr std::size_t heads = attention_type::heads;
   static constexpr std::size_t head_dim = attention_type::head_dim;
-  static_assert(attention_type::options.order == qkv_order::qkv_heads, "heddle::prefix_rows: the projection is stored head by head");
+  static_assert(attention_type::options.order == qkv_order::qkv_heads,
+                "heddle::prefix_rows: the projection is stored head by head");
 
   /// `part` 0: keys, 1: values, of rows `[tokens, 2 C]`.
   template <class T>
   static head_view<const element, head_dim> stored(const matrix_view<T>& rows, std::size_t part) {
-    return head_view<const element, head_dim>(rows.data_handle() + part * C, extents<dyn, dyn, dyn, head_dim>(1, heads, rows.extent(0), head_dim),
+    return head_view<const element, head_dim>(rows.data_handle() + part * C,
+                                              extents<dyn, dyn, dyn, head_dim>(1, heads, rows.extent(0), head_dim),
                                               {rows.extent(0) * rows.stride(0), head_dim, rows.stride(0), std::size_t{1}});
   }
 
@@ -80,7 +83,8 @@ struct prefix_step {
   template <class Backend>
   static constexpr std::size_t bytes(const Backend& backend, std::size_t rows, std::size_t prefix) {
     const std::size_t products = attention_type::qkv_type::row_scratch_bytes(backend, rows);
-    const std::size_t attended = attend_bytes<element>(backend, composition{}, sequence_grid(rows), sequence_grid(prefix + rows), head_dim);
+    const std::size_t attended =
+        attend_bytes<element>(backend, composition{}, sequence_grid(rows), sequence_grid(prefix + rows), head_dim);
     const std::size_t inner = attended > products ? attended : products;
     const std::size_t attention_part = heddle::scratch_bytes<float>(rows * C) + heddle::scratch_bytes<element>(rows * 3 * C) +
                                        heddle::scratch_bytes<element>(rows * C) + inner;
@@ -99,7 +103,7 @@ struct prefix_step {
       for (std::size_t r = 0; r < x.extent(0); ++r)
         std::memcpy(kept.data_handle() + r * kept.stride(0), projection.data_handle() + r * 3 * C + C, 2 * C * sizeof(element));
     }
-    attend_projected(ctx, block, projection, row_range(as_const(kept), 0, 0), x);   // the same kernel, with nothing in front
+    attend_projected(ctx, block, projection, row_range(as_const(kept), 0, 0), x);  // the same kernel, with nothing in front
   }
 
   template <class Backend>
@@ -110,8 +114,8 @@ struct prefix_step {
 
   /// The last rows of `x` ask, all answer.
   template <class Backend>
-  static void attend_last(context<Backend> ctx, const Block& block, const split_projection<attention_type>& split, matrix_view<const float> x,
-                          matrix_view<float> last, matrix_view<const element> kept) {
+  static void attend_last(context<Backend> ctx, const Block& block, const split_projection<attention_type>& split,
+                          matrix_view<const float> x, matrix_view<float> last, matrix_view<const element> kept) {
     const std::size_t rows = x.extent(0);
     const std::size_t asking = last.extent(0);
     const auto h = make_matrix(ctx.scratch.template take<float>(rows * C), rows, C);
@@ -121,8 +125,9 @@ struct prefix_step {
     split.keys_and_values.forward_rows(ctx, as_const(h), answers);
     split.queries.forward_rows(ctx, as_const(row_range(h, rows - asking, asking)), questions);
     const auto q = merged_heads<head_dim>(questions.data_handle(), 1, asking, heads);
-    attend(ctx, composition{}, q, keys_type{{stored(kept, 0), stored(answers, 0)}}, keys_type{{stored(kept, 1), stored(answers, 1)}}, q,
-           sequence_grid(asking));   // in place: every row is read before it is written
+    attend(ctx, composition{}, q, keys_type{{stored(kept, 0), stored(answers, 0)}},
+           keys_type{{stored(kept, 1), stored(answers, 1)}}, q,
+           sequence_grid(asking));  // in place: every row is read before it is written
     block.attn.proj.accumulate_rows(ctx, as_const(questions), last);
   }
 
@@ -136,14 +141,16 @@ struct prefix_step {
     const element* from;
     element* to;
     std::size_t pitch;
-    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { to[i / (2 * C) * pitch + i % (2 * C)] = from[i / (2 * C) * 3 * C + i % (2 * C)]; }
+    HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+      to[i / (2 * C) * pitch + i % (2 * C)] = from[i / (2 * C) * 3 * C + i % (2 * C)];
+    }
   };
 
  private:
   /// `x += W_o attend(...)` for projected rows after kept ones.
   template <class Backend>
-  static void attend_projected(context<Backend> ctx, const Block& block, matrix_view<element> projection, matrix_view<const element> kept,
-                               matrix_view<float> x) {
+  static void attend_projected(context<Backend> ctx, const Block& block, matrix_view<element> projection,
+                               matrix_view<const element> kept, matrix_view<float> x) {
     const std::size_t rows = x.extent(0);
     const auto merged = make_matrix(ctx.scratch.template take<element>(rows * C), rows, C);
     const auto views = qkv_views<head_dim>(projection.data_handle(), 1, rows, heads);
@@ -190,8 +197,8 @@ void forward_and_keep(context<Backend> ctx, const Block& block, matrix_view<floa
 /// Keeps the keys and values of a prefix in the last block of a trunk, where nothing else of the prefix is read.
 /// @throws shape_error before any work
 template <class Backend, class Block>
-void keep_last(context<Backend> ctx, const Block& block, const split_projection<decltype(Block::attn)>& split, matrix_view<const float> x,
-               prefix_rows<decltype(Block::attn)> kept) {
+void keep_last(context<Backend> ctx, const Block& block, const split_projection<decltype(Block::attn)>& split,
+               matrix_view<const float> x, prefix_rows<decltype(Block::attn)> kept) {
   detail::require_prefix<Block>("keep_last: kept", kept);
   require_extent("keep_last: kept", "tokens", x.extent(0), kept.extent(0));
   const auto h = make_matrix(ctx.scratch.template take<float>(x.extent(0) * Block::channels), x.extent(0), Block::channels);
@@ -213,7 +220,8 @@ void forward_after_prefix(context<Backend> ctx, const Block& block, matrix_view<
 /// computed, to the same numbers; the other rows of `x` keep what they had. @throws shape_error before any work
 template <class Backend, class Block>
 void forward_last_after_prefix(context<Backend> ctx, const Block& block, const split_projection<decltype(Block::attn)>& split,
-                               matrix_view<float> x, std::size_t asking, matrix_view<const typename decltype(Block::attn)::element> kept) {
+                               matrix_view<float> x, std::size_t asking,
+                               matrix_view<const typename decltype(Block::attn)::element> kept) {
   detail::require_prefix<Block>("forward_last_after_prefix: kept", kept);
   if (asking > x.extent(0)) detail::raise_shape("forward_last_after_prefix: asking", "tokens at most", x.extent(0), asking);
   const matrix_view<float> last = row_range(x, x.extent(0) - asking, asking);

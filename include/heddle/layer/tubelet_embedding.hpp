@@ -24,9 +24,11 @@ struct tubelet_embedding {
 
   parameter<C, In, Frames, Patch, Patch> weight;
   optional_parameter<Bias, C> bias;
-  dense_weight prepared;   ///< made by `prepare`
+  dense_weight prepared;  ///< made by `prepare`
 
-  static constexpr auto members() { return heddle::members<&tubelet_embedding::weight, &tubelet_embedding::bias>("weight", "bias"); }
+  static constexpr auto members() {
+    return heddle::members<&tubelet_embedding::weight, &tubelet_embedding::bias>("weight", "bias");
+  }
 
   /// @throws shape_error for sides that are not multiples of the tubelet's
   static constexpr volume_extents output_extents(const volume_extents& x) {
@@ -47,7 +49,7 @@ struct tubelet_embedding {
   template <class Backend>
   HEDDLE_COLD void prepare(const Backend& backend) {
     constexpr std::size_t taps = Frames * Patch * Patch;
-    std::vector<float> turned(C * inputs);   // channels fastest, as in the rows
+    std::vector<float> turned(C * inputs);  // channels fastest, as in the rows
     for (std::size_t o = 0; o < C; ++o)
       for (std::size_t i = 0; i < In; ++i)
         for (std::size_t t = 0; t < taps; ++t) turned[o * inputs + t * In + i] = weight.data()[(o * In + i) * taps + t];
@@ -62,10 +64,11 @@ struct tubelet_embedding {
     for (std::size_t r = 0; r < 5; ++r) require_extent("tubelet_embedding: y", axes[r], e.extent(r), y.extent(r));
     const std::size_t tubelets = e.extent(2) * e.extent(3);
     const auto rows = make_matrix(ctx.scratch.template take<float>(tubelets * inputs), tubelets, inputs);
-    const std::size_t frames = Frames * x.extent(2) * x.extent(3) * In;   // floats of one point in time
+    const std::size_t frames = Frames * x.extent(2) * x.extent(3) * In;  // floats of one point in time
     for (std::size_t t = 0; t < e.extent(0) * e.extent(1); ++t) {
       if constexpr (prefers_whole_maps<Backend>) {
-        each(ctx, tubelets * inputs, tubelet_element{x.data_handle() + t * frames, rows.data_handle(), x.extent(2), x.extent(3)});
+        each(ctx, tubelets * inputs,
+             tubelet_element{x.data_handle() + t * frames, rows.data_handle(), x.extent(2), x.extent(3)});
       } else {
         copy_tubelets(ctx.backend, x.data_handle() + t * frames, x.extents(), rows);
       }
@@ -91,9 +94,10 @@ struct tubelet_embedding {
 
  private:
   template <class Backend>
-  static void copy_tubelets(const Backend& backend, const float* frames, const volume_extents& e, const matrix_view<float>& rows) {
+  static void copy_tubelets(const Backend& backend, const float* frames, const volume_extents& e,
+                            const matrix_view<float>& rows) {
     const std::size_t columns = e.extent(3) / Patch;
-    constexpr std::size_t run = Patch * In;   // floats that lie together in frame and tubelet
+    constexpr std::size_t run = Patch * In;  // floats that lie together in frame and tubelet
     backend.parallel_for(e.extent(2) / Patch, [&](std::size_t band, std::size_t) {
       for (std::size_t f = 0; f < Frames; ++f)
         for (std::size_t y = 0; y < Patch; ++y) {

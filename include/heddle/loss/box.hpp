@@ -109,7 +109,7 @@ T complete_iou(const corner_box<T>& a, const corner_box<T>& b) noexcept {
   const centre_box<T> q = to_centre(b);
   const T distance = (p.cx - q.cx) * (p.cx - q.cx) + (p.cy - q.cy) * (p.cy - q.cy);
   const T angle = std::atan(q.w / q.h) - std::atan(p.w / p.h);
-  const T aspect = static_cast<T>(0.40528473456935108578) * angle * angle;   // 4 / pi^2
+  const T aspect = static_cast<T>(0.40528473456935108578) * angle * angle;  // 4 / pi^2
   const T weight = iou > static_cast<T>(0.5) ? aspect / (1 - iou + aspect) : T{0};
   const T result = iou - (diagonal > 0 ? distance / diagonal : T{0}) - (weight > 0 ? weight * aspect : T{0});
   return std::clamp(result, T{-1}, T{1});
@@ -117,7 +117,8 @@ T complete_iou(const corner_box<T>& a, const corner_box<T>& b) noexcept {
 
 /// `mean(1 - iou)` over boxes `[boxes, 4]` = (x1, y1, x2, y2); 0 for no boxes. @throws shape_error
 inline double iou_loss(matrix_view<const float> predicted, matrix_view<const float> target) {
-  return detail::mean_over_boxes(predicted, target, [](const auto& a, const auto& b) { return 1 - intersection_over_union(a, b); });
+  return detail::mean_over_boxes(predicted, target,
+                                 [](const auto& a, const auto& b) { return 1 - intersection_over_union(a, b); });
 }
 
 /// `mean(1 - generalised iou)`, shapes as `iou_loss`. @throws shape_error

@@ -22,16 +22,16 @@ struct distillation_weights {
   double ciou = 2.0;
   double l1 = 5.0;
   double edges = 5.0;
-  double features = 0.2;   ///< deep to shallow only
+  double features = 0.2;  ///< deep to shallow only
 };
 
 /// A loss and its parts, these without their factors.
 struct distillation_loss {
   double total = 0;
-  double ciou = 0;       ///< mean of `1 - complete_iou`
-  double l1 = 0;         ///< mean absolute difference of corners
-  double edges = 0;      ///< mean over the four edges of `kl_divergence`
-  double features = 0;   ///< mean squared error of matched layers
+  double ciou = 0;      ///< mean of `1 - complete_iou`
+  double l1 = 0;        ///< mean absolute difference of corners
+  double edges = 0;     ///< mean over the four edges of `kl_divergence`
+  double features = 0;  ///< mean squared error of matched layers
 };
 
 namespace detail {
@@ -68,11 +68,13 @@ inline distillation_loss box_parts(matrix_view<const float> predicted, matrix_vi
   require_extent("distillation: truth", "boxes", predicted.extent(0), truth.extent(0));
   require_extent("distillation: truth", "numbers of a box", 4, truth.extent(1));
   const auto items = static_cast<double>(predicted.extent(0));
-  const auto number = [](const matrix_view<const float>& m, std::size_t r, std::size_t c) { return static_cast<double>(m(r, c)); };
+  const auto number = [](const matrix_view<const float>& m, std::size_t r, std::size_t c) {
+    return static_cast<double>(m(r, c));
+  };
   distillation_loss loss;
   for (std::size_t b = 0; b < predicted.extent(0); ++b) {
-    const corner_box<double> p =
-        to_corners(centre_box<double>{number(predicted, b, 0), number(predicted, b, 1), number(predicted, b, 2), number(predicted, b, 3)});
+    const corner_box<double> p = to_corners(
+        centre_box<double>{number(predicted, b, 0), number(predicted, b, 1), number(predicted, b, 2), number(predicted, b, 3)});
     const auto inside = [&](double x) { return std::clamp(x, 0.0, 1.0); };
     const double x = number(truth, b, 0);
     const double y = number(truth, b, 1);
@@ -122,7 +124,8 @@ inline double mean_squared_error(matrix_view<const float> a, matrix_view<const f
 /// The marginal distributions of the teacher's corner maps, `[batch, bins * bins]` each (rows of the map first), as edge
 /// distributions `[4 batch, bins]`: left and top are those of the top-left corner, right and bottom of the other.
 /// @throws shape_error before any work
-inline void edges_of_corners(matrix_view<const float> top_left, matrix_view<const float> bottom_right, matrix_view<float> edges) {
+inline void edges_of_corners(matrix_view<const float> top_left, matrix_view<const float> bottom_right,
+                             matrix_view<float> edges) {
   const std::size_t bins = edges.extent(1);
   for (const auto* corner : {&top_left, &bottom_right}) {
     require_extent("edges_of_corners: corner map", "items", edges.extent(0) / 4, corner->extent(0));
@@ -175,11 +178,13 @@ struct matched_layers {
 /// @throws shape_error before any work
 inline distillation_loss deep_to_shallow_loss(matrix_view<const float> predicted, matrix_view<const float> logits,
                                               matrix_view<const float> teacher, matrix_view<const float> truth,
-                                              std::span<const matched_layers> layers, const distillation_weights& weights = {}) {
+                                              std::span<const matched_layers> layers,
+                                              const distillation_weights& weights = {}) {
   detail::items_of("deep_to_shallow_loss: logits", logits, predicted);
   distillation_loss loss = detail::box_parts(predicted, truth);
   loss.edges = kl_divergence(teacher, logits);
-  for (const matched_layers& l : layers) loss.features += mean_squared_error(l.student, l.teacher) / static_cast<double>(layers.size());
+  for (const matched_layers& l : layers)
+    loss.features += mean_squared_error(l.student, l.teacher) / static_cast<double>(layers.size());
   return detail::weighed(loss, weights);
 }
 

@@ -162,9 +162,10 @@ struct normalised_by_sums {
 /// `sum of |target - x| over hidden pixels and channels / (hidden pixels + 1e-5) / channels` (SimMIM, Xie et al., arXiv
 /// 2111.09886, equation 1). `x`, `target` `[batch, height, width, channels]`; `mask` `[batch, rows, columns]` with sides that
 /// divide those of the map, not 0: hidden. @throws shape_error before any work
-inline double masked_l1(map_view<const float> x, map_view<const float> target, std::span<const std::uint8_t> mask, std::size_t rows,
-                        std::size_t columns) {
-  for (std::size_t r = 0; r < 4; ++r) require_extent("masked_l1: target", "elements along an axis", x.extent(r), target.extent(r));
+inline double masked_l1(map_view<const float> x, map_view<const float> target, std::span<const std::uint8_t> mask,
+                        std::size_t rows, std::size_t columns) {
+  for (std::size_t r = 0; r < 4; ++r)
+    require_extent("masked_l1: target", "elements along an axis", x.extent(r), target.extent(r));
   const detail::pixel_mask hidden(mask, rows, columns, x);
   double sum = 0.0;
   detail::each_masked(x, hidden, [&](std::size_t b, std::size_t i, std::size_t j) {
@@ -177,7 +178,9 @@ inline double masked_l1(map_view<const float> x, map_view<const float> target, s
 /// Scratch bytes of `masked_l1` where the backend has its memory.
 template <class Backend>
 constexpr std::size_t masked_l1_bytes(const Backend&, const dynamic_extents<4>& x) noexcept {
-  return prefers_whole_maps<Backend> ? 2 * (scratch_bytes<double>(x.extent(0) * x.extent(1)) + scratch_bytes<double>(x.extent(0))) : 0;
+  return prefers_whole_maps<Backend>
+             ? 2 * (scratch_bytes<double>(x.extent(0) * x.extent(1)) + scratch_bytes<double>(x.extent(0)))
+             : 0;
 }
 
 /// The same where the backend has its memory, to `*loss` there: rows of pixels, images and all of them are summed in their
@@ -186,7 +189,8 @@ template <class Backend>
 void masked_l1(context<Backend> ctx, map_view<const float> x, map_view<const float> target, std::span<const std::uint8_t> mask,
                std::size_t rows, std::size_t columns, float* loss) {
   if constexpr (prefers_whole_maps<Backend>) {
-    for (std::size_t r = 0; r < 4; ++r) require_extent("masked_l1: target", "elements along an axis", x.extent(r), target.extent(r));
+    for (std::size_t r = 0; r < 4; ++r)
+      require_extent("masked_l1: target", "elements along an axis", x.extent(r), target.extent(r));
     const detail::pixel_mask checked(mask, rows, columns, x);
     const std::size_t images = x.extent(0);
     const std::size_t lines = images * x.extent(1);
@@ -204,9 +208,10 @@ void masked_l1(context<Backend> ctx, map_view<const float> x, map_view<const flo
 }
 
 /// The derivative of `masked_l1` by `x`, times `scale`: written to `gradient`, of the shape of `x`.
-inline void masked_l1_vjp(map_view<const float> x, map_view<const float> target, std::span<const std::uint8_t> mask, std::size_t rows,
-                          std::size_t columns, double scale, map_view<float> gradient) {
-  for (std::size_t r = 0; r < 4; ++r) require_extent("masked_l1_vjp: gradient", "elements along an axis", x.extent(r), gradient.extent(r));
+inline void masked_l1_vjp(map_view<const float> x, map_view<const float> target, std::span<const std::uint8_t> mask,
+                          std::size_t rows, std::size_t columns, double scale, map_view<float> gradient) {
+  for (std::size_t r = 0; r < 4; ++r)
+    require_extent("masked_l1_vjp: gradient", "elements along an axis", x.extent(r), gradient.extent(r));
   const detail::pixel_mask hidden(mask, rows, columns, x);
   const auto step = static_cast<float>(scale / (hidden.pixels() + 1e-5) / static_cast<double>(x.extent(3)));
   for (std::size_t i = 0; i < gradient.size(); ++i) gradient.data_handle()[i] = 0.0F;
@@ -228,10 +233,11 @@ constexpr std::size_t normalize_locally_bytes(const dynamic_extents<4>& x) noexc
 /// `y` may be `x`. @throws shape_error for an even side, workspace_error
 inline void normalize_locally(map_view<const float> x, std::size_t patch, map_view<float> y, arena memory) {
   if (patch % 2 == 0) detail::raise<shape_error>("normalize_locally: the side of the square must be odd");
-  for (std::size_t r = 0; r < 4; ++r) require_extent("normalize_locally: y", "elements along an axis", x.extent(r), y.extent(r));
+  for (std::size_t r = 0; r < 4; ++r)
+    require_extent("normalize_locally: y", "elements along an axis", x.extent(r), y.extent(r));
   const std::size_t height = x.extent(1);
   const std::size_t pitch = x.extent(2) + 1;
-  double* const sums = memory.take<double>((height + 1) * pitch);      // of everything above and to the left
+  double* const sums = memory.take<double>((height + 1) * pitch);  // of everything above and to the left
   double* const squares = memory.take<double>((height + 1) * pitch);
   const std::size_t reach = patch / 2;
   for (std::size_t b = 0; b < x.extent(0); ++b)
@@ -256,12 +262,14 @@ inline void normalize_locally(map_view<const float> x, std::size_t patch, map_vi
           const std::size_t bottom = i + reach + 1 < height ? i + reach + 1 : height;
           const std::size_t right = j + reach + 2 < pitch ? j + reach + 1 : pitch - 1;
           const auto inside = [&](const double* table) {
-            return table[bottom * pitch + right] - table[top * pitch + right] - table[bottom * pitch + left] + table[top * pitch + left];
+            return table[bottom * pitch + right] - table[top * pitch + right] - table[bottom * pitch + left] +
+                   table[top * pitch + left];
           };
           const auto n = static_cast<double>((bottom - top) * (right - left));
           const double mean = inside(sums) / n;
           const double spread = n > 1.0 ? (inside(squares) / n - mean * mean) * n / (n - 1.0) : 0.0;
-          y(b, i, j, c) = static_cast<float>((static_cast<double>(x(b, i, j, c)) - mean) / std::sqrt((spread > 0.0 ? spread : 0.0) + 1e-6));
+          y(b, i, j, c) =
+              static_cast<float>((static_cast<double>(x(b, i, j, c)) - mean) / std::sqrt((spread > 0.0 ? spread : 0.0) + 1e-6));
         }
     }
 }
@@ -278,7 +286,8 @@ template <class Backend>
 void normalize_locally(context<Backend> ctx, map_view<const float> x, std::size_t patch, map_view<float> y) {
   if constexpr (prefers_whole_maps<Backend>) {
     if (patch % 2 == 0) detail::raise<shape_error>("normalize_locally: the side of the square must be odd");
-    for (std::size_t r = 0; r < 4; ++r) require_extent("normalize_locally: y", "elements along an axis", x.extent(r), y.extent(r));
+    for (std::size_t r = 0; r < 4; ++r)
+      require_extent("normalize_locally: y", "elements along an axis", x.extent(r), y.extent(r));
     double* const sums = ctx.scratch.template take<double>(x.size());
     double* const squares = ctx.scratch.template take<double>(x.size());
     each(ctx, x.size(), detail::neighbourhood_row_sums{x, patch / 2, sums, squares});

@@ -33,15 +33,20 @@ class assignment {
   double* row_potential_;
   double* column_potential_;
   double* shortest_;
-  std::size_t* row_of_;   ///< that a column is matched to, 0: none
+  std::size_t* row_of_;  ///< that a column is matched to, 0: none
   std::size_t* from_;
   std::uint8_t* done_;
 
  public:
   assignment(std::size_t rows, std::size_t columns, Cost cost, arena memory)
-      : rows_(rows), columns_(columns), cost_(cost), row_potential_(memory.take<double>(columns + 1)),
-        column_potential_(memory.take<double>(columns + 1)), shortest_(memory.take<double>(columns + 1)),
-        row_of_(memory.take<std::size_t>(columns + 1)), from_(memory.take<std::size_t>(columns + 1)),
+      : rows_(rows),
+        columns_(columns),
+        cost_(cost),
+        row_potential_(memory.take<double>(columns + 1)),
+        column_potential_(memory.take<double>(columns + 1)),
+        shortest_(memory.take<double>(columns + 1)),
+        row_of_(memory.take<std::size_t>(columns + 1)),
+        from_(memory.take<std::size_t>(columns + 1)),
         done_(memory.take<std::uint8_t>(columns + 1)) {
     std::fill_n(row_potential_, columns + 1, 0.0);
     std::fill_n(column_potential_, columns + 1, 0.0);
@@ -118,17 +123,19 @@ inline void match_lowest_cost(matrix_view<const float> cost, std::span<std::int3
   for (std::size_t p = 0; p < predictions; ++p)
     for (std::size_t t = 0; t < targets; ++t)
       if (!std::isfinite(cost(p, t)))
-        detail::raise<shape_error>("match_lowest_cost: the cost of prediction " + std::to_string(p) + " and target " + std::to_string(t) +
-                                   " is not finite");
+        detail::raise<shape_error>("match_lowest_cost: the cost of prediction " + std::to_string(p) + " and target " +
+                                   std::to_string(t) + " is not finite");
   const std::size_t needed = matching_bytes(predictions, targets);
   if (needed > memory.remaining()) arena::too_small(needed, memory.remaining());
   std::fill(matches.begin(), matches.end(), -1);
   if (targets <= predictions) {
-    detail::assignment solver(targets, predictions, [&](std::size_t t, std::size_t p) { return static_cast<double>(cost(p, t)); }, memory);
+    detail::assignment solver(
+        targets, predictions, [&](std::size_t t, std::size_t p) { return static_cast<double>(cost(p, t)); }, memory);
     solver.run();
     solver.each([&](std::size_t t, std::size_t p) { matches[t] = static_cast<std::int32_t>(p); });
   } else {
-    detail::assignment solver(predictions, targets, [&](std::size_t p, std::size_t t) { return static_cast<double>(cost(p, t)); }, memory);
+    detail::assignment solver(
+        predictions, targets, [&](std::size_t p, std::size_t t) { return static_cast<double>(cost(p, t)); }, memory);
     solver.run();
     solver.each([&](std::size_t p, std::size_t t) { matches[t] = static_cast<std::int32_t>(p); });
   }
@@ -139,16 +146,16 @@ struct set_weights {
   double classes = 2.0;
   double l1 = 5.0;
   double generalized_iou = 2.0;
-  double nothing = 0.1;   ///< of predictions without a target, in the cross-entropy
+  double nothing = 0.1;  ///< of predictions without a target, in the cross-entropy
   double actions = 12.0;
 };
 
 /// Predictions and targets of one image. Boxes are (x1, y1, x2, y2) in units of the image.
 struct set_problem {
-  matrix_view<const float> logits{};    ///< `[predictions, 2]`: object, nothing
-  matrix_view<const float> boxes{};     ///< `[predictions, 4]`
-  matrix_view<const float> targets{};   ///< `[targets, 4]`
-  float width = 1.0F;                   ///< of the image
+  matrix_view<const float> logits{};   ///< `[predictions, 2]`: object, nothing
+  matrix_view<const float> boxes{};    ///< `[predictions, 4]`
+  matrix_view<const float> targets{};  ///< `[targets, 4]`
+  float width = 1.0F;                  ///< of the image
   float height = 1.0F;
 };
 
@@ -162,7 +169,8 @@ inline void check_set(const set_problem& p) {
 }
 
 inline corner_box<double> box_at(const matrix_view<const float>& m, std::size_t r) {
-  return {static_cast<double>(m(r, 0)), static_cast<double>(m(r, 1)), static_cast<double>(m(r, 2)), static_cast<double>(m(r, 3))};
+  return {static_cast<double>(m(r, 0)), static_cast<double>(m(r, 1)), static_cast<double>(m(r, 2)),
+          static_cast<double>(m(r, 3))};
 }
 /// Sum of the distances of the coordinates as shares of the image.
 inline double shared_l1(const corner_box<double>& a, const corner_box<double>& b, const set_problem& p) {
@@ -187,7 +195,8 @@ inline void set_cost(const set_problem& p, const set_weights& w, matrix_view<flo
     const corner_box<double> box = detail::box_at(p.boxes, i);
     for (std::size_t t = 0; t < cost.extent(1); ++t) {
       const corner_box<double> target = detail::box_at(p.targets, t);
-      cost(i, t) = static_cast<float>(-w.classes * object + w.l1 * detail::shared_l1(box, target, p) - w.generalized_iou * generalized_iou(box, target));
+      cost(i, t) = static_cast<float>(-w.classes * object + w.l1 * detail::shared_l1(box, target, p) -
+                                      w.generalized_iou * generalized_iou(box, target));
     }
   }
 }
@@ -198,7 +207,7 @@ struct set_losses {
   double cross_entropy = 0;
   double cross_entropy_weight = 0;
   double l1 = 0;
-  double generalized_iou = 0;   ///< of 1 - IoU
+  double generalized_iou = 0;  ///< of 1 - IoU
   double boxes = 0;
 
   friend set_losses operator+(const set_losses& a, const set_losses& b) noexcept {
@@ -239,7 +248,8 @@ inline set_losses set_loss(const set_problem& p, std::span<const std::int32_t> m
 
 /// Mean binary cross-entropy of the actions of matched persons: `[targets, actions]` of 0 and 1 against the logits
 /// `[predictions, actions]` of their matches; 0 where nothing is matched. @throws shape_error
-inline double action_loss(matrix_view<const float> logits, matrix_view<const float> targets, std::span<const std::int32_t> matches) {
+inline double action_loss(matrix_view<const float> logits, matrix_view<const float> targets,
+                          std::span<const std::int32_t> matches) {
   require_extent("action_loss: matches", "targets", targets.extent(0), matches.size());
   require_extent("action_loss: targets", "actions", logits.extent(1), targets.extent(1));
   double sum = 0;

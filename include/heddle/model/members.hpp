@@ -129,7 +129,7 @@ HEDDLE_COLD void for_each_parameter(M& module, F&& f, const std::string& prefix 
 /// One parameter or buffer of a model, its type forgotten.
 template <class Slot>
 struct basic_parameter_entry {
-  std::string name;                       ///< the path from the root
+  std::string name;  ///< the path from the root
   std::span<const std::size_t> shape;
   bool is_trained = true;
   Slot* slot = nullptr;
@@ -186,7 +186,8 @@ struct preparer;
 
 /// Every parameter and buffer of a model in order of declaration. @see for_each_parameter, which knows their types
 template <class M>
-std::vector<basic_parameter_entry<std::conditional_t<std::is_const_v<M>, const weight_slot, weight_slot>>> list_parameters(M& model) {
+std::vector<basic_parameter_entry<std::conditional_t<std::is_const_v<M>, const weight_slot, weight_slot>>> list_parameters(
+    M& model) {
   using slot = std::conditional_t<std::is_const_v<M>, const weight_slot, weight_slot>;
   detail::parameter_list<slot> list;
   detail::parameter_collector<slot>{list}({}, model);
@@ -208,7 +209,7 @@ struct weights {};
 /// Numbers made in `prepare`, where kernels read them.
 struct made_weights {
   const float* data = nullptr;
-  shared_owner owner{};   ///< keeps `data` alive
+  shared_owner owner{};  ///< keeps `data` alive
 };
 
 /// Whether `Backend` reads weights from memory of its own (`kernel<op::weights, Backend>`).
@@ -227,7 +228,7 @@ HEDDLE_COLD made_weights keep_weights(const Backend&, std::vector<float> values)
   if constexpr (moves_weights<Backend>) {
     return kernel<op::weights, Backend>::keep(values);
   } else {
-    const float* data = values.data();   // where they stay when the vector is moved
+    const float* data = values.data();  // where they stay when the vector is moved
     return {data, shared_owner(std::move(values))};
   }
 }
@@ -246,7 +247,8 @@ struct preparer {
   const Backend& backend;
   template <class M>
   void operator()(std::string_view, M& child) const {
-    if constexpr (!is_bound_tensor<M> && (has_children<M> || requires { child.prepare(backend); })) heddle::prepare<Backend>(child, backend);
+    if constexpr (!is_bound_tensor<M> && (has_children<M> || requires { child.prepare(backend); }))
+      heddle::prepare<Backend>(child, backend);
   }
 };
 }  // namespace detail

@@ -25,8 +25,8 @@ inline constexpr bool kernel_supports = [] {
 
 template <class Composition, class Arguments>
 attend_call call_of(const attention_plan<Composition>& plan, const Arguments& a) {
-  return {a.q.extent(0),  plan.heads(),       plan.map().groups(),    plan.queries(),
-          plan.keys(),    plan.grid().size(), plan.key_grid().size(), a.q.extent(3)};
+  return {a.q.extent(0), plan.heads(),       plan.map().groups(),    plan.queries(),
+          plan.keys(),   plan.grid().size(), plan.key_grid().size(), a.q.extent(3)};
 }
 
 /// What kernels find zero, written by the host. A backend that the host may not write for has a function `clear`.
@@ -148,7 +148,7 @@ template <class Backend, attention_composition Composition, detail::heads_view Q
 void attend(context<Backend> ctx, const Composition& c, const Q& q, const K& k, const V& v, const O& out,
             const token_grid& grid, const attend_outputs& outputs = {}) {
   if constexpr (Composition::source_type::same_tokens) {
-    const auto plan = plan_attention(c, grid, q.extent(1), ctx.scratch);   // takes from ctx.scratch before ctx is passed on
+    const auto plan = plan_attention(c, grid, q.extent(1), ctx.scratch);  // takes from ctx.scratch before ctx is passed on
     attend(ctx, plan, q, k, v, out, outputs);
   } else {
     const auto plan = plan_attention(c, grid, sequence_grid(k.extent(2)), q.extent(1), ctx.scratch);

@@ -20,18 +20,18 @@ struct attend {};
 
 /// What the scratch of a kernel depends on: known before there are views, and constant where the composition is.
 struct attend_shape {
-  std::size_t queries = 0;         ///< positions of a group
-  std::size_t keys = 0;            ///< keys of a group
+  std::size_t queries = 0;  ///< positions of a group
+  std::size_t keys = 0;     ///< keys of a group
   std::size_t head_dim = 0;
-  std::size_t bias_runs = 0;       ///< runs of relative biases whose rows may have to be made
-  std::size_t element_bytes = 4;   ///< of q, k and v
-  std::size_t parts = 1;           ///< groups of keys that are normalised apart
-  bool whole_rows = false;         ///< the normalizer weighs whole rows of scores
-  bool weights = false;            ///< an observer reads normalised weights
-  bool copied_rows = false;        ///< a position or score policy changes every query and key
-  bool own_keys = false;           ///< the keys of a group are not its queries
-  bool added_pairs = false;        ///< functions add to biases (`bias_runs::starts`)
-  bool elementwise = false;        ///< a weight is a function of its own score
+  std::size_t bias_runs = 0;      ///< runs of relative biases whose rows may have to be made
+  std::size_t element_bytes = 4;  ///< of q, k and v
+  std::size_t parts = 1;          ///< groups of keys that are normalised apart
+  bool whole_rows = false;        ///< the normalizer weighs whole rows of scores
+  bool weights = false;           ///< an observer reads normalised weights
+  bool copied_rows = false;       ///< a position or score policy changes every query and key
+  bool own_keys = false;          ///< the keys of a group are not its queries
+  bool added_pairs = false;       ///< functions add to biases (`bias_runs::starts`)
+  bool elementwise = false;       ///< a weight is a function of its own score
 };
 
 /// Everything a kernel is given. Views are checked: extents, strides, alignment, overlap; those of observers that the
@@ -39,9 +39,9 @@ struct attend_shape {
 template <class Composition, std::size_t HeadDim, class T = float, class Out = float, class Keys = view_rows<T, HeadDim>>
 struct attend_arguments {
   using composition_type = Composition;
-  using value_type = T;      ///< of q, k and v
-  using output_type = Out;   ///< T or float
-  using keys_type = Keys;    ///< `key_rows`
+  using value_type = T;     ///< of q, k and v
+  using output_type = Out;  ///< T or float
+  using keys_type = Keys;   ///< `key_rows`
   using context_type = group_context<typename Composition::map_type>;
   static constexpr std::size_t head_dim = HeadDim;
 

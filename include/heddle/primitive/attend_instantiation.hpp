@@ -23,7 +23,8 @@
 #define HEDDLE_EXTERN_ATTENTION(Backend, T, HeadDim, ...) extern HEDDLE_INSTANTIATE_ATTENTION(Backend, T, HeadDim, __VA_ARGS__)
 
 /// Compiles what `HEDDLE_EXTERN_ATTENTION` with the same arguments promised.
-#define HEDDLE_INSTANTIATE_ATTENTION(Backend, T, HeadDim, ...)                                                                       \
-  template void heddle::attend(heddle::context<Backend>, const heddle::attention_plan<__VA_ARGS__>&,                                 \
-                               const heddle::head_view<const T, HeadDim>&, const heddle::head_view<const T, HeadDim>&,               \
-                               const heddle::head_view<const T, HeadDim>&, const heddle::head_view<T, HeadDim>&, const heddle::attend_outputs&)
+#define HEDDLE_INSTANTIATE_ATTENTION(Backend, T, HeadDim, ...)                                                         \
+  template void heddle::attend(heddle::context<Backend>, const heddle::attention_plan<__VA_ARGS__>&,                   \
+                               const heddle::head_view<const T, HeadDim>&, const heddle::head_view<const T, HeadDim>&, \
+                               const heddle::head_view<const T, HeadDim>&, const heddle::head_view<T, HeadDim>&,       \
+                               const heddle::attend_outputs&)

@@ -20,8 +20,8 @@ using volume_view = view<T, dynamic_extents<5>>;
 struct window_axis {
   std::size_t size = 1;
   std::size_t stride = 1;
-  std::size_t before = 0;   ///< zeros in front of the first element
-  std::size_t after = 0;    ///< zeros behind the last one
+  std::size_t before = 0;  ///< zeros in front of the first element
+  std::size_t after = 0;   ///< zeros behind the last one
 
   /// Outputs for `n` inputs. @throws shape_error if the window does not fit into the padded axis
   constexpr std::size_t output(std::size_t n) const {
@@ -41,8 +41,8 @@ struct convolution_window {
   std::size_t height = 1;
   std::size_t width = 1;
   std::size_t stride = 1;
-  std::size_t top = 0;      ///< rows of zeros above the map
-  std::size_t left = 0;     ///< columns of zeros left of it
+  std::size_t top = 0;   ///< rows of zeros above the map
+  std::size_t left = 0;  ///< columns of zeros left of it
   std::size_t bottom = 0;
   std::size_t right = 0;
 
@@ -71,7 +71,8 @@ struct volume_window {
   /// The shape of the output for an input `[batch, frames, height, width, channels]`, with as many channels.
   /// @throws shape_error if the window does not fit into the padded volume
   constexpr dynamic_extents<5> output_extents(const dynamic_extents<5>& x) const {
-    return dynamic_extents<5>(x.extent(0), frames.output(x.extent(1)), rows.output(x.extent(2)), columns.output(x.extent(3)), x.extent(4));
+    return dynamic_extents<5>(x.extent(0), frames.output(x.extent(1)), rows.output(x.extent(2)), columns.output(x.extent(3)),
+                              x.extent(4));
   }
 
   /// A window on maps, every image a frame of its own.

@@ -63,15 +63,17 @@ constexpr std::size_t convolve_bytes(const Backend& backend, const dynamic_exten
 
 namespace detail {
 template <class Backend, class T, class Activation>
-void convolve_depthwise(const context<Backend>& ctx, const volume_view<const T>& x, const dense_weight& weight, const volume_window& window,
-                        const volume_view<T>& y, Activation activation, const matrix_view<const T>& residual) {
+void convolve_depthwise(const context<Backend>& ctx, const volume_view<const T>& x, const dense_weight& weight,
+                        const volume_window& window, const volume_view<T>& y, Activation activation,
+                        const matrix_view<const T>& residual) {
   constexpr const char* axes[] = {"images", "frames", "rows", "columns", "channels"};
   const dynamic_extents<5> expected = window.output_extents(x.extents());
   for (std::size_t r = 0; r < 5; ++r) require_extent("convolve_depthwise: y", axes[r], expected.extent(r), y.extent(r));
   require_extent("convolve_depthwise: window", "elements", weight.inputs, window.size());
   require_extent("convolve_depthwise: x", "channels", weight.outputs, x.extent(4));
   if (residual.data_handle() != nullptr) {
-    require_extent("convolve_depthwise: residual", "positions", y.extent(0) * y.extent(1) * y.extent(2) * y.extent(3), residual.extent(0));
+    require_extent("convolve_depthwise: residual", "positions", y.extent(0) * y.extent(1) * y.extent(2) * y.extent(3),
+                   residual.extent(0));
     require_extent("convolve_depthwise: residual", "channels", y.extent(4), residual.extent(1));
   }
   require_prepared<kernel<op::depthwise, Backend>>(weight);
@@ -91,30 +93,36 @@ volume_view<T> one_frame(const map_view<T>& map) {
 /// Taps outside the volume are zero. `residual` is `[positions of y, channels]`, none if default-made, and may be the rows
 /// of `y`. No scratch. `y` must not overlap `x`. @throws shape_error, weight_error before any work
 template <class Backend, class Activation = identity>
-void convolve_depthwise(context<Backend> ctx, volume_view<const float> x, const dense_weight& weight, const volume_window& window,
-                        volume_view<float> y, Activation activation = {}, matrix_view<const float> residual = {}) {
+void convolve_depthwise(context<Backend> ctx, volume_view<const float> x, const dense_weight& weight,
+                        const volume_window& window, volume_view<float> y, Activation activation = {},
+                        matrix_view<const float> residual = {}) {
   detail::convolve_depthwise(ctx, x, weight, window, y, activation, residual);
 }
 
 /// The same for a volume of bfloat16: weights, bias and sums are floats, what comes out is rounded once.
 template <class Backend, class Activation = identity>
-void convolve_depthwise(context<Backend> ctx, volume_view<const bfloat16> x, const dense_weight& weight, const volume_window& window,
-                        volume_view<bfloat16> y, Activation activation = {}, matrix_view<const bfloat16> residual = {}) {
+void convolve_depthwise(context<Backend> ctx, volume_view<const bfloat16> x, const dense_weight& weight,
+                        const volume_window& window, volume_view<bfloat16> y, Activation activation = {},
+                        matrix_view<const bfloat16> residual = {}) {
   detail::convolve_depthwise(ctx, x, weight, window, y, activation, residual);
 }
 
 /// The same for a map.
 template <class Backend, class Activation = identity>
-void convolve_depthwise(context<Backend> ctx, map_view<const float> x, const dense_weight& weight, const convolution_window& window,
-                        map_view<float> y, Activation activation = {}, matrix_view<const float> residual = {}) {
-  detail::convolve_depthwise(ctx, detail::one_frame(x), weight, volume_window::of(window), detail::one_frame(y), activation, residual);
+void convolve_depthwise(context<Backend> ctx, map_view<const float> x, const dense_weight& weight,
+                        const convolution_window& window, map_view<float> y, Activation activation = {},
+                        matrix_view<const float> residual = {}) {
+  detail::convolve_depthwise(ctx, detail::one_frame(x), weight, volume_window::of(window), detail::one_frame(y), activation,
+                             residual);
 }
 
 /// The same for a map of bfloat16.
 template <class Backend, class Activation = identity>
-void convolve_depthwise(context<Backend> ctx, map_view<const bfloat16> x, const dense_weight& weight, const convolution_window& window,
-                        map_view<bfloat16> y, Activation activation = {}, matrix_view<const bfloat16> residual = {}) {
-  detail::convolve_depthwise(ctx, detail::one_frame(x), weight, volume_window::of(window), detail::one_frame(y), activation, residual);
+void convolve_depthwise(context<Backend> ctx, map_view<const bfloat16> x, const dense_weight& weight,
+                        const convolution_window& window, map_view<bfloat16> y, Activation activation = {},
+                        matrix_view<const bfloat16> residual = {}) {
+  detail::convolve_depthwise(ctx, detail::one_frame(x), weight, volume_window::of(window), detail::one_frame(y), activation,
+                             residual);
 }
 
 }  // namespace heddle::inline v0

@@ -49,7 +49,9 @@ struct copy_element {
 struct set_element {
   matrix_view<float> y;
   float value;
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { y.data_handle()[i / y.extent(1) * y.stride(0) + i % y.extent(1)] = value; }
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    y.data_handle()[i / y.extent(1) * y.stride(0) + i % y.extent(1)] = value;
+  }
 };
 }  // namespace detail
 
@@ -66,7 +68,8 @@ struct set_element {
 /// @endcode
 template <class Backend, class F>
 void each(context<Backend> ctx, std::size_t count, F f) {
-  static_assert(std::is_trivially_copyable_v<F>, "heddle::each: the function must be trivially copyable, as device code takes it by value");
+  static_assert(std::is_trivially_copyable_v<F>,
+                "heddle::each: the function must be trivially copyable, as device code takes it by value");
   if (count == 0) return;
   if constexpr (prefers_whole_maps<Backend>) {
     kernel<op::each, Backend>::run(ctx, count, f);

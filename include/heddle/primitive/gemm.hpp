@@ -25,10 +25,10 @@ struct gemm_bf16 {};
 struct dense_weight {
   std::size_t outputs = 0;
   std::size_t inputs = 0;
-  const float* data = nullptr;   ///< the kernel's own layout (row-major `[outputs, inputs]` for `reference`)
-  const float* bias = nullptr;   ///< `[outputs]` (padded as the kernel needs), or null
-  std::uint32_t format = 0;      ///< identifies the layout; 0: not prepared
-  shared_owner owner{};   ///< keeps `data` and `bias` alive
+  const float* data = nullptr;  ///< the kernel's own layout (row-major `[outputs, inputs]` for `reference`)
+  const float* bias = nullptr;  ///< `[outputs]` (padded as the kernel needs), or null
+  std::uint32_t format = 0;     ///< identifies the layout; 0: not prepared
+  shared_owner owner{};         ///< keeps `data` and `bias` alive
 };
 
 /// A run of `length` inputs that every row finds at `data + row * row_stride`.
@@ -57,7 +57,8 @@ namespace detail {
 template <class Kernel>
 void require_prepared(const dense_weight& weight) {
   if (weight.format != Kernel::format)
-    raise<weight_error>("weights: not prepared for the backend that runs them; call heddle::prepare<Backend>(model) after binding");
+    raise<weight_error>(
+        "weights: not prepared for the backend that runs them; call heddle::prepare<Backend>(model) after binding");
 }
 }  // namespace detail
 
@@ -70,8 +71,8 @@ void require_prepared(const dense_weight& weight) {
 /// @param residual  `[rows, outputs]`; may be `y` itself; a default-made view means none
 /// @throws shape_error, weight_error before any work
 template <class Backend, class Activation = identity>
-void gemm(context<Backend> ctx, const segmented_rows& x, const dense_weight& weight, matrix_view<float> y, Activation activation = {},
-          matrix_view<const float> residual = {}) {
+void gemm(context<Backend> ctx, const segmented_rows& x, const dense_weight& weight, matrix_view<float> y,
+          Activation activation = {}, matrix_view<const float> residual = {}) {
   using implementation = kernel<op::gemm, Backend>;
   std::size_t inputs = 0;
   for (const row_segment& s : x.segments) inputs += s.length;
@@ -88,8 +89,8 @@ void gemm(context<Backend> ctx, const segmented_rows& x, const dense_weight& wei
 
 /// The same for rows in one piece.
 template <class Backend, class Activation = identity>
-void gemm(context<Backend> ctx, matrix_view<const float> x, const dense_weight& weight, matrix_view<float> y, Activation activation = {},
-          matrix_view<const float> residual = {}) {
+void gemm(context<Backend> ctx, matrix_view<const float> x, const dense_weight& weight, matrix_view<float> y,
+          Activation activation = {}, matrix_view<const float> residual = {}) {
   const row_segment whole{x.data_handle(), x.stride(0), x.extent(1)};
   gemm(ctx, segmented_rows{x.extent(0), std::span<const row_segment>(&whole, 1)}, weight, y, activation, residual);
 }
@@ -108,7 +109,7 @@ dense_weight scale_inputs(const Backend& backend, const dense_weight& weight, st
   using implementation = kernel<op::gemm, Backend>;
   require_extent("scale_inputs: scale", "inputs", weight.inputs, scale.size());
   detail::require_prepared<implementation>(weight);
-  if constexpr (requires { implementation::scale_inputs(backend, weight, scale, storage); }) {   // puts work into a stream
+  if constexpr (requires { implementation::scale_inputs(backend, weight, scale, storage); }) {  // puts work into a stream
     return implementation::scale_inputs(backend, weight, scale, storage);
   } else {
     return implementation::scale_inputs(weight, scale, storage);
@@ -127,7 +128,7 @@ constexpr std::size_t dense_weight_size(const Backend&, std::size_t outputs, std
 template <class Backend>
 dense_weight prepare_dense_in(const Backend& backend, matrix_view<const float> weight, float* storage) {
   using implementation = kernel<op::gemm, Backend>;
-  if constexpr (requires { implementation::prepare_in(backend, weight, storage); }) {   // puts work into a stream
+  if constexpr (requires { implementation::prepare_in(backend, weight, storage); }) {  // puts work into a stream
     return implementation::prepare_in(backend, weight, storage);
   } else {
     return implementation::prepare_in(weight, storage);
@@ -140,11 +141,11 @@ dense_weight prepare_dense_in(const Backend& backend, matrix_view<const float> w
 struct bf16_weight {
   std::size_t outputs = 0;
   std::size_t inputs = 0;
-  const std::uint32_t* data = nullptr;   ///< pairs of elements in the kernel's own layout
-  const float* bias = nullptr;           ///< padded as the kernel needs; zeros where there is none
-  bool biased = false;                   ///< there is a bias
-  std::uint32_t format = 0;              ///< identifies the layout; 0: not prepared
-  shared_owner owner{};   ///< keeps `data` and `bias` alive
+  const std::uint32_t* data = nullptr;  ///< pairs of elements in the kernel's own layout
+  const float* bias = nullptr;          ///< padded as the kernel needs; zeros where there is none
+  bool biased = false;                  ///< there is a bias
+  std::uint32_t format = 0;             ///< identifies the layout; 0: not prepared
+  shared_owner owner{};                 ///< keeps `data` and `bias` alive
 };
 
 namespace detail {

@@ -14,7 +14,8 @@ struct normalize {};
 }  // namespace op
 
 namespace detail {
-inline void check_normalize(matrix_view<const float> x, std::span<const float> scale, std::span<const float> shift, matrix_view<float> y) {
+inline void check_normalize(matrix_view<const float> x, std::span<const float> scale, std::span<const float> shift,
+                            matrix_view<float> y) {
   require_extent("normalize: y", "rows", x.extent(0), y.extent(0));
   require_extent("normalize: y", "channels", x.extent(1), y.extent(1));
   if (!scale.empty()) require_extent("normalize: scale", "channels", x.extent(1), scale.size());
@@ -26,8 +27,8 @@ inline void check_normalize(matrix_view<const float> x, std::span<const float> s
 /// the biased variance. `x`, `y` are `[rows, channels]` and may be the same; `scale`, `shift` are `[channels]` or empty.
 /// @throws shape_error before any work
 template <class Backend>
-void layer_normalize(context<Backend> ctx, matrix_view<const float> x, std::span<const float> scale, std::span<const float> shift,
-                     float epsilon, matrix_view<float> y) {
+void layer_normalize(context<Backend> ctx, matrix_view<const float> x, std::span<const float> scale,
+                     std::span<const float> shift, float epsilon, matrix_view<float> y) {
   detail::check_normalize(x, scale, shift, y);
   kernel<op::normalize, Backend>::layer(ctx, x, scale, shift, epsilon, y);
 }
@@ -35,7 +36,8 @@ void layer_normalize(context<Backend> ctx, matrix_view<const float> x, std::span
 /// RMS norm (Zhang and Sennrich, arXiv 1910.07467) of every row: `y = x / sqrt(mean(x^2) + epsilon) * scale`. Shapes as
 /// `layer_normalize`. @throws shape_error before any work
 template <class Backend>
-void rms_normalize(context<Backend> ctx, matrix_view<const float> x, std::span<const float> scale, float epsilon, matrix_view<float> y) {
+void rms_normalize(context<Backend> ctx, matrix_view<const float> x, std::span<const float> scale, float epsilon,
+                   matrix_view<float> y) {
   detail::check_normalize(x, scale, {}, y);
   kernel<op::normalize, Backend>::rms(ctx, x, scale, epsilon, y);
 }

@@ -41,10 +41,9 @@ row_set rows_of_view(const V& x) noexcept {
 
 /// Whether `step * n` for some n of `[low, high]` lies strictly between `from` and `to`.
 template <class Isa = isa::native>
-bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t high, std::int64_t from,
-                             std::int64_t to) noexcept {
+bool multiple_between(std::int64_t step, std::int64_t low, std::int64_t high, std::int64_t from, std::int64_t to) noexcept {
   if (step == 0) return low <= high && from < 0 && 0 < to;
-  const std::int64_t first = (from >= 0 ? from / step : -((-from + step - 1) / step)) + 1;   // floor(from / step) + 1
+  const std::int64_t first = (from >= 0 ? from / step : -((-from + step - 1) / step)) + 1;  // floor(from / step) + 1
   const std::int64_t n = math::max(first, low);
   return n <= high && n * step < to;
 }
@@ -55,7 +54,7 @@ bool overlap_same_steps(const row_set& a, const row_set& b) noexcept {
   const std::int64_t distance = b.base - a.base;
   for (std::int64_t i = -(a.count[0] - 1); i < b.count[0]; ++i) {
     for (std::int64_t j = -(a.count[1] - 1); j < b.count[1]; ++j) {
-      const std::int64_t at = distance + i * a.step[0] + j * a.step[1];   // plus n step: the distance of two rows
+      const std::int64_t at = distance + i * a.step[0] + j * a.step[1];  // plus n step: the distance of two rows
       if (multiple_between(a.step[2], -(a.count[2] - 1), b.count[2] - 1, -b.row_bytes - at, a.row_bytes - at)) return true;
     }
   }
@@ -87,7 +86,7 @@ bool overlap(const A& x, const B& y) noexcept {
   if (a.base + a.span() <= b.base || b.base + b.span() <= a.base) return false;
   bool same = true;
   for (std::size_t r = 0; r < 3; ++r) {
-    if (a.count[r] == 1) a.step[r] = b.step[r];   // never taken
+    if (a.count[r] == 1) a.step[r] = b.step[r];  // never taken
     if (b.count[r] == 1) b.step[r] = a.step[r];
     same = same && a.step[r] == b.step[r];
   }

@@ -18,14 +18,14 @@ constexpr std::size_t ceiling(double x) noexcept {
 
 /// The tokens that stay of sequences whose numbers depend on their scores: token number i of `others`, best first, in `order`.
 struct place_above {
-  const float* scores;         ///< `[batch, others]`
-  const std::int32_t* order;   ///< `[batch, others]`
+  const float* scores;        ///< `[batch, others]`
+  const std::int32_t* order;  ///< `[batch, others]`
   std::size_t others;
   float threshold;
   std::size_t fewest;
   bool by_position;
   std::size_t first;
-  std::int32_t* kept;          ///< `[batch, first + others]`
+  std::int32_t* kept;  ///< `[batch, first + others]`
   std::int32_t* counts;
 
   HEDDLE_HOST_DEVICE void operator()(std::size_t n) const {
@@ -38,7 +38,8 @@ struct place_above {
     } else if (i - first >= count) {
       kept[n] = -1;
     } else {
-      kept[n] = static_cast<std::int32_t>(first) + (count == others ? static_cast<std::int32_t>(i - first) : place(b, i - first, count));
+      kept[n] = static_cast<std::int32_t>(first) +
+                (count == others ? static_cast<std::int32_t>(i - first) : place(b, i - first, count));
     }
   }
 
@@ -51,7 +52,7 @@ struct place_above {
   HEDDLE_HOST_DEVICE std::int32_t place(std::size_t b, std::size_t rank, std::size_t count) const {
     const std::int32_t* const best = order + b * others;
     if (!by_position) return best[rank];
-    for (std::size_t k = 0; k < count; ++k) {   // the one before which as many stay
+    for (std::size_t k = 0; k < count; ++k) {  // the one before which as many stay
       std::size_t before = 0;
       for (std::size_t j = 0; j < count; ++j) before += best[j] < best[k] ? 1U : 0U;
       if (before == rank) return best[k];
@@ -143,7 +144,8 @@ struct dropout {
   template <class Backend>
   static constexpr std::size_t bytes_of_all(const Backend& backend, std::size_t batch, std::size_t tokens) noexcept {
     return counts_are_known ? bytes(backend, tokens)
-                            : 2 * scratch_bytes<float>(batch * tokens) + scratch_bytes<std::int32_t>(batch * tokens) + top_k_bytes(backend, tokens);
+                            : 2 * scratch_bytes<float>(batch * tokens) + scratch_bytes<std::int32_t>(batch * tokens) +
+                                  top_k_bytes(backend, tokens);
   }
 
   /// Which tokens of sequence `b` stay: the protected ones, then the others.
@@ -160,7 +162,8 @@ struct dropout {
     each(ctx, most, detail::count_up{kept.data(), 0});
     if (others == 0 || (counts_are_known && most == tokens)) return most;
     static_assert(counts_are_known || !prefers_whole_maps<Backend>,
-                  "heddle::dropout: how many tokens stay is not known before a device has scored them; plan_all leaves the numbers there");
+                  "heddle::dropout: how many tokens stay is not known before a device has scored them; plan_all leaves the "
+                  "numbers there");
     const std::span<float> scores(ctx.scratch.template take<float>(others), others);
     score(ctx, evidence, b, first, scores);
     const std::size_t count = count_of(scores, most - first);
@@ -195,19 +198,22 @@ struct dropout {
       if (others == 0) return identity(ctx, batch, tokens, kept, counts);
       detail::score_tokens(ctx, rank, evidence, 0, batch, first, others, nullptr, scores, spare);
       select_top_k(ctx, make_matrix<const float>(scores, batch, others), make_matrix(order, batch, others));
-      each(ctx, batch * tokens, detail::place_above{scores, order, others, keep.threshold, keep.fewest, Order == top_k_order::by_position, first,
-                                                    kept.data_handle(), counts.data()});
+      each(ctx, batch * tokens,
+           detail::place_above{scores, order, others, keep.threshold, keep.fewest, Order == top_k_order::by_position, first,
+                               kept.data_handle(), counts.data()});
     }
   }
 
  private:
   template <class Backend>
-  static void identity(context<Backend> ctx, std::size_t batch, std::size_t tokens, matrix_view<std::int32_t> kept, std::span<std::int32_t> counts) {
+  static void identity(context<Backend> ctx, std::size_t batch, std::size_t tokens, matrix_view<std::int32_t> kept,
+                       std::span<std::int32_t> counts) {
     for (std::size_t b = 0; b < batch; ++b) each(ctx, tokens, detail::count_up{kept.data_handle() + b * tokens, 0});
     each(ctx, batch, detail::set_counts{counts.data(), static_cast<std::int32_t>(tokens)});
   }
   template <class Backend>
-  void score([[maybe_unused]] context<Backend> ctx, const token_evidence& evidence, std::size_t b, std::size_t first, std::span<float> scores) const {
+  void score([[maybe_unused]] context<Backend> ctx, const token_evidence& evidence, std::size_t b, std::size_t first,
+             std::span<float> scores) const {
     if constexpr (prefers_whole_maps<Backend>) {
       float* const spare = ctx.scratch.template take<float>(scores.size());
       detail::score_tokens(ctx, rank, evidence, b, 1, first, scores.size(), nullptr, scores.data(), spare);

@@ -37,7 +37,8 @@ struct row_of_kept {
 /// @param kept `[batch, most]`, rows without gaps
 /// @param rows `[batch * most]`
 template <class Backend>
-void rows_of_kept(context<Backend> ctx, matrix_view<const std::int32_t> kept, std::size_t places, std::span<std::int32_t> rows) {
+void rows_of_kept(context<Backend> ctx, matrix_view<const std::int32_t> kept, std::size_t places,
+                  std::span<std::int32_t> rows) {
   require_extent("rows_of_kept: kept", "as the stride of sequences", kept.extent(1), kept.stride(0));
   require_extent("rows_of_kept: rows", "rows", kept.extent(0) * kept.extent(1), rows.size());
   each(ctx, rows.size(), detail::row_of_kept{kept.data_handle(), kept.extent(1), places, rows.data()});
@@ -59,8 +60,8 @@ struct second_of_two {
 /// @param y    `[before, channels]`, apart from `x`
 /// @throws shape_error before any work
 template <class Backend>
-void put_back_rows(context<Backend> ctx, std::span<const std::int32_t> kept, matrix_view<const float> x, std::span<const float> fill,
-                   matrix_view<float> y) {
+void put_back_rows(context<Backend> ctx, std::span<const std::int32_t> kept, matrix_view<const float> x,
+                   std::span<const float> fill, matrix_view<float> y) {
   require_extent("put_back_rows: x", "rows", kept.size(), x.extent(0));
   require_extent("put_back_rows: x", "columns", y.extent(1), x.extent(1));
   detail::require_positions_of<Backend>("put_back_rows: kept", kept, y.extent(0));

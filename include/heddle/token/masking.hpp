@@ -36,8 +36,9 @@ struct mask_random {
 
 namespace detail {
 /// What `draw_mask` does, of no more than there are.
-HEDDLE_HOST_DEVICE constexpr void fill_mask(mask_random& random, std::size_t masked, std::uint8_t* mask, std::size_t tokens) noexcept {
-  for (std::size_t i = 0; i < tokens; ++i) {   // selection sampling: what is wanted of what is left
+HEDDLE_HOST_DEVICE constexpr void fill_mask(mask_random& random, std::size_t masked, std::uint8_t* mask,
+                                            std::size_t tokens) noexcept {
+  for (std::size_t i = 0; i < tokens; ++i) {  // selection sampling: what is wanted of what is left
     mask[i] = random.below(tokens - i) < masked ? 1 : 0;
     masked -= mask[i];
   }
@@ -156,15 +157,16 @@ struct running_cell_pattern : detail::drawn_pattern<running_cell_pattern<Share>>
 
 /// What one sequence hides. Views of the caller's memory.
 struct mask_plan {
-  std::span<std::uint8_t> mask{};           ///< `[tokens]`, 1: hidden
-  std::span<std::int32_t> visible{};        ///< positions of the others, in order
-  std::span<std::int32_t> hidden{};         ///< positions of the hidden ones, in order
+  std::span<std::uint8_t> mask{};     ///< `[tokens]`, 1: hidden
+  std::span<std::int32_t> visible{};  ///< positions of the others, in order
+  std::span<std::int32_t> hidden{};   ///< positions of the hidden ones, in order
 };
 
 namespace detail {
 
 /// Lists the tokens that a mask hides, and the others.
-HEDDLE_HOST_DEVICE constexpr void list_mask(const std::uint8_t* mask, std::size_t tokens, std::int32_t* visible, std::int32_t* hidden) noexcept {
+HEDDLE_HOST_DEVICE constexpr void list_mask(const std::uint8_t* mask, std::size_t tokens, std::int32_t* visible,
+                                            std::int32_t* hidden) noexcept {
   std::size_t seen = 0;
   std::size_t unseen = 0;
   for (std::size_t i = 0; i < tokens; ++i) {
@@ -275,7 +277,8 @@ inline void substitute_rows(std::span<const std::uint8_t> mask, std::span<const 
 
 /// The same where the backend has its memory. @throws shape_error before any work
 template <class Backend>
-void substitute_rows(context<Backend> ctx, std::span<const std::uint8_t> mask, std::span<const float> mask_token, matrix_view<float> x) {
+void substitute_rows(context<Backend> ctx, std::span<const std::uint8_t> mask, std::span<const float> mask_token,
+                     matrix_view<float> x) {
   require_extent("substitute_rows: mask", "tokens", x.extent(0), mask.size());
   require_extent("substitute_rows: mask_token", "channels", x.extent(1), mask_token.size());
   each(ctx, x.extent(0) * x.extent(1), detail::substitute_element{mask.data(), mask_token.data(), x});

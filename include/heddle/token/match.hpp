@@ -47,7 +47,9 @@ struct place_by_turns {
   std::size_t first_destination;
   std::int32_t* target;
 
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { target[i] = static_cast<std::int32_t>(i % 2 == 0 ? of_source(i / 2) : destination(i / 2)); }
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    target[i] = static_cast<std::int32_t>(i % 2 == 0 ? of_source(i / 2) : destination(i / 2));
+  }
 
  private:
   HEDDLE_HOST_DEVICE std::size_t destination(std::size_t b) const {
@@ -74,11 +76,13 @@ struct split_every_kth {
   std::size_t k;
   std::int32_t* sources;
   std::int32_t* destinations;
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { (i % k == k - 1 ? destinations[i / k] : sources[i - i / k]) = rows[i]; }
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    (i % k == k - 1 ? destinations[i / k] : sources[i - i / k]) = rows[i];
+  }
 };
 struct place_every_kth {
   std::size_t k;
-  std::size_t used;   ///< tokens of whole groups
+  std::size_t used;  ///< tokens of whole groups
   const std::int32_t* best;
   std::int32_t* target;
   HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
@@ -98,7 +102,9 @@ struct place_in_order {
   std::size_t sources;
   const std::int32_t* best;
   std::int32_t* target;
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { target[order[i]] = i < sources ? best[i] : static_cast<std::int32_t>(i - sources); }
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    target[order[i]] = i < sources ? best[i] : static_cast<std::int32_t>(i - sources);
+  }
 };
 
 /// Scratch of a match of up to `sources` and `destinations`: their lists, and what the two primitives need.
@@ -161,8 +167,9 @@ struct bipartite {
     select_top_k(ctx, make_matrix<const float>(similarity.data() + first_source, 1, candidates),
                  make_matrix(order.data(), 1, candidates));
     if constexpr (prefers_whole_maps<Backend>) {
-      each(ctx, target.size(), detail::place_by_turns{order.data(), candidates, count, best.data(), sources - count, first_source, first_destination,
-                                                      target.data()});
+      each(ctx, target.size(),
+           detail::place_by_turns{order.data(), candidates, count, best.data(), sources - count, first_source,
+                                  first_destination, target.data()});
     } else {
       place<Backend>(order.first(candidates), best, count, sources, target);
     }

@@ -61,10 +61,14 @@ struct merged : Block {
   /// Tokens that are left of `tokens`.
   constexpr std::size_t remaining(std::size_t tokens) const { return operation.remaining(tokens); }
 
-  static constexpr map_extents output_extents(const map_extents& x) requires(Operation::is_static) {
+  static constexpr map_extents output_extents(const map_extents& x)
+    requires(Operation::is_static)
+  {
     return extents_after(Operation{}, Block::output_extents(x));
   }
-  static constexpr std::uint64_t multiply_adds(const map_extents& x) requires(Operation::is_static) {
+  static constexpr std::uint64_t multiply_adds(const map_extents& x)
+    requires(Operation::is_static)
+  {
     return multiply_adds_with(Operation{}, x);
   }
   /// For an operation whose numbers are known at run time.

@@ -23,7 +23,7 @@ namespace detail {
 /// What becomes token j: how many tokens, and of which size together, in their order.
 struct sum_of_sizes {
   std::span<const std::int32_t> target;
-  const float* size;   ///< null: all 1
+  const float* size;  ///< null: all 1
   float* total;
   float* count;
   HEDDLE_HOST_DEVICE void operator()(std::size_t j) const {
@@ -140,8 +140,8 @@ struct merging {
 
  private:
   template <class Backend>
-  static void sum_sizes(context<Backend> ctx, std::span<const std::int32_t> target, const float* size, std::size_t after, float* total,
-                        float* count) {
+  static void sum_sizes(context<Backend> ctx, std::span<const std::int32_t> target, const float* size, std::size_t after,
+                        float* total, float* count) {
     if constexpr (prefers_whole_maps<Backend>) {
       each(ctx, after, detail::sum_of_sizes{target, size, total, count});
     } else {

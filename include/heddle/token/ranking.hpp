@@ -13,23 +13,25 @@ namespace heddle::inline v0 {
 
 /// What is known about the tokens of a batch when some must go. Views that no ranking asks for stay empty.
 struct token_evidence {
-  head_rows<const float> class_row{};    ///< `[batch, heads, tokens]`: the class token's weights (observer `class_row`)
-  head_rows<const float> importance{};   ///< `[batch, heads, tokens]`: sums of columns (observer `key_importance`)
-  head_view<const float> values{};       ///< `[batch, heads, tokens, head_dim]`
-  matrix_view<const float> rows{};       ///< `[batch * tokens, channels]`: the tokens themselves
-  std::size_t sequences = 1;             ///< of `rows`; plans that ask for one token alone set it
+  head_rows<const float> class_row{};   ///< `[batch, heads, tokens]`: the class token's weights (observer `class_row`)
+  head_rows<const float> importance{};  ///< `[batch, heads, tokens]`: sums of columns (observer `key_importance`)
+  head_view<const float> values{};      ///< `[batch, heads, tokens, head_dim]`
+  matrix_view<const float> rows{};      ///< `[batch * tokens, channels]`: the tokens themselves
+  std::size_t sequences = 1;            ///< of `rows`; plans that ask for one token alone set it
 };
 
 /// A ranking gives every token behind the first ones a score, the larger the more it matters:
 /// `rank.score(evidence, sequence, first, scores)` sets `scores[i]` for token `first + i`. One that also has a
 /// `HEDDLE_HOST_DEVICE float at(evidence, sequence, token)` works on devices.
 template <class R>
-concept token_ranking = requires(const R& r, const token_evidence& e, std::span<float> s) { r.score(e, std::size_t{}, std::size_t{}, s); };
+concept token_ranking =
+    requires(const R& r, const token_evidence& e, std::span<float> s) { r.score(e, std::size_t{}, std::size_t{}, s); };
 
 namespace detail {
 
 /// Sums over heads of one token's column in every head.
-inline void sum_heads(const head_rows<const float>& x, const char* what, std::size_t b, std::size_t first, std::span<float> scores) {
+inline void sum_heads(const head_rows<const float>& x, const char* what, std::size_t b, std::size_t first,
+                      std::span<float> scores) {
   require_extent(what, "tokens", first + scores.size(), x.extent(2));
   for (std::size_t i = 0; i < scores.size(); ++i) {
     double sum = 0.0;
@@ -54,7 +56,7 @@ struct score_one {
   std::size_t sequence;
   std::size_t first;
   std::size_t count;
-  const std::int32_t* lengths;   ///< null: all tokens are there
+  const std::int32_t* lengths;  ///< null: all tokens are there
   float* scores;
   HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
     const std::size_t b = sequence + i / count;
@@ -79,13 +81,17 @@ struct share_of_scores {
 /// Scores of `batch` sequences from `sequence` on, `[batch, count]`, where the backend has its memory, for the tokens behind the
 /// first ones. `spare` has as much room.
 template <class Backend, class Rank>
-void score_tokens(context<Backend> ctx, const Rank& rank, const token_evidence& e, std::size_t sequence, std::size_t batch, std::size_t first,
-                  std::size_t count, const std::int32_t* lengths, float* scores, [[maybe_unused]] float* spare) {
-  static_assert(requires { rank.at(e, sequence, first); },
-                "heddle: on a device, and for many sequences at once, a ranking needs `at(evidence, sequence, token)`");
+void score_tokens(context<Backend> ctx, const Rank& rank, const token_evidence& e, std::size_t sequence, std::size_t batch,
+                  std::size_t first, std::size_t count, const std::int32_t* lengths, float* scores,
+                  [[maybe_unused]] float* spare) {
+  static_assert(
+      requires { rank.at(e, sequence, first); },
+      "heddle: on a device, and for many sequences at once, a ranking needs `at(evidence, sequence, token)`");
   token_evidence evidence = e;
   if (first + count > 0) evidence.sequences = e.rows.extent(0) / (first + count);
-  const auto ask = [&](float* to) { each(ctx, batch * count, score_one<Rank>{rank, evidence, sequence, first, count, lengths, to}); };
+  const auto ask = [&](float* to) {
+    each(ctx, batch * count, score_one<Rank>{rank, evidence, sequence, first, count, lengths, to});
+  };
   if constexpr (requires { requires bool(Rank::sums_to_one); }) {
     ask(spare);
     each(ctx, batch * count, share_of_scores{spare, count, scores});
@@ -136,7 +142,7 @@ struct class_attention_times_value_norm {
     }
     if (total > 0.0) detail::scale_scores(scores, 1.0 / total);
   }
-  static constexpr bool sums_to_one = true;   ///< of all tokens, what `at` says of each only up to a factor
+  static constexpr bool sums_to_one = true;  ///< of all tokens, what `at` says of each only up to a factor
   HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept {
     double sum = 0.0;
     for (std::size_t h = 0; h < e.class_row.extent(1); ++h) sum += static_cast<double>(e.class_row(b, h, token));
@@ -148,7 +154,7 @@ struct class_attention_times_value_norm {
     double sum = 0.0;
     for (std::size_t h = 0; h < v.extent(1); ++h) {
       const float* const row = v.data_handle() + v.offset(b, h, token, std::size_t{0});
-      float part[4] = {};   // independent sums
+      float part[4] = {};  // independent sums
       std::size_t d = 0;
       for (; d + 4 <= v.extent(3); d += 4)
         for (std::size_t i = 0; i < 4; ++i) part[i] += row[d + i] * row[d + i];
@@ -188,14 +194,17 @@ struct keyframe_attention {
   static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
     mean_attention::score(e, b, first, scores);
   }
-  HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept { return mean_attention::at(e, b, token); }
+  HEDDLE_HOST_DEVICE static float at(const token_evidence& e, std::size_t b, std::size_t token) noexcept {
+    return mean_attention::at(e, b, token);
+  }
 };
 
 /// The length of a token's row.
 struct token_norm {
   static void score(const token_evidence& e, std::size_t b, std::size_t first, std::span<float> scores) {
     const std::size_t tokens = first + scores.size();
-    if (e.rows.extent(0) < (b + 1) * tokens) detail::raise_shape("token_norm: rows", "rows at least", (b + 1) * tokens, e.rows.extent(0));
+    if (e.rows.extent(0) < (b + 1) * tokens)
+      detail::raise_shape("token_norm: rows", "rows at least", (b + 1) * tokens, e.rows.extent(0));
     for (std::size_t i = 0; i < scores.size(); ++i) {
       const float* const row = e.rows.data_handle() + (b * tokens + first + i) * e.rows.stride(0);
       double sum = 0.0;

@@ -60,7 +60,8 @@ struct hierarchical_merging {
                     seen(round, s, rows, static_cast<const float*>(state.sizes));
                   });
       if (sizes != nullptr) each(ctx, left, detail::copy_number<float>{state.sizes, sizes + s * left});
-      if (origin != nullptr) each(ctx, tokens, detail::copy_number<std::int32_t>{state.origin.positions, origin->positions + s * tokens});
+      if (origin != nullptr)
+        each(ctx, tokens, detail::copy_number<std::int32_t>{state.origin.positions, origin->positions + s * tokens});
     }
   }
   template <class Backend>
@@ -78,7 +79,7 @@ struct hierarchical_merging {
     const std::array<float*, 2> buffers{ctx.scratch.template take<float>(x.size()), ctx.scratch.template take<float>(x.size())};
     float* const new_sizes = ctx.scratch.template take<float>(x.extent(0));
     matrix_view<const float> from = x;
-    std::size_t next = 0;   // the buffer that `from` is not in
+    std::size_t next = 0;  // the buffer that `from` is not in
     for (std::size_t i = 0; i < rounds.size(); ++i) {
       const token_merging<> merge{{.r = rounds[i]}};
       if (merge.remaining(state.tokens) < state.tokens) {

@@ -12,8 +12,8 @@ namespace heddle::inline v0 {
 
 /// Inverse transform sampling with equally spaced points (`inverse_cdf`): how many tokens remain depends on the scores.
 struct inverse_transform {
-  std::size_t points = 0;   ///< sample points: the number of tokens that can remain behind the protected ones
-  bool from_zero = false;   ///< let the lowest score take part (see `inverse_cdf_options`)
+  std::size_t points = 0;  ///< sample points: the number of tokens that can remain behind the protected ones
+  bool from_zero = false;  ///< let the lowest score take part (see `inverse_cdf_options`)
 
   constexpr std::size_t limit(std::size_t scores) const noexcept { return inverse_cdf_limit(scores, points); }
   template <class Backend>
@@ -25,8 +25,9 @@ struct inverse_transform {
     return inverse_cdf_rows_bytes(backend, rows, scores);
   }
   template <class Backend>
-  void select_rows(context<Backend> ctx, matrix_view<const float> scores, std::span<const inverse_cdf_row> rows, matrix_view<std::int32_t> picked,
-                   std::span<std::int32_t> counts, const inverse_cdf_trace& trace = {}) const {
+  void select_rows(context<Backend> ctx, matrix_view<const float> scores, std::span<const inverse_cdf_row> rows,
+                   matrix_view<std::int32_t> picked, std::span<std::int32_t> counts,
+                   const inverse_cdf_trace& trace = {}) const {
     inverse_cdf_rows(ctx, scores, rows, points, picked, counts, trace);
   }
   template <class Backend>
@@ -39,8 +40,8 @@ struct inverse_transform {
 /// Sequences of different lengths, each in as many places, of which the first are its tokens: a batch whose lengths lie where the backend
 /// has its memory, so that nobody waits for them. The mask `lengths` hides the places behind. A view; the memory is the caller's.
 struct padded_batch {
-  std::span<std::int32_t> lengths{};   ///< `[batch]`
-  std::size_t places = 0;              ///< of a sequence
+  std::span<std::int32_t> lengths{};  ///< `[batch]`
+  std::size_t places = 0;             ///< of a sequence
 
   std::size_t batch() const noexcept { return lengths.size(); }
 };
@@ -66,10 +67,10 @@ struct describe_sampled {
 /// Place number i of a sequence: protected tokens, then those that were picked.
 struct place_sampled {
   const std::int32_t* lengths;
-  const std::int32_t* picked;   ///< `[batch, most - prefix]`
+  const std::int32_t* picked;  ///< `[batch, most - prefix]`
   std::size_t prefix;
-  std::size_t most;             ///< places of a sequence
-  std::int32_t* kept;           ///< `[batch, most]`
+  std::size_t most;    ///< places of a sequence
+  std::int32_t* kept;  ///< `[batch, most]`
   HEDDLE_HOST_DEVICE void operator()(std::size_t n) const {
     const std::size_t b = n / most;
     const std::size_t i = n % most;
@@ -94,8 +95,8 @@ struct count_protected {
 
 /// Which sequences of a batch let their lowest score take part, if the sampler is one `from_zero` at all.
 enum class lowest_score : std::size_t {
-  of_all,                  ///< all of them
-  of_shorter_sequences     ///< those shorter than the longest: what padding with scores of 0 does (the released code of ATS)
+  of_all,               ///< all of them
+  of_shorter_sequences  ///< those shorter than the longest: what padding with scores of 0 does (the released code of ATS)
 };
 
 /// Adaptive token sampling (Fayyaz et al., ECCV 2022): `Importance` scores the tokens behind the protected ones, `Sampler`
@@ -132,8 +133,9 @@ struct sampling {
   template <class Backend, class... Trace>
   std::size_t plan(context<Backend> ctx, const token_evidence& evidence, std::size_t b, std::size_t tokens, std::size_t prefix,
                    std::span<std::int32_t> kept, const Trace&... trace) const {
-    static_assert(!prefers_whole_maps<Backend>,
-                  "heddle::sampling: how many tokens stay is not known before a device has sampled; plan_all leaves the numbers there");
+    static_assert(
+        !prefers_whole_maps<Backend>,
+        "heddle::sampling: how many tokens stay is not known before a device has sampled; plan_all leaves the numbers there");
     const std::size_t most = limit(tokens, prefix);
     if (kept.size() < most) detail::raise_shape("sampling: kept", "positions at least", most, kept.size());
     const std::size_t first = prefix < tokens ? prefix : tokens;
@@ -149,7 +151,8 @@ struct sampling {
 
   /// Scratch of `plan_all`.
   template <class Backend>
-  constexpr std::size_t bytes_of_all(const Backend& backend, std::size_t batch, std::size_t places, std::size_t prefix) const noexcept {
+  constexpr std::size_t bytes_of_all(const Backend& backend, std::size_t batch, std::size_t places,
+                                     std::size_t prefix) const noexcept {
     const std::size_t others = places <= prefix ? 0 : places - prefix;
     return 2 * scratch_bytes<float>(batch * others) + scratch_bytes<std::int32_t>(batch * sampler.limit(others)) +
            scratch_bytes<inverse_cdf_row>(batch) + Sampler::bytes_of_rows(backend, batch, others);
@@ -164,8 +167,8 @@ struct sampling {
   /// @throws shape_error, workspace_error before any work
   template <class Backend, class... Trace>
   void plan_all(context<Backend> ctx, const token_evidence& evidence, const padded_batch& sequences, std::size_t prefix,
-                matrix_view<std::int32_t> kept, std::span<std::int32_t> counts, lowest_score lowest = lowest_score::of_all, std::size_t longest = 0,
-                const Trace&... trace) const {
+                matrix_view<std::int32_t> kept, std::span<std::int32_t> counts, lowest_score lowest = lowest_score::of_all,
+                std::size_t longest = 0, const Trace&... trace) const {
     const std::size_t batch = sequences.batch();
     if (sequences.places < prefix) detail::raise_shape("sampling: sequences", "places at least", prefix, sequences.places);
     const std::size_t others = sequences.places - prefix;
@@ -180,10 +183,13 @@ struct sampling {
     auto* const rows = ctx.scratch.template take<inverse_cdf_row>(batch);
     const std::size_t below = lowest == lowest_score::of_all ? sequences.places + 1 : longest;
     detail::score_tokens(ctx, importance, evidence, 0, batch, prefix, others, sequences.lengths.data(), scores, spare);
-    each(ctx, batch, detail::describe_sampled{sequences.lengths.data(), batch, static_cast<std::int32_t>(prefix), sampler.from_zero,
-                                              static_cast<std::int32_t>(below), rows});
-    sampler.select_rows(ctx, make_matrix<const float>(scores, batch, others), std::span<const inverse_cdf_row>(rows, batch), picked, counts, trace...);
-    each(ctx, batch * most, detail::place_sampled{sequences.lengths.data(), picked.data_handle(), prefix, most, kept.data_handle()});
+    each(ctx, batch,
+         detail::describe_sampled{sequences.lengths.data(), batch, static_cast<std::int32_t>(prefix), sampler.from_zero,
+                                  static_cast<std::int32_t>(below), rows});
+    sampler.select_rows(ctx, make_matrix<const float>(scores, batch, others), std::span<const inverse_cdf_row>(rows, batch),
+                        picked, counts, trace...);
+    each(ctx, batch * most,
+         detail::place_sampled{sequences.lengths.data(), picked.data_handle(), prefix, most, kept.data_handle()});
     each(ctx, batch, detail::count_protected{sequences.lengths.data(), static_cast<std::int32_t>(prefix), counts.data()});
   }
 };
@@ -191,7 +197,7 @@ struct sampling {
 /// Sequences of different lengths whose rows follow each other: sequence b has rows `starts[b] .. starts[b + 1]`. A view; the
 /// memory is the caller's.
 struct ragged_batch {
-  std::span<std::size_t> starts{};   ///< `[batch + 1]`, the first is 0
+  std::span<std::size_t> starts{};  ///< `[batch + 1]`, the first is 0
 
   std::size_t batch() const noexcept { return starts.size() - 1; }
   std::size_t rows() const noexcept { return starts.back(); }

@@ -49,7 +49,8 @@ token_state start_tokens(arena& memory, std::size_t batch, std::size_t tokens) {
 /// The same in the scratch memory of `ctx`, where the backend has it. @throws workspace_error
 template <class Backend>
 token_state start_tokens(context<Backend>& ctx, std::size_t batch, std::size_t tokens) {
-  token_state state{batch, tokens, ctx.scratch.template take<float>(batch * tokens), take_source_map(ctx.scratch, batch, tokens, tokens)};
+  token_state state{batch, tokens, ctx.scratch.template take<float>(batch * tokens),
+                    take_source_map(ctx.scratch, batch, tokens, tokens)};
   each(ctx, batch * tokens, detail::set_all{state.sizes, 1.0F});
   set_identity(ctx, state.origin);
   return state;

@@ -14,7 +14,7 @@ template <class Map>
 struct list_group {
   Map map;
   std::size_t group;
-  const std::int32_t* rows;   ///< of the tokens behind the prefix
+  const std::int32_t* rows;  ///< of the tokens behind the prefix
   std::int32_t* tokens;
   std::int32_t* group_rows;
   HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
@@ -34,8 +34,10 @@ struct place_group {
   const std::int32_t* tokens;
   const std::int32_t* group_target;
   std::int32_t next;
-  std::int32_t* target;   ///< of the tokens behind the prefix
-  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const { target[tokens[i]] = group_target[i] < 0 ? -1 : next + group_target[i]; }
+  std::int32_t* target;  ///< of the tokens behind the prefix
+  HEDDLE_HOST_DEVICE void operator()(std::size_t i) const {
+    target[tokens[i]] = group_target[i] < 0 ? -1 : next + group_target[i];
+  }
 };
 
 }  // namespace detail
@@ -85,7 +87,8 @@ struct windowed {
       const std::size_t count = tokens_of(map, g);
       list(ctx, map, g, count, rows.subspan(prefix), tokens, group_rows);
       match_policy.match(ctx, metric, group_rows.first(count), group_target.first(count));
-      each(ctx, count, detail::place_group{tokens.data(), group_target.data(), static_cast<std::int32_t>(next), target.data() + prefix});
+      each(ctx, count,
+           detail::place_group{tokens.data(), group_target.data(), static_cast<std::int32_t>(next), target.data() + prefix});
       next += match_policy.remaining(count);
     }
   }

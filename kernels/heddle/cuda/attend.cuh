@@ -88,7 +88,8 @@ class attend_device {
   const Arguments& a_;
 
  public:
-  attend_device(const context<cuda_backend<Arch>>& ctx, const Arguments& a) : stream_(ctx.backend.stream), scratch_(ctx.scratch), a_(a) {}
+  attend_device(const context<cuda_backend<Arch>>& ctx, const Arguments& a)
+      : stream_(ctx.backend.stream), scratch_(ctx.scratch), a_(a) {}
 
   void run(parameters p) {
     if (p.problems() == 0 || p.queries == 0) return;
@@ -118,12 +119,14 @@ class attend_device {
     a_.k.each_view([](const auto& x) { device::require_device_pointer("attend", "k", x.data_handle()); });
     a_.v.each_view([](const auto& x) { device::require_device_pointer("attend", "v", x.data_handle()); });
     device::require_device_pointer("attend", "out", a_.out.data_handle());
-    if constexpr (observer::logsumexp) device::require_device_pointer("attend", "logsumexp", a_.outputs.logsumexp.data_handle());
+    if constexpr (observer::logsumexp)
+      device::require_device_pointer("attend", "logsumexp", a_.outputs.logsumexp.data_handle());
     if constexpr (observer::importance) {
       device::require_device_pointer("attend", "importance", a_.outputs.importance.data_handle());
       device::require_device_pointer("attend", "row_weights", a_.outputs.row_weights.data_handle());
     }
-    if constexpr (observer::class_row) device::require_device_pointer("attend", "class_row", a_.outputs.class_row.data_handle());
+    if constexpr (observer::class_row)
+      device::require_device_pointer("attend", "class_row", a_.outputs.class_row.data_handle());
     if constexpr (observer::probabilities)
       device::require_device_pointer("attend", "probabilities", a_.outputs.probabilities.data_handle());
   }
@@ -132,7 +135,8 @@ class attend_device {
     if constexpr (bias_runs<composition_type>::count > 0) {
       const auto& bias = a_.plan.bias();
       if (bias.filled())
-        raise<shape_error>("attend: the plan: its biases lie in memory of the host; expected a plan made in device_workspace::scratch()");
+        raise<shape_error>(
+            "attend: the plan: its biases lie in memory of the host; expected a plan made in device_workspace::scratch()");
       using kernel_type = attend_fill_biases<composition_type>;
       device::launch(stream_, blocks_for(bias.table_size(), kernel_type::threads), 0, kernel_type{a_.plan.composition(), bias});
     }

@@ -27,7 +27,8 @@ struct attend_fill_biases {
 
   HEDDLE_DEVICE void operator()() const {
     const std::size_t step = static_cast<std::size_t>(device::grid_size()) * threads;
-    for (std::size_t i = static_cast<std::size_t>(device::block_index()) * threads + device::thread(); i < bias.table_size(); i += step) {
+    for (std::size_t i = static_cast<std::size_t>(device::block_index()) * threads + device::thread(); i < bias.table_size();
+         i += step) {
       each_modifier<Composition>([&](auto m) {
         if constexpr (bias_runs<Composition>::template is_bias<m()>)
           bias.fill_entry(composition.template modifier<m()>(), const_cast<float*>(bias.table(m())), i);

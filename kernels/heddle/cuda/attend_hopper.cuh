@@ -29,20 +29,22 @@ class attend_hopper_way {
 
  public:
   static constexpr bool supports = std::is_base_of_v<arch::sm_90a, Arch> && sizeof(T) == 2 && (D == 64 || D == 128) &&
-                                   hopper_composition<typename Arguments::composition_type> && !kernel_observer<Arguments>::weights &&
+                                   hopper_composition<typename Arguments::composition_type> &&
+                                   !kernel_observer<Arguments>::weights &&
                                    std::is_same_v<typename Arguments::keys_type, view_rows<T, D>>;
 
   /// Two warpgroups of queries have work, and the tile engine can read the views.
   static bool ready(const parameters& p) noexcept {
-    constexpr std::size_t most = 0x7fffffffU;   // coordinates of tiles
-    return p.queries > 64 && p.keys > 0 && !p.local && p.queries <= most && p.keys <= most && readable(p.q) && readable(p.k) && readable(p.v);
+    constexpr std::size_t most = 0x7fffffffU;  // coordinates of tiles
+    return p.queries > 64 && p.keys > 0 && !p.local && p.queries <= most && p.keys <= most && readable(p.q) && readable(p.k) &&
+           readable(p.v);
   }
 
   static void run(device::stream s, const parameters& p) {
     using kernel_type = attend_hopper_kernel<parameters>;
     const kernel_type kernel{p, map_of(p.q, p.queries), map_of(p.k, p.keys), map_of(p.v, p.keys),
                              rows_begin_at<2 * sizeof(typename Arguments::output_type)>(p.out)};
-    constexpr std::size_t processors = 132;   // of an H100 or H200, one block each, which goes on with the next tile
+    constexpr std::size_t processors = 132;  // of an H100 or H200, one block each, which goes on with the next tile
     const std::size_t items = kernel.items();
     device::launch(s, items < processors ? items : processors, kernel_type::shared_bytes, kernel);
   }
@@ -59,7 +61,7 @@ class attend_hopper_way {
   /// Boxes of 128 rows and 64 elements of one head.
   template <class View>
   static device::tensor_map map_of(const View& v, std::size_t rows) {
-    const auto stride = [&](std::size_t axis) {   // that of an axis of one element is not used
+    const auto stride = [&](std::size_t axis) {  // that of an axis of one element is not used
       return v.extent(axis) > 1 ? static_cast<std::uint64_t>(v.stride(axis) * sizeof(T)) : std::uint64_t{D * sizeof(T)};
     };
     const std::uint64_t extents[4] = {D, rows, v.extent(1), v.extent(0)};

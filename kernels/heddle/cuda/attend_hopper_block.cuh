@@ -58,8 +58,8 @@ struct hopper_block {
   }
 
   /// One lane: a tile of 128 rows of one head, counted at `full`.
-  static HEDDLE_DEVICE void load(const device::tensor_map& map, device::shared_address to, device::shared_address full, int row, int head,
-                                 int batch) {
+  static HEDDLE_DEVICE void load(const device::tensor_map& map, device::shared_address to, device::shared_address full, int row,
+                                 int head, int batch) {
     device::mbarrier_arrive_expect(full, layout::tile_bytes);
     HEDDLE_DEVICE_UNROLL
     for (unsigned panel = 0; panel < layout::panels; ++panel)

@@ -42,7 +42,7 @@ struct attend_hopper_kernel {
   device::tensor_map q_map;
   device::tensor_map k_map;
   device::tensor_map v_map;
-  bool whole_pairs;   ///< of outputs
+  bool whole_pairs;  ///< of outputs
 
   HEDDLE_HOST_DEVICE std::size_t query_tiles() const noexcept { return (p.queries + layout::queries - 1) / layout::queries; }
   HEDDLE_HOST_DEVICE std::size_t items() const noexcept { return p.problems() * query_tiles(); }
@@ -105,7 +105,7 @@ struct attend_hopper_kernel {
       const int key_head = static_cast<int>(i.problem.key_head());
       device::mbarrier_wait(unit::q_empty(), (turn & 1U) ^ 1U);
       unit::load(q_map, unit::at(0), unit::q_full(), static_cast<int>(i.q0), static_cast<int>(i.problem.head()), batch);
-      key_tile before = unit::last_tile;   // values are wanted one tile later than keys
+      key_tile before = unit::last_tile;  // values are wanted one tile later than keys
       key_tile t = next(i, 0);
       for (;;) {
         device::mbarrier_wait(unit::k_empty(k.stage()), k.empty_parity());
@@ -120,8 +120,8 @@ struct attend_hopper_kernel {
         if (before != unit::last_tile) {
           device::mbarrier_wait(unit::v_empty(v.stage()), v.empty_parity());
           if constexpr (checks) unit::listed_values().store(v.stage(), before);
-          unit::load(v_map, unit::values_at(v.stage()), unit::v_full(v.stage()), static_cast<int>(unit::first_key(before)), key_head,
-                     batch);
+          unit::load(v_map, unit::values_at(v.stage()), unit::v_full(v.stage()), static_cast<int>(unit::first_key(before)),
+                     key_head, batch);
           v.advance();
         }
         if (t == unit::last_tile) break;
@@ -129,7 +129,7 @@ struct attend_hopper_kernel {
         t = next(i, t / 2U + 1U);
       }
     }
-    if constexpr (checks) {   // the checkers end
+    if constexpr (checks) {  // the checkers end
       device::mbarrier_wait(unit::v_empty(v.stage()), v.empty_parity());
       unit::listed_values().store(v.stage(), unit::last_tile);
       device::mbarrier_arrive(unit::v_full(v.stage()));
@@ -154,7 +154,7 @@ struct attend_hopper_kernel {
       const device::shared_address row = unit::values_at(stage) + (group * 32U + device::lane()) * layout::row_bytes;
       bool flawed = false;
       HEDDLE_DEVICE_NO_UNROLL
-      for (unsigned piece = 0; piece < layout::panels * 8; ++piece)   // the permutation moves pieces inside their row
+      for (unsigned piece = 0; piece < layout::panels * 8; ++piece)  // the permutation moves pieces inside their row
         if (take_out_flaws<T>(row + piece / 8U * layout::panel_bytes + ((piece + device::lane()) & 7U) * 16U)) flawed = true;
       const std::uint32_t found = device::ballot(flawed);
       if (device::lane() == 0) unit::flaws_of(stage).store(group, found);
@@ -167,14 +167,14 @@ struct attend_hopper_kernel {
 
   struct rows_state {
     device::accumulator<layout::dim> o;
-    float largest[2];   ///< in base 2
-    float sum[2];       ///< of this lane's columns
+    float largest[2];  ///< in base 2
+    float sum[2];      ///< of this lane's columns
   };
 
   HEDDLE_DEVICE void consume(unsigned group) const {
     place k;
     place v;
-    unsigned looked = 0;   // a bit for each stage: the parity of the next look at its values
+    unsigned looked = 0;  // a bit for each stage: the parity of the next look at its values
     unsigned turn = 0;
     if (group == 1) unit::give_turn(group);
     for (std::size_t index = device::block_index(); index < items(); index += device::grid_size(), ++turn) {
@@ -226,9 +226,9 @@ struct attend_hopper_kernel {
           device::wgmma_wait<1>(s);
           unit::release(unit::k_empty(k.stage()));
           k.advance();
-          weigh(s, scores, t, state, factor);   // beside the products with values, and the other warpgroup's
+          weigh(s, scores, t, state, factor);  // beside the products with values, and the other warpgroup's
           need_exponentials(state);
-          if constexpr (checks) {   // fewer registers while values are looked at
+          if constexpr (checks) {  // fewer registers while values are looked at
             weights_type packed;
             unit::pack(packed, s);
             device::wgmma_wait<0>(state.o);
@@ -243,12 +243,12 @@ struct attend_hopper_kernel {
           unit::rescale(state.o, factor);
         }
       }
-      unit::release(unit::k_empty(k.stage()));   // of the end of the list
+      unit::release(unit::k_empty(k.stage()));  // of the end of the list
       k.advance();
       unit::release(unit::q_empty());
       finish(i, first, state);
     }
-    if (group == 0) unit::take_turn(group);   // the last turn that was given
+    if (group == 0) unit::take_turn(group);  // the last turn that was given
   }
 
   /// Waits for a tile of keys; says which it is, in a register that the compiler knows to be one for the warp: products may not
@@ -265,7 +265,7 @@ struct attend_hopper_kernel {
       state.sum[h] = 0.0F;
       if constexpr (initial_score<normalizer_type>) {
         state.largest[h] = p.composition.normalizer().initial_score(i.context.head) * log2_of_e;
-        if ((device::lane() & 3U) == 0 && state.largest[h] != hidden) state.sum[h] = 1.0F;   // one lane has the virtual key
+        if ((device::lane() & 3U) == 0 && state.largest[h] != hidden) state.sum[h] = 1.0F;  // one lane has the virtual key
       }
     }
   }
@@ -293,10 +293,11 @@ struct attend_hopper_kernel {
     for (unsigned h = 0; h < 2; ++h) {
       float largest = state.largest[h];
       HEDDLE_DEVICE_UNROLL
-      for (unsigned n = 0; n < score_tiles; ++n) largest = device::max(largest, device::max(tiles[n][2 * h], tiles[n][2 * h + 1]));
+      for (unsigned n = 0; n < score_tiles; ++n)
+        largest = device::max(largest, device::max(tiles[n][2 * h], tiles[n][2 * h + 1]));
       largest = device::max(largest, device::shuffle_xor(largest, 1U));
       largest = device::max(largest, device::shuffle_xor(largest, 2U));
-      const float base = largest == hidden ? 0.0F : largest;   // nobody sees anything yet
+      const float base = largest == hidden ? 0.0F : largest;  // nobody sees anything yet
       factor[h] = device::exp2(state.largest[h] - base);
       float sum = 0.0F;
       HEDDLE_DEVICE_UNROLL
@@ -317,7 +318,6 @@ struct attend_hopper_kernel {
   static HEDDLE_DEVICE void need_exponentials(const rows_state& state) {
     if (state.sum[0] + state.sum[1] < 0.0F) assertion_failed("attend: a sum of exponentials is negative", __FILE__, __LINE__);
   }
-
 
   /// Adds values that were taken out, for the queries that see them.
   HEDDLE_DEVICE void repair(const item& i, std::size_t first, key_tile t, const weights_type& weights, rows_state& state,
@@ -370,8 +370,9 @@ struct attend_hopper_kernel {
       if constexpr (P::observer::logsumexp) {
         const auto& lse = p.outputs.logsumexp;
         if ((device::lane() & 3U) == 0)
-          device::store_global(lse.data_handle() + i.problem.batch() * lse.stride(0) + i.problem.head() * lse.stride(1) + q * lse.stride(2),
-                               sum == 0.0F ? hidden : state.largest[h] * log_of_2 + math::log(sum));
+          device::store_global(
+              lse.data_handle() + i.problem.batch() * lse.stride(0) + i.problem.head() * lse.stride(1) + q * lse.stride(2),
+              sum == 0.0F ? hidden : state.largest[h] * log_of_2 + math::log(sum));
       }
     }
   }

@@ -15,25 +15,26 @@ struct hopper_layout {
   static_assert(Dim == 64 || Dim == 128, "heads of one or two panels");
   static constexpr unsigned dim = Dim;
   static constexpr unsigned panels = Dim / 64;
-  static constexpr unsigned row_bytes = 128;        ///< of a panel
-  static constexpr unsigned queries = 128;          ///< of a block, 64 for each consumer
-  static constexpr unsigned keys = 128;             ///< of a tile
+  static constexpr unsigned row_bytes = 128;  ///< of a panel
+  static constexpr unsigned queries = 128;    ///< of a block, 64 for each consumer
+  static constexpr unsigned keys = 128;       ///< of a tile
   static constexpr unsigned stages = Dim == 64 ? 4 : 2;
   static constexpr unsigned panel_bytes = 128 * row_bytes;
   static constexpr unsigned tile_bytes = panels * panel_bytes;
-  static constexpr unsigned eight_rows = 8 * row_bytes;   ///< from 8 rows to the next 8, in descriptors
+  static constexpr unsigned eight_rows = 8 * row_bytes;  ///< from 8 rows to the next 8, in descriptors
 
-  static constexpr unsigned k_offset = tile_bytes;   ///< queries lie at 0
+  static constexpr unsigned k_offset = tile_bytes;  ///< queries lie at 0
   static constexpr unsigned v_offset = k_offset + stages * tile_bytes;
   static constexpr unsigned barrier_offset = v_offset + stages * tile_bytes;
   static constexpr unsigned barriers = 2 + 5 * stages;
-  static constexpr unsigned flaw_offset = (barrier_offset + 8 * barriers + 15) / 16 * 16;   ///< `[stages, 4]`: a bit for each key
-  static constexpr unsigned list_offset = flaw_offset + stages * 16;                        ///< `[2, stages]`: tiles of keys, of values
+  static constexpr unsigned flaw_offset =
+      (barrier_offset + 8 * barriers + 15) / 16 * 16;                 ///< `[stages, 4]`: a bit for each key
+  static constexpr unsigned list_offset = flaw_offset + stages * 16;  ///< `[2, stages]`: tiles of keys, of values
   static constexpr unsigned bytes = list_offset + stages * 8;
   static_assert(bytes <= 227 * 1024, "one block of a processor of Hopper");
 
-  static constexpr unsigned consumers = 2;            ///< warpgroups
-  static constexpr unsigned checkers = 3;             ///< warps beside the producer's
+  static constexpr unsigned consumers = 2;  ///< warpgroups
+  static constexpr unsigned checkers = 3;   ///< warps beside the producer's
   static constexpr unsigned threads = 128 * (1 + consumers);
   /// 65536 registers of a processor: 128 lanes with few, 256 with what the products take.
   static constexpr unsigned producer_registers = 40;

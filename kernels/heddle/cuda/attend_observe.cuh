@@ -19,11 +19,13 @@ class attend_smooth_way {
   using parameters = attend_parameters<Arguments>;
 
  public:
-  static constexpr bool supports = smooths<typename Arguments::composition_type> && attend_stream_way<first_pass_of<Arguments>>::supports;
+  static constexpr bool supports =
+      smooths<typename Arguments::composition_type> && attend_stream_way<first_pass_of<Arguments>>::supports;
 
   static std::size_t floats(const parameters& p) noexcept { return p.batch * p.heads * (p.dim() + 1); }
   static bool ready(const parameters& p, const arena& scratch) noexcept {
-    return attend_stream_way<first_pass_of<Arguments>>::ready(first_pass(p)) && scratch_bytes<float>(floats(p)) <= scratch.remaining();
+    return attend_stream_way<first_pass_of<Arguments>>::ready(first_pass(p)) &&
+           scratch_bytes<float>(floats(p)) <= scratch.remaining();
   }
   /// Enqueues the sums of values, in the scratch, and puts them into `p`.
   static void sum_values(device::stream s, parameters& p, arena& scratch) {
@@ -51,7 +53,8 @@ class attend_observe_way {
 
   /// Queries are read again behind the outputs.
   static bool ready(const parameters& p, const arena& scratch) noexcept {
-    return attend_stream_way<first_pass_of<Arguments>>::ready(first_pass(p)) && !p.local && !same_elements(p.out, p.q) && bytes(p) <= scratch.remaining();
+    return attend_stream_way<first_pass_of<Arguments>>::ready(first_pass(p)) && !p.local && !same_elements(p.out, p.q) &&
+           bytes(p) <= scratch.remaining();
   }
   static std::size_t bytes(const parameters& p) noexcept {
     constexpr bool smoothed = smooths<composition_type>;
@@ -64,7 +67,8 @@ class attend_observe_way {
     if constexpr (needs_sums()) {
       const std::size_t tokens = p.q.extent(2);
       float* const sums = scratch.take<float>((smooths<composition_type> ? 2 : 1) * rows(p));
-      p.outputs.logsumexp = head_rows<float>(sums, extents<dyn, dyn, dyn>(p.batch, p.heads, tokens), {p.heads * tokens, tokens, std::size_t{1}});
+      p.outputs.logsumexp =
+          head_rows<float>(sums, extents<dyn, dyn, dyn>(p.batch, p.heads, tokens), {p.heads * tokens, tokens, std::size_t{1}});
       if constexpr (smooths<composition_type>) p.rests = rows(p);
     }
   }
@@ -90,7 +94,7 @@ class attend_observe_way {
     bool whole = whole_rows_of<16>(p.q);
     p.k.each_view([&](const auto& x) { whole = whole && whole_rows_of<16>(x); });
     const kernel_type kernel{p, whole, p.outputs.logsumexp};
-    constexpr std::size_t most = 0x7fffffffU;   // beyond, blocks go on with the next tile
+    constexpr std::size_t most = 0x7fffffffU;  // beyond, blocks go on with the next tile
     const std::size_t items = kernel.items();
     device::launch(s, items < most ? items : most, kernel_type::shared_bytes, kernel);
   }

@@ -51,7 +51,7 @@ struct attend_observe_kernel {
 
   P p;
   bool whole_vectors;
-  head_rows<float> sums;   ///< `[batch, heads, tokens of the queries]` logarithms of the rows' sums
+  head_rows<float> sums;  ///< `[batch, heads, tokens of the queries]` logarithms of the rows' sums
 
   HEDDLE_HOST_DEVICE std::size_t key_tiles() const noexcept { return (p.keys + chunk - 1) / chunk; }
   HEDDLE_HOST_DEVICE std::size_t items() const noexcept { return p.problems() * key_tiles(); }
@@ -69,7 +69,7 @@ struct attend_observe_kernel {
 
   HEDDLE_DEVICE void run(const problem_type& problem, std::size_t k0) const {
     const stream_rows<layout> rows{static_cast<unsigned>(p.dim()), whole_vectors, p.q.data_handle()};
-    device::sync_block();   // what ran here before has read its memory
+    device::sync_block();  // what ran here before has read its memory
     list_positions(problem, k0);
     device::sync_block();
     load_keys(problem, rows, k0);
@@ -77,14 +77,14 @@ struct attend_observe_kernel {
     device::copy_commit();
     [[maybe_unused]] float equal_weight = 0.0F;
     if constexpr (observer::importance) {
-      if (p.outputs.row_weights.data_handle() == nullptr) equal_weight = 1.0F / present(problem);
+      if (p.outputs.row_weights.data_handle() == nullptr) equal_weight = 1.0F / problem.queries_present();
     }
     column_sums columns = {};
     unsigned stage = 0;
     const std::size_t end = first_queries ? 1 : p.queries;
     for (std::size_t q0 = 0; q0 < end; q0 += layout::queries) {
       device::copy_wait<0>();
-      device::sync_block();   // the queries are there, and the other ones are read
+      device::sync_block();  // the queries are there, and the other ones are read
       if (q0 + layout::queries < end) load_queries(problem, rows, q0 + layout::queries, stage ^ 1U);
       device::copy_commit();
       look(problem, columns, q0, k0, stage, equal_weight);
@@ -97,10 +97,11 @@ struct attend_observe_kernel {
   HEDDLE_DEVICE void list_positions(const problem_type& problem, std::size_t k0) const {
     if (device::thread() >= chunk) return;
     const std::size_t k = k0 + device::thread();
-    device::shared_view<std::int32_t>{at(layout::tokens_offset)}.store(device::thread(), k < p.keys ? problem.key_token(k) : -1);
+    device::shared_view<std::int32_t>{at(layout::tokens_offset)}.store(device::thread(),
+                                                                       k < p.keys ? problem.key_token(k) : -1);
     if constexpr (biased)
-      device::shared_view<std::uint32_t>{at(layout::places_offset)}.store(device::thread(),
-                                                                          k < p.keys ? static_cast<std::uint32_t>(p.bias.key_place(k)) : 0U);
+      device::shared_view<std::uint32_t>{at(layout::places_offset)}.store(
+          device::thread(), k < p.keys ? static_cast<std::uint32_t>(p.bias.key_place(k)) : 0U);
   }
 
   HEDDLE_DEVICE void load_keys(const problem_type& problem, const stream_rows<layout>& rows, std::size_t k0) const {
@@ -118,7 +119,8 @@ struct attend_observe_kernel {
     }
   }
 
-  HEDDLE_DEVICE void load_queries(const problem_type& problem, const stream_rows<layout>& rows, std::size_t q0, unsigned stage) const {
+  HEDDLE_DEVICE void load_queries(const problem_type& problem, const stream_rows<layout>& rows, std::size_t q0,
+                                  unsigned stage) const {
     const auto token = [&](unsigned r) { return q0 + r < p.queries ? problem.query_token(q0 + r) : -1; };
     const auto row = [&](unsigned r) -> const T* {
       const std::int32_t t = token(r);
@@ -145,7 +147,7 @@ struct attend_observe_kernel {
     if constexpr (masked) {
       const std::size_t q1 = q0 + layout::queries < p.queries ? q0 + layout::queries : p.queries;
       const tile seen = typename P::mask_type(p.composition).classify(problem.context(), q0, q1, k0, cut ? p.keys : k0 + chunk);
-      if (seen == tile::skip) return;   // the same for the whole block
+      if (seen == tile::skip) return;  // the same for the whole block
       keys.ask = seen == tile::partial;
     }
     if (first_queries && device::warp() != 0) return;
@@ -164,7 +166,8 @@ struct attend_observe_kernel {
       if (!there) continue;
       if constexpr (observer::importance) {
         const head_rows<const float>& r = p.outputs.row_weights;
-        const float weight = r.data_handle() == nullptr ? equal_weight : device::load_global(&r(problem.batch(), problem.head(), row));
+        const float weight =
+            r.data_handle() == nullptr ? equal_weight : device::load_global(&r(problem.batch(), problem.head(), row));
         HEDDLE_DEVICE_UNROLL
         for (unsigned n = 0; n < products::key_tiles; ++n) {
           HEDDLE_DEVICE_UNROLL
@@ -176,7 +179,8 @@ struct attend_observe_kernel {
   }
 
   /// Scores of row half `h` become weights; zeros where nobody is.
-  HEDDLE_DEVICE void find_weights(const problem_type& problem, typename products::scores_type& s, unsigned h, std::size_t row, bool there) const {
+  HEDDLE_DEVICE void find_weights(const problem_type& problem, typename products::scores_type& s, unsigned h, std::size_t row,
+                                  bool there) const {
     constexpr float log2_e = 1.4426950408889634F;
     [[maybe_unused]] float sum = 0.0F;
     [[maybe_unused]] float rest = 0.0F;
@@ -202,7 +206,8 @@ struct attend_observe_kernel {
   }
 
   /// Writes the weights of query `q`, whose row half is `h`.
-  HEDDLE_DEVICE void show(const problem_type& problem, const typename products::scores_type& s, unsigned h, std::size_t q, std::size_t k0) const {
+  HEDDLE_DEVICE void show(const problem_type& problem, const typename products::scores_type& s, unsigned h, std::size_t q,
+                          std::size_t k0) const {
     const device::shared_view<std::int32_t> tokens{at(layout::tokens_offset)};
     HEDDLE_DEVICE_UNROLL
     for (unsigned n = 0; n < products::key_tiles; ++n) {
@@ -245,14 +250,6 @@ struct attend_observe_kernel {
     float* const to = &p.outputs.importance(problem.batch(), problem.head(), problem.row(k0 + device::thread(), token));
     device::store_global(to, device::load_global(to) + sum);
   }
-
-  /// Queries of the group that are no padding; every warp counts them.
-  HEDDLE_DEVICE float present(const problem_type& problem) const {
-    if (!p.padded) return static_cast<float>(p.queries);
-    float n = 0.0F;
-    for (std::size_t q = device::lane(); q < p.queries; q += device::warp_size) n += problem.query_token(q) >= 0 ? 1.0F : 0.0F;
-    return device::warp_sum(n);
-  }
 };
 
 /// Sums of the values that the queries of a problem see, and their number: what a small constant added to every weight makes.
@@ -260,10 +257,10 @@ template <class P>
 struct attend_value_sums {
   static constexpr unsigned threads = 128;
   static constexpr unsigned warps = threads / 32;
-  static constexpr unsigned longest = 256;   ///< elements of a head
+  static constexpr unsigned longest = 256;  ///< elements of a head
   static constexpr unsigned shared_bytes = (warps * longest + warps) * sizeof(float);
   P p;
-  float* sums;   ///< `[batch, heads, head_dim + 1]`
+  float* sums;  ///< `[batch, heads, head_dim + 1]`
 
   HEDDLE_DEVICE void operator()() const {
     for (std::size_t problem = device::block_index(); problem < p.batch * p.heads; problem += device::grid_size()) {
@@ -279,7 +276,7 @@ struct attend_value_sums {
     const auto dim = static_cast<unsigned>(p.dim());
     float sum[longest / 32] = {};
     float visible = 0.0F;
-    for (std::size_t k = device::warp(); k < p.keys; k += warps) {   // the same for all lanes
+    for (std::size_t k = device::warp(); k < p.keys; k += warps) {  // the same for all lanes
       if constexpr (P::mask_type::masked) {
         if (!mask(c, 0.0F, static_cast<float>(k))) continue;
       }

@@ -57,8 +57,8 @@ inline constexpr bool one_set_of_keys = !effective_mask<Composition>::masked || 
 /// queries, a sum of values.
 template <class Composition>
 inline constexpr bool smooths =
-    smoothed_exponentials<typename Composition::normalizer_type> && std::is_same_v<typename Composition::partition_type, global> &&
-    Composition::modifiers == 0 && one_set_of_keys<Composition>;
+    smoothed_exponentials<typename Composition::normalizer_type> &&
+    std::is_same_v<typename Composition::partition_type, global> && Composition::modifiers == 0 && one_set_of_keys<Composition>;
 
 /// Weights are exponentials over a sum, with or without a small constant.
 template <class Composition>
@@ -99,14 +99,15 @@ struct attend_parameters {
   std::size_t groups = 0;
   std::size_t heads = 0;
   std::size_t heads_per_key_head = 1;
-  std::size_t queries = 0;       ///< of a group
-  std::size_t keys = 0;          ///< of a group
-  std::size_t first_batch = 0;   ///< what policies are told of batch item 0
+  std::size_t queries = 0;      ///< of a group
+  std::size_t keys = 0;         ///< of a group
+  std::size_t first_batch = 0;  ///< what policies are told of batch item 0
   std::size_t first_group = 0;
-  bool local = false;            ///< rows are those of the positions, not those of the tokens
-  bool padded = false;           ///< some group holds padding
-  const float* value_sums = nullptr;   ///< `[batch, heads, head_dim + 1]` of smoothed exponentials: sums over the visible keys, then their number
-  std::size_t rests = 0;               ///< floats from a logsumexp to what smoothing adds to the weights of its row; 0: nobody asks
+  bool local = false;   ///< rows are those of the positions, not those of the tokens
+  bool padded = false;  ///< some group holds padding
+  const float* value_sums =
+      nullptr;  ///< `[batch, heads, head_dim + 1]` of smoothed exponentials: sums over the visible keys, then their number
+  std::size_t rests = 0;  ///< floats from a logsumexp to what smoothing adds to the weights of its row; 0: nobody asks
 
   HEDDLE_HOST_DEVICE std::size_t dim() const noexcept { return head_dim != dyn ? head_dim : q.extent(3); }
   /// Problems: one for every batch item, group and head.
@@ -118,18 +119,33 @@ template <class Arguments>
 attend_parameters<Arguments> parameters_of(const Arguments& a) {
   const auto& plan = a.plan;
   const std::size_t key_heads = a.k.extent(1);
-  return {plan.composition(), plan.map(),     plan.bias(), a.q,
-          a.k,                a.v,            a.out,       a.outputs,
-          a.q.extent(0),      plan.map().groups(), plan.heads(), key_heads == 0 ? 1 : plan.heads() / key_heads,
-          plan.queries(),     plan.keys(),    0,           0,
-          false,              plan.map().padded()};
+  return {plan.composition(),
+          plan.map(),
+          plan.bias(),
+          a.q,
+          a.k,
+          a.v,
+          a.out,
+          a.outputs,
+          a.q.extent(0),
+          plan.map().groups(),
+          plan.heads(),
+          key_heads == 0 ? 1 : plan.heads() / key_heads,
+          plan.queries(),
+          plan.keys(),
+          0,
+          0,
+          false,
+          plan.map().padded()};
 }
 
 /// The same call for the first of two passes.
 template <class Arguments>
 attend_parameters<first_pass_of<Arguments>> first_pass(const attend_parameters<Arguments>& p) {
-  return {p.composition, p.map,   p.bias,  p.q,     p.k,    p.v,           p.out,         p.outputs, p.batch,  p.groups,    p.heads,
-          p.heads_per_key_head, p.queries, p.keys, p.first_batch, p.first_group, p.local, p.padded, p.value_sums, p.rests};
+  return {p.composition, p.map,     p.bias,        p.q,           p.k,     p.v,
+          p.out,         p.outputs, p.batch,       p.groups,      p.heads, p.heads_per_key_head,
+          p.queries,     p.keys,    p.first_batch, p.first_group, p.local, p.padded,
+          p.value_sums,  p.rests};
 }
 
 /// One group, on rows of its own.
@@ -188,6 +204,13 @@ class attend_problem {
       return query_token(i);
     }
   }
+  /// Queries of the group that are no padding; every warp counts them.
+  HEDDLE_DEVICE float queries_present() const {
+    if (!p_->padded) return static_cast<float>(p_->queries);
+    float n = 0.0F;
+    for (std::size_t q = device::lane(); q < p_->queries; q += device::warp_size) n += query_token(q) >= 0 ? 1.0F : 0.0F;
+    return device::warp_sum(n);
+  }
   /// The row of a position in the views, given its token.
   HEDDLE_DEVICE std::size_t row(std::size_t i, std::int32_t token) const noexcept {
     return p_->local ? i : static_cast<std::size_t>(token);
@@ -216,7 +239,8 @@ class attend_problem {
         const float* row = p_->composition.template modifier<i()>().row(c, q);
         if (row != nullptr) score += row[k];
       } else {
-        score = modified<float>(p_->composition.template modifier<i()>(), c, score, static_cast<float>(q), static_cast<float>(k));
+        score =
+            modified<float>(p_->composition.template modifier<i()>(), c, score, static_cast<float>(q), static_cast<float>(k));
       }
     });
     return score;

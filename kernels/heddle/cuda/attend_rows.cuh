@@ -14,16 +14,19 @@ namespace heddle::inline v0::detail {
 
 /// What one block of the row kernel takes of the scratch, in floats.
 struct attend_row_sizes {
-  std::size_t rows = 0;         ///< queries at a time
-  std::size_t pitch = 0;        ///< from row to row of scores
+  std::size_t rows = 0;   ///< queries at a time
+  std::size_t pitch = 0;  ///< from row to row of scores
   std::size_t dim = 0;
   std::size_t staged_keys = 0;  ///< keys that a policy changed
   std::size_t blocks = 0;       ///< that have scratch
 
-  static constexpr std::size_t chunk = 32;   ///< keys at a time
+  static constexpr std::size_t chunk = 32;  ///< keys at a time
 
   constexpr explicit attend_row_sizes(const attend_shape& s) noexcept
-      : rows(s.keys <= 16384 ? 16 : 4), pitch((s.keys + 31) / 32 * 32), dim(s.head_dim), staged_keys(s.copied_rows ? chunk : 0) {
+      : rows(s.keys <= 16384 ? 16 : 4),
+        pitch((s.keys + 31) / 32 * 32),
+        dim(s.head_dim),
+        staged_keys(s.copied_rows ? chunk : 0) {
     constexpr std::size_t most_bytes = std::size_t{64} << 20U;
     constexpr std::size_t most_blocks = 1024;
     const std::size_t n = most_bytes / (floats() * sizeof(float));
@@ -57,16 +60,15 @@ struct attend_row_kernel {
   P p;
   float* scratch;
   attend_row_sizes sizes;
-  std::size_t first_item = 0;   ///< of this launch
+  std::size_t first_item = 0;  ///< of this launch
 
   HEDDLE_HOST_DEVICE std::size_t row_blocks() const noexcept { return (p.queries + sizes.rows - 1) / sizes.rows; }
-  HEDDLE_HOST_DEVICE std::size_t items() const noexcept {
-    return adds_up ? p.batch * p.heads : p.problems() * row_blocks();
-  }
+  HEDDLE_HOST_DEVICE std::size_t items() const noexcept { return adds_up ? p.batch * p.heads : p.problems() * row_blocks(); }
 
   HEDDLE_DEVICE void operator()() const {
     const std::size_t per_problem = row_blocks();
-    for (std::size_t item = first_item + device::block_index(); item < items(); item += leaves_sums ? items() : device::grid_size()) {
+    for (std::size_t item = first_item + device::block_index(); item < items();
+         item += leaves_sums ? items() : device::grid_size()) {
       if constexpr (adds_up) {
         for (std::size_t g = 0; g < p.groups; ++g) {
           const problem_type problem(p, item / p.heads, g, item % p.heads);
@@ -90,7 +92,8 @@ struct attend_row_kernel {
   HEDDLE_DEVICE void rows(const problem_type& problem, std::size_t q0) const {
     const std::size_t count = p.queries - q0 < sizes.rows ? p.queries - q0 : sizes.rows;
     const context_type c = problem.context();
-    for (std::size_t k = device::thread(); k < p.keys; k += threads) device::store_global(key_tokens() + k, problem.key_token(k));
+    for (std::size_t k = device::thread(); k < p.keys; k += threads)
+      device::store_global(key_tokens() + k, problem.key_token(k));
     for (std::size_t r = device::thread(); r < count; r += threads)
       device::store_global(query_tokens() + r, problem.query_token(q0 + r));
     device::sync_block();
@@ -101,7 +104,7 @@ struct attend_row_kernel {
     find_weights(problem, c, q0, count);
     device::sync_block();
     sum_values(problem, count);
-    if constexpr (leaves_sums) device::sync_block();   // sums take the place of weights
+    if constexpr (leaves_sums) device::sync_block();  // sums take the place of weights
     if constexpr (observer::weights) observe(problem, q0, count);
     device::sync_block();
   }
@@ -123,7 +126,8 @@ struct attend_row_kernel {
       for (std::size_t i = device::thread(); i < count * sizes.dim; i += threads) {
         const std::size_t r = i / sizes.dim;
         const std::int32_t token = device::load_global(query_tokens() + r);
-        const float x = token < 0 ? 0.0F : static_cast<float>(device::load_global(problem.query(problem.row(r, token)) + i % sizes.dim));
+        const float x =
+            token < 0 ? 0.0F : static_cast<float>(device::load_global(problem.query(problem.row(r, token)) + i % sizes.dim));
         device::store_global(query_copy(0) + i, x);
       }
     }
@@ -164,7 +168,8 @@ struct attend_row_kernel {
       for (std::size_t d = 0; d < sizes.dim; ++d) sum += device::load_global(query + d) * device::load_global(key + d);
     } else {
       const auto* const key = problem.key(problem.row(k, token));
-      for (std::size_t d = 0; d < sizes.dim; ++d) sum += device::load_global(query + d) * static_cast<float>(device::load_global(key + d));
+      for (std::size_t d = 0; d < sizes.dim; ++d)
+        sum += device::load_global(query + d) * static_cast<float>(device::load_global(key + d));
     }
     return sum;
   }
@@ -178,10 +183,11 @@ struct attend_row_kernel {
     } else {
       for (std::size_t r = device::warp(); r < count; r += warps) {
         const std::int32_t token = device::load_global(query_tokens() + r);
-        if (token < 0) continue;   // the same for all lanes
+        if (token < 0) continue;  // the same for all lanes
         const float lse = weigh(c, q0 + r, scores(r));
         if constexpr (observer::logsumexp) {
-          if (device::lane() == 0) device::store_global(&p.outputs.logsumexp(problem.batch(), problem.head(), problem.row(q0 + r, token)), lse);
+          if (device::lane() == 0)
+            device::store_global(&p.outputs.logsumexp(problem.batch(), problem.head(), problem.row(q0 + r, token)), lse);
         }
       }
     }
@@ -192,16 +198,16 @@ struct attend_row_kernel {
     for (std::size_t k = 0; k < p.keys; ++k) any = any || row[k] != hidden;
     if (!any) return;
     const float sum = p.composition.normalizer().weigh(c, q, row, p.keys);
-    for (std::size_t k = 0; k < p.keys; ++k) row[k] = row[k] == 0.0F ? hidden : row[k] / sum;   // not chosen: not read either
+    for (std::size_t k = 0; k < p.keys; ++k) row[k] = row[k] == 0.0F ? hidden : row[k] / sum;  // not chosen: not read either
   }
 
   /// The weights of a row that a warp makes together; returns the logsumexp.
   HEDDLE_DEVICE float weigh(const context_type& c, std::size_t q, float* row) const {
     const auto& normalizer = p.composition.normalizer();
     if constexpr (normalizer_type::kind == normalizer_kind::elementwise) {
-      each_visible(row, [](std::size_t) { return true; }, [&](std::size_t k, float s) {
-        device::store_global(row + k, heddle::detail::weight<float>(normalizer, s));
-      });
+      each_visible(
+          row, [](std::size_t) { return true; },
+          [&](std::size_t k, float s) { device::store_global(row + k, heddle::detail::weight<float>(normalizer, s)); });
       return hidden;
     } else if constexpr (normalizer_parts<normalizer_type> == 2) {
       const auto part = [&](std::size_t number) {
@@ -210,10 +216,12 @@ struct attend_row_kernel {
       const float first = exponentials(c, row, part(0));
       const float second = exponentials(c, row, part(1));
       const float share = normalizer.share(c, q, first, second);
-      each_visible(row, [](std::size_t) { return true; }, [&](std::size_t k, float w) {
-        const float factor = part(1)(k) ? share : 1.0F - share;
-        device::store_global(row + k, factor == 0.0F ? hidden : w * factor);   // a part that is left out is not read
-      });
+      each_visible(
+          row, [](std::size_t) { return true; },
+          [&](std::size_t k, float w) {
+            const float factor = part(1)(k) ? share : 1.0F - share;
+            device::store_global(row + k, factor == 0.0F ? hidden : w * factor);  // a part that is left out is not read
+          });
       const float high = first > second ? first : second;
       return high == hidden ? hidden : high + math::log(math::exp(first - high) + math::exp(second - high));
     } else {
@@ -282,7 +290,7 @@ struct attend_row_kernel {
     const attend_outputs& o = p.outputs;
     [[maybe_unused]] float equal_weight = 0.0F;
     if constexpr (observer::importance) {
-      if (o.row_weights.data_handle() == nullptr) equal_weight = 1.0F / present(problem);
+      if (o.row_weights.data_handle() == nullptr) equal_weight = 1.0F / problem.queries_present();
     }
     for (std::size_t k = device::thread(); k < p.keys; k += threads) {
       const std::int32_t token = device::load_global(key_tokens() + k);
@@ -300,24 +308,18 @@ struct attend_row_kernel {
           device::store_global(&o.probabilities(problem.batch(), problem.head() * p.groups + problem.group(), q0 + r, k), w);
         if constexpr (observer::importance) {
           const bool equal = o.row_weights.data_handle() == nullptr;
-          added += w * (equal ? equal_weight : device::load_global(&o.row_weights(problem.batch(), problem.head(), problem.row(q0 + r, query))));
+          added +=
+              w * (equal ? equal_weight
+                         : device::load_global(&o.row_weights(problem.batch(), problem.head(), problem.row(q0 + r, query))));
         }
       }
       if constexpr (leaves_sums) {
-        device::store_global(scores(0) + k, added);   // nobody else reads this column
+        device::store_global(scores(0) + k, added);  // nobody else reads this column
       } else if constexpr (observer::importance) {
         float* const sum = &o.importance(problem.batch(), problem.head(), key);
         device::store_global(sum, device::load_global(sum) + added);
       }
     }
-  }
-
-  /// Queries of the group that are no padding; every warp counts them.
-  HEDDLE_DEVICE float present(const problem_type& problem) const {
-    if (!p.padded) return static_cast<float>(p.queries);
-    float n = 0.0F;
-    for (std::size_t q = device::lane(); q < p.queries; q += device::warp_size) n += problem.query_token(q) >= 0 ? 1.0F : 0.0F;
-    return device::warp_sum(n);
   }
 };
 
@@ -326,7 +328,7 @@ template <class P>
 struct attend_row_importance {
   static constexpr unsigned threads = 128;
   attend_row_kernel<P> rows;
-  std::size_t count;   ///< items of the launch
+  std::size_t count;  ///< items of the launch
 
   HEDDLE_HOST_DEVICE std::size_t first_problem() const noexcept { return rows.first_item / rows.row_blocks(); }
   HEDDLE_HOST_DEVICE std::size_t problems() const noexcept {
@@ -336,7 +338,8 @@ struct attend_row_importance {
   HEDDLE_DEVICE void operator()() const {
     const std::size_t keys = rows.p.keys;
     const std::size_t step = static_cast<std::size_t>(device::grid_size()) * threads;
-    for (std::size_t i = static_cast<std::size_t>(device::block_index()) * threads + device::thread(); i < problems() * keys; i += step) {
+    for (std::size_t i = static_cast<std::size_t>(device::block_index()) * threads + device::thread(); i < problems() * keys;
+         i += step) {
       const std::size_t number = first_problem() + i / keys;
       const std::size_t k = i % keys;
       const auto problem = attend_problem<P>::numbered(rows.p, number);

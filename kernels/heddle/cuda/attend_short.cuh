@@ -64,18 +64,20 @@ class attend_short_way {
   /// Enqueues the kernel. Tables of biases are filled.
   static void run(device::stream s, const attend_parameters<Arguments>& a) {
     if (a.problems() > most_problems)
-      raise<shape_error>("attend: expected at most 2147483647 groups, heads and batch items together, got " + std::to_string(a.problems()));
+      raise<shape_error>("attend: expected at most 2147483647 groups, heads and batch items together, got " +
+                         std::to_string(a.problems()));
     const short_blocks blocks = blocks_of(a);
     const auto problems = static_cast<unsigned>(a.problems());
-    const attend_short_kernel<Arguments> kernel{
-        a,
-        blocks,
-        problems,
-        static_cast<unsigned>(a.groups),
-        static_cast<unsigned>(a.heads),
-        static_cast<unsigned>(a.heads_per_key_head),
-        rows_begin_at<layout::copy_bytes>(a.q) && rows_begin_at<layout::copy_bytes>(a.k) && rows_begin_at<layout::copy_bytes>(a.v),
-        rows_begin_at<layout::out_copy_bytes>(a.out)};
+    const attend_short_kernel<Arguments> kernel{a,
+                                                blocks,
+                                                problems,
+                                                static_cast<unsigned>(a.groups),
+                                                static_cast<unsigned>(a.heads),
+                                                static_cast<unsigned>(a.heads_per_key_head),
+                                                rows_begin_at<layout::copy_bytes>(a.q) &&
+                                                    rows_begin_at<layout::copy_bytes>(a.k) &&
+                                                    rows_begin_at<layout::copy_bytes>(a.v),
+                                                rows_begin_at<layout::out_copy_bytes>(a.out)};
     device::launch(s, std::uint64_t{(problems + blocks.slots - 1) / blocks.slots} * blocks.parts, blocks.bytes, kernel);
   }
 
@@ -83,7 +85,8 @@ class attend_short_way {
   static short_blocks blocks_of(const attend_parameters<Arguments>& a) {
     const unsigned entries = runs::count > 0 ? static_cast<unsigned>(a.bias.table_size()) : 0;
     return choose_blocks<layout>(static_cast<unsigned>(a.queries), static_cast<unsigned>(a.heads),
-                                 static_cast<unsigned>(a.problems()), runs::count, entries, attend_short_kernel<Arguments>::checks, short_shared_bytes<Arch>);
+                                 static_cast<unsigned>(a.problems()), runs::count, entries,
+                                 attend_short_kernel<Arguments>::checks, short_shared_bytes<Arch>);
   }
 };
 

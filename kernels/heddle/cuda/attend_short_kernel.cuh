@@ -43,7 +43,7 @@ struct attend_short_kernel {
   using scores_type = short_scores<composition_type>;
   using mask_type = effective_mask<composition_type>;
   static constexpr unsigned threads = layout::threads;
-  static constexpr unsigned min_blocks = layout::dim <= 32 ? 4 : 1;   ///< registers for the accumulators of 64 keys, and no more
+  static constexpr unsigned min_blocks = layout::dim <= 32 ? 4 : 1;  ///< registers for the accumulators of 64 keys, and no more
   static constexpr bool changes_rows = copies_rows<composition_type>;
   static constexpr bool exponential = scores_type::exponential;
   /// A weight of zero may meet a value that is not finite: of a key that a mask hides, or that a modifier gives -inf. Of
@@ -54,10 +54,10 @@ struct attend_short_kernel {
   attend_parameters<Arguments> a;
   short_blocks blocks;
   unsigned problems;
-  unsigned groups;   ///< of one batch item
+  unsigned groups;  ///< of one batch item
   unsigned heads;
   unsigned heads_per_key_head;
-  bool whole;        ///< views are aligned for the largest copies
+  bool whole;  ///< views are aligned for the largest copies
   bool whole_out;
 
   /// One problem, and where it lies in the block.
@@ -78,7 +78,7 @@ struct attend_short_kernel {
     device::sync_block();
     for (unsigned slot = 0; slot < count; ++slot) load_problem(problem_of(first, slot));
     const unsigned items = count * row_tiles();
-    const unsigned own = device::block_index() % blocks.parts * layout::warps + device::warp();   // this warp's first item
+    const unsigned own = device::block_index() % blocks.parts * layout::warps + device::warp();  // this warp's first item
     if (own < items) load_queries(first, own, 0);
     device::copy_commit();
     device::copy_wait<0>();
@@ -114,12 +114,8 @@ struct attend_short_kernel {
   HEDDLE_DEVICE problem problem_of(unsigned first, unsigned slot) const {
     const unsigned all = (first + slot) / heads;
     const unsigned row = (all - first / heads) * padded_length() * 4U;
-    return {all / groups,
-            static_cast<unsigned>(a.first_group) + all % groups,
-            (first + slot) % heads,
-            slot,
-            device::shared_base() + blocks.tokens + row,
-            device::shared_base() + blocks.codes + row};
+    return {all / groups, static_cast<unsigned>(a.first_group) + all % groups, (first + slot) % heads,
+            slot,         device::shared_base() + blocks.tokens + row,         device::shared_base() + blocks.codes + row};
   }
   HEDDLE_DEVICE context_type context_of(const problem& p) const {
     return {a.first_batch + p.batch, p.group, p.head, length(), length(), &a.map};
@@ -173,7 +169,8 @@ struct attend_short_kernel {
           });
           HEDDLE_DEVICE_UNROLL
           for (unsigned run = 0; run < runs::count; ++run)
-            tables.store((slot * static_cast<unsigned>(runs::count) + run) * blocks.entries + i, sum[run] * scores_type::table_factor);
+            tables.store((slot * static_cast<unsigned>(runs::count) + run) * blocks.entries + i,
+                         sum[run] * scores_type::table_factor);
         }
       }
     }
@@ -189,7 +186,8 @@ struct attend_short_kernel {
   HEDDLE_DEVICE void load_queries(unsigned first, unsigned item, unsigned turn) const {
     const problem p = problem_of(first, item / row_tiles());
     const unsigned row = item % row_tiles() * layout::tile_rows;
-    stage::template load<32>(stage_of(turn), p.tokens + row * 4U, layout::tile_rows, rows_of(a.q, p.batch, p.head), device::lane(), whole);
+    stage::template load<32>(stage_of(turn), p.tokens + row * 4U, layout::tile_rows, rows_of(a.q, p.batch, p.head),
+                             device::lane(), whole);
   }
 
   /// Policies change keys in place; values that are not finite are taken out where they could be multiplied by 0.
@@ -253,13 +251,22 @@ struct attend_short_kernel {
         if (flawed) add_flawed(p, policies, s, o, key);
       }
     }
-    device::sync_warp();   // queries have been read: their place is free for outputs
+    device::sync_warp();  // queries have been read: their place is free for outputs
     finish(p, row, staged, o, rows);
   }
 
   HEDDLE_DEVICE scores_type policies_of(const problem& p, unsigned row) const {
-    scores_type s{a.composition, context_of(p), row, device::shared_base() + blocks.tables, blocks.entries,
-                  device::shared_base() + blocks.places, p.codes, a.padded, false, {0, 0}, layout::head_dim};
+    scores_type s{a.composition,
+                  context_of(p),
+                  row,
+                  device::shared_base() + blocks.tables,
+                  blocks.entries,
+                  device::shared_base() + blocks.places,
+                  p.codes,
+                  a.padded,
+                  false,
+                  {0, 0},
+                  layout::head_dim};
     s.tables += p.slot * static_cast<unsigned>(runs::count) * blocks.entries * 4U;
     if constexpr (mask_type::masked) {
       const bool hides = hides_pairs_of(p);
@@ -289,7 +296,7 @@ struct attend_short_kernel {
     statistics s{{hidden_in_tile, hidden_in_tile}, {0.0F, 0.0F}};
     if constexpr (initial_score<normalizer_type>) {
       const float score = a.composition.normalizer().initial_score(head) * log2_of_e;
-      const float one = (device::lane() & 3U) == 0 ? 1.0F : 0.0F;   // one lane of a row has the virtual key
+      const float one = (device::lane() & 3U) == 0 ? 1.0F : 0.0F;  // one lane of a row has the virtual key
       s = {{score, score}, {one, one}};
       if (score == hidden_in_tile) s.sum[0] = s.sum[1] = 0.0F;
     }
@@ -333,7 +340,9 @@ struct attend_short_kernel {
     add_single_values<layout::head_dim, products::key_tiles>(
         [&](unsigned n, unsigned j) { return s[n][j]; }, [&](unsigned d, unsigned j) -> float& { return o[d][j]; },
         left < layout::chunk_keys ? left : layout::chunk_keys, [&](unsigned i) { return flaws.load(key + i) != 0; },
-        [&](unsigned h, unsigned i, float w) { return policies.visible(h, key + i) && (composition_type::modifiers == 0 || w != 0.0F); },
+        [&](unsigned h, unsigned i, float w) {
+          return policies.visible(h, key + i) && (composition_type::modifiers == 0 || w != 0.0F);
+        },
         [&](unsigned i) {
           const std::int32_t token = tokens.load(key + i);
           return token < 0 ? nullptr : rows.row(token);
@@ -341,8 +350,8 @@ struct attend_short_kernel {
   }
 
   /// Outputs, divided by their sums, into shared memory and from there, in long pieces, to where the queries came from.
-  HEDDLE_DEVICE void finish(const problem& p, unsigned row, device::shared_address staged,
-                            float (&o)[layout::tiles_of_dim][4], const statistics& rows) const {
+  HEDDLE_DEVICE void finish(const problem& p, unsigned row, device::shared_address staged, float (&o)[layout::tiles_of_dim][4],
+                            const statistics& rows) const {
     const unsigned lane = device::lane();
     HEDDLE_DEVICE_UNROLL
     for (unsigned h = 0; h < 2; ++h) {
@@ -364,7 +373,7 @@ struct attend_short_kernel {
     }
     device::sync_warp();
     stage::store(staged, p.tokens + row * 4U, layout::tile_rows, rows_of(a.out, p.batch, p.head), whole_out);
-    device::sync_warp();   // before the next queries come here
+    device::sync_warp();  // before the next queries come here
   }
 
   HEDDLE_DEVICE void write_logsumexp(const problem& p, unsigned query, float largest, float sum) const {

@@ -27,11 +27,11 @@ struct short_layout {
   using value_type = T;
   using output_type = Out;
   static constexpr unsigned element_bytes = sizeof(T);
-  static constexpr bool split = std::is_same_v<T, float>;   ///< three products of tf32 parts for every product
+  static constexpr bool split = std::is_same_v<T, float>;  ///< three products of tf32 parts for every product
   static constexpr unsigned head_dim = static_cast<unsigned>(D);
-  static constexpr unsigned dim = rounded_up(head_dim, split ? 8 : 16);   ///< zeros behind head_dim
+  static constexpr unsigned dim = rounded_up(head_dim, split ? 8 : 16);  ///< zeros behind head_dim
   static constexpr unsigned tiles_of_dim = dim / 8;
-  static constexpr unsigned pitch = split ? rounded_up(dim, 16) + 4 : dim + 8;   ///< elements from row to row
+  static constexpr unsigned pitch = split ? rounded_up(dim, 16) + 4 : dim + 8;  ///< elements from row to row
   static constexpr unsigned row_bytes = pitch * sizeof(T);
   static constexpr unsigned copy_bytes = copy_bytes_of(D * sizeof(T));
   static constexpr unsigned copies_per_row = dim * sizeof(T) / copy_bytes;
@@ -42,8 +42,8 @@ struct short_layout {
 
   static constexpr unsigned warps = 4;
   static constexpr unsigned threads = 32 * warps;
-  static constexpr unsigned tile_rows = 16;    ///< queries of a warp at a time
-  static constexpr unsigned chunk_keys = 64;   ///< keys whose scores are in registers
+  static constexpr unsigned tile_rows = 16;   ///< queries of a warp at a time
+  static constexpr unsigned chunk_keys = 64;  ///< keys whose scores are in registers
   static constexpr unsigned stage_row_bytes = std::max(row_bytes, out_bytes);
   static constexpr unsigned stage_bytes = tile_rows * stage_row_bytes;
   /// The next queries of a warp are on their way while it works on these, where that costs little memory.
@@ -52,18 +52,18 @@ struct short_layout {
 
 /// What one block holds, from the lowest address up; all offsets in bytes. Made on the host, and known to the kernel.
 struct short_blocks {
-  unsigned keys = 0;          ///< of a group, which are its queries
-  unsigned slots = 1;         ///< problems of a block
-  unsigned parts = 1;         ///< blocks that share the queries of their problems
-  unsigned entries = 0;       ///< of a table of biases
-  unsigned stage = 0;         ///< queries and outputs of every warp
-  unsigned values = 0;        ///< the first row of values; keys lie at 0
-  unsigned slot_bytes = 0;    ///< keys or values of one problem
-  unsigned tables = 0;        ///< biases `[slots, runs, entries]`
-  unsigned places = 0;        ///< the place of a position in tables `[padded]`
-  unsigned tokens = 0;        ///< `[groups, padded]`
-  unsigned codes = 0;         ///< `[groups, padded]`: a query sees keys of its code; -1: padding
-  unsigned flawed = 0;        ///< `[slots, padded]`: values that are not finite
+  unsigned keys = 0;        ///< of a group, which are its queries
+  unsigned slots = 1;       ///< problems of a block
+  unsigned parts = 1;       ///< blocks that share the queries of their problems
+  unsigned entries = 0;     ///< of a table of biases
+  unsigned stage = 0;       ///< queries and outputs of every warp
+  unsigned values = 0;      ///< the first row of values; keys lie at 0
+  unsigned slot_bytes = 0;  ///< keys or values of one problem
+  unsigned tables = 0;      ///< biases `[slots, runs, entries]`
+  unsigned places = 0;      ///< the place of a position in tables `[padded]`
+  unsigned tokens = 0;      ///< `[groups, padded]`
+  unsigned codes = 0;       ///< `[groups, padded]`: a query sees keys of its code; -1: padding
+  unsigned flawed = 0;      ///< `[slots, padded]`: values that are not finite
   unsigned bytes = 0;
 
   HEDDLE_HOST_DEVICE constexpr unsigned padded() const noexcept { return (keys + 63) / 64 * 64; }
@@ -92,10 +92,10 @@ constexpr short_blocks place_blocks(unsigned keys, unsigned slots, unsigned runs
 /// How many problems make a block: as many as keep its warps busy, in memory of which a processor has several times as much.
 /// Where there are few problems the queries of one are shared by several blocks. 0 bytes: they do not fit.
 template <class Layout>
-constexpr short_blocks choose_blocks(unsigned keys, unsigned heads, unsigned problems, unsigned runs, unsigned entries, bool flawed,
-                                     unsigned most_bytes) noexcept {
-  constexpr unsigned comfortable = 52 * 1024;   // four blocks on a processor of Hopper, three on one of Ampere
-  constexpr unsigned enough = 264;              // blocks: twice the processors of the largest devices
+constexpr short_blocks choose_blocks(unsigned keys, unsigned heads, unsigned problems, unsigned runs, unsigned entries,
+                                     bool flawed, unsigned most_bytes) noexcept {
+  constexpr unsigned comfortable = 52 * 1024;  // four blocks on a processor of Hopper, three on one of Ampere
+  constexpr unsigned enough = 264;             // blocks: twice the processors of the largest devices
   short_blocks best{};
   unsigned best_idle = 0;
   for (unsigned slots = 1; slots <= 16; ++slots) {

@@ -147,8 +147,8 @@ struct short_products {
 /// not multiplied at all. `weight(n, j)`: element `j` of tile `n` of the weights, for constants. `flawed(i)` and `row(i)` (the
 /// values of a key, or null) are the same for all lanes; `visible(h, i, w)` is asked for row `lane / 4 + 8 h`, whose weight is w.
 template <unsigned HeadDim, unsigned Tiles, class Outputs, class Weight, class Flawed, class Visible, class Row>
-HEDDLE_DEVICE void add_single_values(const Weight& weight, Outputs&& o, unsigned keys, const Flawed& flawed, const Visible& visible,
-                                     const Row& row) {
+HEDDLE_DEVICE void add_single_values(const Weight& weight, Outputs&& o, unsigned keys, const Flawed& flawed,
+                                     const Visible& visible, const Row& row) {
   const unsigned lane = device::lane();
   HEDDLE_DEVICE_NO_UNROLL
   for (unsigned i = 0; i < keys; ++i) {

@@ -44,15 +44,15 @@ class short_scores {
 
   const Composition& composition;
   context_type context;
-  unsigned first_query;              ///< of the warp's 16
-  device::shared_address tables;     ///< of this problem `[runs, entries]`
+  unsigned first_query;           ///< of the warp's 16
+  device::shared_address tables;  ///< of this problem `[runs, entries]`
   unsigned entries;
-  device::shared_address places;     ///< of keys in tables
-  device::shared_address codes;      ///< of positions: what a query sees has its code
-  bool coded;                        ///< there is padding, or labels differ
-  bool masked;                       ///< some pair is hidden by a mask without labels
+  device::shared_address places;  ///< of keys in tables
+  device::shared_address codes;   ///< of positions: what a query sees has its code
+  bool coded;                     ///< there is padding, or labels differ
+  bool masked;                    ///< some pair is hidden by a mask without labels
   unsigned query_place[2];
-  unsigned head_dim;                 ///< for the scale
+  unsigned head_dim;  ///< for the scale
 
   /// The query of row half `h`, or the last where there is none: policies are asked about no others.
   HEDDLE_DEVICE unsigned query(unsigned h) const {
@@ -209,7 +209,7 @@ HEDDLE_DEVICE void weigh_half(float (&s)[Tiles][4], float (&o)[Layout::tiles_of_
   }
   largest = device::max(largest, device::shuffle_xor(largest, 1U));
   largest = device::max(largest, device::shuffle_xor(largest, 2U));
-  const float base = largest == hidden_in_tile ? 0.0F : largest;   // nobody sees anything yet
+  const float base = largest == hidden_in_tile ? 0.0F : largest;  // nobody sees anything yet
   const float factor = device::exp2(largest_before - base);
   float sum = 0.0F;
   HEDDLE_DEVICE_UNROLL

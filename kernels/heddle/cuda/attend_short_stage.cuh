@@ -40,7 +40,7 @@ struct short_stage {
   static HEDDLE_DEVICE void load(device::shared_address to, device::shared_address tokens, unsigned rows,
                                  const row_source<const value_type>& from, unsigned thread, bool whole) {
     constexpr unsigned copies = Layout::copies_per_row;
-    constexpr unsigned together = Threads >= copies ? Threads / copies : 1;   // rows of one pass
+    constexpr unsigned together = Threads >= copies ? Threads / copies : 1;  // rows of one pass
     const device::shared_view<std::int32_t> token_of{tokens};
     for (unsigned i = thread; i < together * copies; i += Threads) {
       const unsigned piece = i % copies;
@@ -76,7 +76,8 @@ struct short_stage {
   }
 
   /// Copies one piece of a row, or zeros if `!valid` and behind the last element.
-  static HEDDLE_DEVICE void copy_piece(device::shared_address row, const value_type* from, unsigned piece, bool valid, bool whole) {
+  static HEDDLE_DEVICE void copy_piece(device::shared_address row, const value_type* from, unsigned piece, bool valid,
+                                       bool whole) {
     constexpr unsigned elements = Layout::copy_bytes / sizeof(value_type);
     const device::shared_address to = row + piece * Layout::copy_bytes;
     valid = valid && piece * elements < Layout::head_dim;

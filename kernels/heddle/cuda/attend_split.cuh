@@ -27,7 +27,8 @@ class attend_split_way {
   static constexpr std::size_t D = Arguments::head_dim;
 
  public:
-  static constexpr bool supports = D != dyn && D <= 128 && split_composition<composition_type> && !kernel_observer<Arguments>::weights;
+  static constexpr bool supports =
+      D != dyn && D <= 128 && split_composition<composition_type> && !kernel_observer<Arguments>::weights;
 
   static bool ready(const attend_parameters<Arguments>& a) {
     const std::size_t rows = a.queries * a.heads_per_key_head;
@@ -44,7 +45,8 @@ class attend_split_way {
   static void run(device::stream s, const attend_parameters<Arguments>& a, arena memory) {
     const split_cut cut = cut_of(a);
     split_call<Arguments> call{a, cut, nullptr};
-    if (cut.parts > 1) call.sums = memory.template take<float>(cut.problems * cut.parts * 16 * split_call<Arguments>::row_floats);
+    if (cut.parts > 1)
+      call.sums = memory.template take<float>(cut.problems * cut.parts * 16 * split_call<Arguments>::row_floats);
     bool whole = aligned(a.q);
     a.k.each_view([&](const auto& x) { whole = whole && aligned(x); });
     a.v.each_view([&](const auto& x) { whole = whole && aligned(x); });

@@ -24,7 +24,7 @@ template <class Arguments>
 struct split_call {
   attend_parameters<Arguments> a;
   split_cut cut;
-  float* sums;   ///< `[problems, parts, 16, head_dim + 2]`: sums of weighted values, largest score, sum; null for one part
+  float* sums;  ///< `[problems, parts, 16, head_dim + 2]`: sums of weighted values, largest score, sum; null for one part
 
   static constexpr unsigned row_floats = static_cast<unsigned>(Arguments::head_dim) + 2;
 
@@ -53,7 +53,8 @@ struct split_call {
       largest = higher;
     }
     const float inverse = sum == 0.0F ? 0.0F : 1.0F / sum;
-    auto* const out = a.out.data_handle() + batch * a.out.stride(0) + row.head * a.out.stride(1) + row.query * a.out.stride(2) + d;
+    auto* const out =
+        a.out.data_handle() + batch * a.out.stride(0) + row.head * a.out.stride(1) + row.query * a.out.stride(2) + d;
     device::store_global(out, device::round_to<typename Arguments::output_type>(value * inverse));
     if constexpr (kernel_observer<Arguments>::logsumexp) {
       const auto& lse = a.outputs.logsumexp;
@@ -83,7 +84,7 @@ struct attend_split_kernel {
   static constexpr bool checks = mask_type::masked || always_checks;
 
   split_call<Arguments> call;
-  bool whole;   ///< views are aligned for the largest copies
+  bool whole;  ///< views are aligned for the largest copies
 
   /// The part of a block, and the two rows of a lane.
   struct place {
@@ -92,7 +93,7 @@ struct attend_split_kernel {
     unsigned batch;
     unsigned key_head;
     unsigned tile;
-    unsigned begin;   ///< keys
+    unsigned begin;  ///< keys
     unsigned end;
     split_row rows[2];
   };
@@ -207,7 +208,8 @@ struct attend_split_kernel {
     if constexpr (checks) {
       if (always_checks || ask) {
         bool flawed = false;
-        if (device::lane() < keys) flawed = take_out_flaws_of_row<layout>(values_of(stage) + device::lane() * layout::row_bytes);
+        if (device::lane() < keys)
+          flawed = take_out_flaws_of_row<layout>(values_of(stage) + device::lane() * layout::row_bytes);
         flaws = device::ballot(flawed);
         device::sync_warp();
       }
@@ -220,7 +222,9 @@ struct attend_split_kernel {
       add_single_values<layout::head_dim, products::key_tiles>(
           [&](unsigned n, unsigned j) { return s[n][j]; }, [&](unsigned d, unsigned j) -> float& { return o[d][j]; }, keys,
           [&](unsigned i) { return (flaws >> i & 1U) != 0; },
-          [&](unsigned h, unsigned i, float w) { return sees(p, h, chunk + i) && (composition_type::modifiers == 0 || w != 0.0F); },
+          [&](unsigned h, unsigned i, float w) {
+            return sees(p, h, chunk + i) && (composition_type::modifiers == 0 || w != 0.0F);
+          },
           [&](unsigned i) { return call.a.v.row(p.batch, p.key_head, chunk + i); });
     }
   }
@@ -247,7 +251,9 @@ struct attend_split_kernel {
           if constexpr (composition_type::modifiers > 0) score = problem.score(c, score, p.rows[h].query, key);
           bool visible = at < keys;
           if constexpr (mask_type::masked) {
-            if (ask) visible = visible && mask_type(call.a.composition)(c, static_cast<float>(p.rows[h].query), static_cast<float>(key));
+            if (ask)
+              visible =
+                  visible && mask_type(call.a.composition)(c, static_cast<float>(p.rows[h].query), static_cast<float>(key));
           }
           s[n][i] = visible ? score * log2_of_e : hidden_in_tile;
         }
@@ -282,7 +288,8 @@ struct attend_split_kernel {
     }
     device::sync_block();
     const unsigned here = call.rows() - p.tile * 16U < 16U ? call.rows() - p.tile * 16U : 16U;
-    for (unsigned i = device::thread(); i < here * layout::head_dim; i += threads) add_warps(p, i / layout::head_dim, i % layout::head_dim);
+    for (unsigned i = device::thread(); i < here * layout::head_dim; i += threads)
+      add_warps(p, i / layout::head_dim, i % layout::head_dim);
   }
 
   HEDDLE_DEVICE void add_warps(const place& p, unsigned r, unsigned d) const {

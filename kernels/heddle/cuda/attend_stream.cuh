@@ -63,7 +63,7 @@ class attend_stream_way {
     p.k.each_view([&](const auto& x) { whole = whole && whole_rows_of<16>(x); });
     p.v.each_view([&](const auto& x) { whole = whole && whole_rows_of<16>(x); });
     const kernel_type kernel{p, whole, whole_rows_of<2 * sizeof(typename parameters::output_type)>(p.out)};
-    constexpr std::size_t most = 0x7fffffffU;   // beyond, blocks go on with the next tile
+    constexpr std::size_t most = 0x7fffffffU;  // beyond, blocks go on with the next tile
     const std::size_t items = kernel.items();
     device::launch(s, items < most ? items : most, kernel_type::shared_bytes, kernel);
   }

@@ -47,8 +47,8 @@ struct attend_stream_kernel {
   static constexpr bool changes = copies_rows<composition_type>;
 
   P p;
-  bool whole_vectors;   ///< of queries, keys and values
-  bool whole_pairs;     ///< of outputs
+  bool whole_vectors;  ///< of queries, keys and values
+  bool whole_pairs;    ///< of outputs
 
   HEDDLE_HOST_DEVICE std::size_t query_tiles() const noexcept { return (p.queries + layout::queries - 1) / layout::queries; }
   HEDDLE_HOST_DEVICE std::size_t items() const noexcept { return p.problems() * query_tiles(); }
@@ -65,13 +65,17 @@ struct attend_stream_kernel {
   /// What a lane keeps of its two rows.
   struct rows_state {
     typename products::outputs_type o;
-    float largest[2];   ///< in base 2
-    float sum[2];       ///< of this lane's columns
+    float largest[2];  ///< in base 2
+    float sum[2];      ///< of this lane's columns
   };
 
   static HEDDLE_DEVICE device::shared_address at(unsigned offset) { return device::shared_base() + offset; }
-  static HEDDLE_DEVICE device::shared_address keys_at(unsigned stage) { return at(layout::k_offset + stage * layout::tile_bytes); }
-  static HEDDLE_DEVICE device::shared_address values_at(unsigned stage) { return at(layout::v_offset + stage * layout::tile_bytes); }
+  static HEDDLE_DEVICE device::shared_address keys_at(unsigned stage) {
+    return at(layout::k_offset + stage * layout::tile_bytes);
+  }
+  static HEDDLE_DEVICE device::shared_address values_at(unsigned stage) {
+    return at(layout::v_offset + stage * layout::tile_bytes);
+  }
   static HEDDLE_DEVICE device::shared_address tokens_at(unsigned slot) { return at(layout::token_offset + slot * chunk * 4U); }
   static HEDDLE_DEVICE device::shared_address places_at(unsigned slot) { return at(layout::place_offset + slot * chunk * 4U); }
   static HEDDLE_DEVICE device::shared_view<std::uint16_t> classes() { return {at(layout::class_offset)}; }
@@ -89,15 +93,16 @@ struct attend_stream_kernel {
       state.largest[h] = hidden;
       state.sum[h] = 0.0F;
     }
-    device::sync_block();   // what ran here before has read its memory
+    device::sync_block();  // what ran here before has read its memory
     load_queries(problem, rows, q0);
     const scores_of scores(p, problem, q0 + device::warp() * 16);
     const std::size_t tiles = (p.keys + chunk - 1) / chunk;
     for (std::size_t first = 0; first < tiles; first += layout::listed_tiles) {
       const std::size_t left = tiles - first;
-      stream(problem, rows, scores, state, q0, first, static_cast<unsigned>(left < layout::listed_tiles ? left : layout::listed_tiles));
+      stream(problem, rows, scores, state, q0, first,
+             static_cast<unsigned>(left < layout::listed_tiles ? left : layout::listed_tiles));
     }
-    device::copy_commit();   // the queries, where no tile was visible
+    device::copy_commit();  // the queries, where no tile was visible
     device::copy_wait<0>();
     finish(problem, state, q0 + device::warp() * 16);
   }
@@ -118,9 +123,9 @@ struct attend_stream_kernel {
   }
 
   /// Tiles `[first, first + count)` of keys.
-  HEDDLE_DEVICE void stream(const problem_type& problem, const stream_rows<layout>& rows, const scores_of& scores, rows_state& state,
-                            std::size_t q0, std::size_t first, unsigned count) const {
-    if (first != 0) device::sync_block();   // the last tile is read
+  HEDDLE_DEVICE void stream(const problem_type& problem, const stream_rows<layout>& rows, const scores_of& scores,
+                            rows_state& state, std::size_t q0, std::size_t first, unsigned count) const {
+    if (first != 0) device::sync_block();  // the last tile is read
     if constexpr (masked) {
       classify(problem.context(), q0, first, count);
       device::sync_block();
@@ -138,7 +143,7 @@ struct attend_stream_kernel {
     while (present < count) {
       device::copy_wait<0>();
       if constexpr (checks) publish(rows.template flawed<chunk>(values_at(stage)) || flawed, stage);
-      device::sync_block();   // the tile is there, and the other one is read
+      device::sync_block();  // the tile is there, and the other one is read
       if (following < count) flawed = load_tile(problem, rows, first + following, stage ^ 1U, later(slot, 1));
       device::copy_commit();
       const unsigned last = next(following + 1, count);
@@ -175,15 +180,17 @@ struct attend_stream_kernel {
   }
 
   /// Tokens of the keys of a tile, and their places in tables of biases.
-  HEDDLE_DEVICE void list_positions(const problem_type& problem, std::size_t first, unsigned i, unsigned count, unsigned slot) const {
+  HEDDLE_DEVICE void list_positions(const problem_type& problem, std::size_t first, unsigned i, unsigned count,
+                                    unsigned slot) const {
     if constexpr (lists) {
       if (i >= count || device::thread() >= chunk) return;
       const std::size_t k = (first + i) * chunk + device::thread();
       const bool inside = k < p.keys;
-      if constexpr (!ordered) device::shared_view<std::int32_t>{tokens_at(slot)}.store(device::thread(), inside ? problem.key_token(k) : -1);
+      if constexpr (!ordered)
+        device::shared_view<std::int32_t>{tokens_at(slot)}.store(device::thread(), inside ? problem.key_token(k) : -1);
       if constexpr (biased)
-        device::shared_view<std::uint32_t>{places_at(slot)}.store(device::thread(),
-                                                                  inside ? static_cast<std::uint32_t>(p.bias.key_place(k)) : 0U);
+        device::shared_view<std::uint32_t>{places_at(slot)}.store(
+            device::thread(), inside ? static_cast<std::uint32_t>(p.bias.key_place(k)) : 0U);
     }
   }
 
@@ -218,7 +225,8 @@ struct attend_stream_kernel {
   static HEDDLE_DEVICE void publish(bool flawed, unsigned stage) {
     const bool any = device::vote_any(flawed);
     if (device::lane() == 0)
-      device::shared_view<std::uint32_t>{at(layout::flaw_offset + stage * layout::warps * 4U)}.store(device::warp(), any ? 1U : 0U);
+      device::shared_view<std::uint32_t>{at(layout::flaw_offset + stage * layout::warps * 4U)}.store(device::warp(),
+                                                                                                     any ? 1U : 0U);
   }
   static HEDDLE_DEVICE bool is_flawed(unsigned stage) {
     const auto f = device::shared_load<device::vector<std::uint32_t, 4>>(at(layout::flaw_offset + stage * layout::warps * 4U));
@@ -241,7 +249,7 @@ struct attend_stream_kernel {
     scores.apply(s, keys);
     weigh(s, state);
     if constexpr (checks) {
-      if (is_flawed(stage)) {   // the same for the whole block
+      if (is_flawed(stage)) {  // the same for the whole block
         flawed_product<layout, elementwise>::add(state.o, s, values_at(stage));
         return;
       }
@@ -349,8 +357,8 @@ struct attend_stream_kernel {
   }
 
   /// Row half `h` of this lane. Of smoothed exponentials `rest` of the sums of values is added.
-  HEDDLE_DEVICE void store(output_type* to, const typename products::outputs_type& o, unsigned h, float factor, [[maybe_unused]] const float* sums,
-                           [[maybe_unused]] float rest) const {
+  HEDDLE_DEVICE void store(output_type* to, const typename products::outputs_type& o, unsigned h, float factor,
+                           [[maybe_unused]] const float* sums, [[maybe_unused]] float rest) const {
     const auto dim = static_cast<unsigned>(p.dim());
     HEDDLE_DEVICE_UNROLL
     for (unsigned n = 0; n < layout::tiles_of_dim; ++n) {

@@ -16,11 +16,11 @@ namespace heddle::inline v0::detail {
 template <class T, unsigned Dim>
 struct stream_layout {
   using value_type = T;
-  static constexpr bool split = std::is_same_v<T, float>;   ///< three products of tf32 parts for every product
+  static constexpr bool split = std::is_same_v<T, float>;  ///< three products of tf32 parts for every product
   static constexpr unsigned dim = Dim;
   static_assert(Dim % 16 == 0, "a tile of heads is a multiple of 16 elements wide");
   static constexpr unsigned tiles_of_dim = dim / 8;
-  static constexpr unsigned pitch = split ? dim + 4 : dim + 8;   ///< elements from row to row
+  static constexpr unsigned pitch = split ? dim + 4 : dim + 8;  ///< elements from row to row
   static constexpr unsigned row_bytes = pitch * sizeof(T);
   static constexpr unsigned vectors_per_row = dim * sizeof(T) / 16;
 
@@ -35,8 +35,8 @@ struct stream_layout {
     while (n > 16 && (queries + 2 * stages * n) * row_bytes > comfortable) n /= 2;
     return n;
   }();
-  static constexpr unsigned position_stages = 3;                ///< positions are listed a tile earlier than rows are read
-  static constexpr unsigned listed_tiles = 512;                ///< whose classes are known
+  static constexpr unsigned position_stages = 3;  ///< positions are listed a tile earlier than rows are read
+  static constexpr unsigned listed_tiles = 512;   ///< whose classes are known
 
   static constexpr unsigned tile_bytes = chunk_keys * row_bytes;
   static constexpr unsigned k_offset = queries * row_bytes;

@@ -20,7 +20,7 @@ struct stream_rows {
 
   unsigned dim;
   bool whole_vectors;
-  const T* readable;   ///< any row: where copies of zeros pretend to read
+  const T* readable;  ///< any row: where copies of zeros pretend to read
 
   /// Row `r` of `Rows` is the one that `row(r)` points to; zeros behind its end, and where it is null. Copies may be under way
   /// on return. True if a value is known to be a flaw; of copies under way nothing is known.
@@ -55,7 +55,8 @@ struct stream_rows {
     for (unsigned r = device::thread(); r < Rows; r += Layout::threads) {
       float copy[Layout::dim];
       const T* const from = row(r);
-      for (unsigned d = 0; d < Layout::dim; ++d) copy[d] = from != nullptr && d < dim ? device::to_float(device::load_global(from + d)) : 0.0F;
+      for (unsigned d = 0; d < Layout::dim; ++d)
+        copy[d] = from != nullptr && d < dim ? device::to_float(device::load_global(from + d)) : 0.0F;
       if (from != nullptr) change(copy, r);
       for (unsigned i = 0; i < Layout::vectors_per_row; ++i) {
         device::vector<T, per_vector> v;
@@ -69,7 +70,7 @@ struct stream_rows {
   /// Whether what this thread copied, and waited for, holds a flaw.
   template <unsigned Rows>
   HEDDLE_DEVICE bool flawed(device::shared_address at) const {
-    if (!whole_vectors) return false;   // seen by `load`
+    if (!whole_vectors) return false;  // seen by `load`
     bool any = false;
     each_vector<Rows>([&](unsigned r, unsigned vector) {
       const auto v = device::shared_load<device::vector<std::uint32_t, 4>>(at + r * Layout::row_bytes + vector * 16U);

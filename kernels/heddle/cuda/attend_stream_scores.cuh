@@ -12,11 +12,11 @@ namespace heddle::inline v0::detail {
 
 /// What is known of a tile of keys besides their rows.
 struct stream_keys {
-  std::size_t first = 0;             ///< position of the first key
-  device::shared_address tokens{};   ///< of the keys, -1: none
-  device::shared_address places{};   ///< of the keys in tables of biases
-  bool ask = false;                  ///< the mask hides some pairs
-  bool ragged = false;               ///< some keys are not there
+  std::size_t first = 0;            ///< position of the first key
+  device::shared_address tokens{};  ///< of the keys, -1: none
+  device::shared_address places{};  ///< of the keys in tables of biases
+  bool ask = false;                 ///< the mask hides some pairs
+  bool ragged = false;              ///< some keys are not there
 };
 
 /// Scores of 16 queries of one problem with a tile of keys. Element `i` of tile `n` belongs to row `lane / 4 + 8 (i / 2)` and
@@ -40,7 +40,7 @@ class stream_scores {
   const P& p_;
   attend_problem<P> problem_;
   context_type context_;
-  std::size_t queries_[2];   ///< the rows of this lane; the last one where there is none: policies are asked about no others
+  std::size_t queries_[2];  ///< the rows of this lane; the last one where there is none: policies are asked about no others
   float scale_;
   std::size_t query_places_[2] = {0, 0};
 
@@ -121,7 +121,8 @@ class stream_scores {
       for (unsigned n = 0; n < Tiles; ++n) {
         HEDDLE_DEVICE_UNROLL
         for (unsigned i = 0; i < 4; ++i)
-          s[n][i] = modified<float>(f, context_, s[n][i], static_cast<float>(queries_[i / 2]), static_cast<float>(key(keys, n, i)));
+          s[n][i] =
+              modified<float>(f, context_, s[n][i], static_cast<float>(queries_[i / 2]), static_cast<float>(key(keys, n, i)));
       }
     }
   }

@@ -22,12 +22,14 @@ struct unit_rows {
   std::uint64_t stride, row_count, dims, groups, group_stride;
   const std::int32_t* sources;
   const std::int32_t* destinations;
-  std::uint64_t source_count, count;   ///< count: of both
+  std::uint64_t source_count, count;  ///< count: of both
   double* to;
 
   HEDDLE_DEVICE void operator()() const {
-    for (std::uint64_t i = std::uint64_t{block_index()} * (threads / 32) + warp(); i < count; i += std::uint64_t{grid_size()} * (threads / 32)) {
-      const std::int32_t position = i < source_count ? load_global(sources + i) : load_global(destinations + (i - source_count));
+    for (std::uint64_t i = std::uint64_t{block_index()} * (threads / 32) + warp(); i < count;
+         i += std::uint64_t{grid_size()} * (threads / 32)) {
+      const std::int32_t position =
+          i < source_count ? load_global(sources + i) : load_global(destinations + (i - source_count));
       const bool inside = position >= 0 && static_cast<std::uint64_t>(position) < row_count;
       one_row(inside ? rows + static_cast<std::uint64_t>(position) * stride : nullptr, to + i * dims);
     }
@@ -58,22 +60,22 @@ struct unit_rows {
 /// The most similar of a part of the destinations.
 struct alignas(16) best_match {
   double similarity;
-  std::int64_t index;   ///< -1: none
+  std::int64_t index;  ///< -1: none
 };
 
 struct match_tiles {
   static constexpr unsigned threads = 256;
   static constexpr unsigned tile_sources = 32;
   static constexpr unsigned tile_destinations = 64;
-  static constexpr unsigned depth = 16;   ///< dimensions at a time
+  static constexpr unsigned depth = 16;  ///< dimensions at a time
   static constexpr unsigned a_pitch = tile_sources + 1;
   static constexpr unsigned b_pitch = tile_destinations + 1;
   static constexpr std::size_t shared_bytes = depth * (a_pitch + b_pitch) * sizeof(double);
-  const double* a;   ///< `[sources, dims]`
-  const double* b;   ///< `[destinations, dims]`
+  const double* a;  ///< `[sources, dims]`
+  const double* b;  ///< `[destinations, dims]`
   std::uint64_t sources, destinations, dims;
   std::uint64_t parts, tiles_per_part;
-  best_match* best;   ///< `[sources, parts]`
+  best_match* best;  ///< `[sources, parts]`
 
   HEDDLE_HOST_DEVICE std::uint64_t source_tiles() const { return (sources - 1) / tile_sources + 1; }
 
@@ -88,7 +90,8 @@ struct match_tiles {
  private:
   HEDDLE_DEVICE void part_of(std::uint64_t first, std::uint64_t part) const {
     best_match mine[2] = {{-__builtin_inf(), -1}, {-__builtin_inf(), -1}};
-    for (std::uint64_t t = part * tiles_per_part; t < (part + 1) * tiles_per_part && t * tile_destinations < destinations; ++t) {
+    for (std::uint64_t t = part * tiles_per_part; t < (part + 1) * tiles_per_part && t * tile_destinations < destinations;
+         ++t) {
       double sum[2][4] = {};
       products(first, t * tile_destinations, sum);
       HEDDLE_DEVICE_UNROLL
@@ -104,7 +107,8 @@ struct match_tiles {
       HEDDLE_DEVICE_UNROLL
       for (unsigned mask = 8; mask != 0; mask /= 2) {
         const best_match other{shuffle_xor(mine[i].similarity, mask), shuffle_xor(mine[i].index, mask)};
-        const bool earlier = other.similarity == mine[i].similarity && other.index >= 0 && (mine[i].index < 0 || other.index < mine[i].index);
+        const bool earlier =
+            other.similarity == mine[i].similarity && other.index >= 0 && (mine[i].index < 0 || other.index < mine[i].index);
         if (other.similarity > mine[i].similarity || earlier) mine[i] = other;
       }
       const std::uint64_t source = first + 2 * line() + i;
@@ -139,8 +143,8 @@ struct match_tiles {
   }
 
   /// `[depth, rows]` of a tile, transposed; zeros beyond the rows and dimensions.
-  HEDDLE_DEVICE void load(const shared_view<double>& close, unsigned pitch, unsigned rows, const double* from, std::uint64_t row_count,
-                          std::uint64_t row, std::uint64_t dim) const {
+  HEDDLE_DEVICE void load(const shared_view<double>& close, unsigned pitch, unsigned rows, const double* from,
+                          std::uint64_t row_count, std::uint64_t row, std::uint64_t dim) const {
     for (unsigned i = thread(); i < rows * depth; i += threads) {
       const unsigned k = i % depth;
       const unsigned r = i / depth;
@@ -159,7 +163,8 @@ struct finish_matches {
   float* similarity;
 
   HEDDLE_DEVICE void operator()() const {
-    for (std::uint64_t i = std::uint64_t{block_index()} * threads + thread(); i < sources; i += std::uint64_t{grid_size()} * threads) {
+    for (std::uint64_t i = std::uint64_t{block_index()} * threads + thread(); i < sources;
+         i += std::uint64_t{grid_size()} * threads) {
       best_match found{-__builtin_inf(), -1};
       for (std::uint64_t p = 0; p < part_count; ++p) {
         const best_match part = load_global(parts + i * part_count + p);
@@ -179,8 +184,10 @@ struct kernel<op::match_bipartite, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
   using tiles = device::match_tiles;
 
-  static constexpr std::size_t bytes(const backend_type&, std::size_t sources, std::size_t destinations, std::size_t dims) noexcept {
-    return scratch_bytes<double>((sources + destinations) * dims) + scratch_bytes<device::best_match>(sources * parts(sources, destinations));
+  static constexpr std::size_t bytes(const backend_type&, std::size_t sources, std::size_t destinations,
+                                     std::size_t dims) noexcept {
+    return scratch_bytes<double>((sources + destinations) * dims) +
+           scratch_bytes<device::best_match>(sources * parts(sources, destinations));
   }
 
   static void run(context<backend_type> ctx, const metric_rows& metric, std::span<const std::int32_t> sources,
@@ -196,19 +203,26 @@ struct kernel<op::match_bipartite, cuda_backend<Arch>> {
     auto* const units = ctx.scratch.template take<double>(count * dims);
     auto* const found = ctx.scratch.template take<device::best_match>(sources.size() * part_count);
     const device::stream stream = ctx.backend.stream;
-    device::launch(stream, device::grid_of((count - 1) / (device::unit_rows::threads / 32) + 1), 0,
-                   device::unit_rows{metric.rows.data_handle(), metric.rows.stride(0), metric.rows.extent(0), dims, metric.groups, metric.group_stride,
-                                     sources.data(), destinations.data(), sources.size(), count, units});
+    device::launch(
+        stream, device::grid_of((count - 1) / (device::unit_rows::threads / 32) + 1), 0,
+        device::unit_rows{metric.rows.data_handle(), metric.rows.stride(0), metric.rows.extent(0), dims, metric.groups,
+                          metric.group_stride, sources.data(), destinations.data(), sources.size(), count, units});
     const std::size_t destination_tiles = (destinations.size() - 1) / tiles::tile_destinations + 1;
-    const tiles f{units, units + sources.size() * dims, sources.size(), destinations.size(), dims, part_count,
-                  (destination_tiles - 1) / part_count + 1, found};
+    const tiles f{units,
+                  units + sources.size() * dims,
+                  sources.size(),
+                  destinations.size(),
+                  dims,
+                  part_count,
+                  (destination_tiles - 1) / part_count + 1,
+                  found};
     device::launch(stream, device::grid_of(f.source_tiles() * part_count), tiles::shared_bytes, f);
     device::launch(stream, device::grid_of((sources.size() - 1) / device::finish_matches::threads + 1), 0,
                    device::finish_matches{found, part_count, sources.size(), best.data(), similarity.data()});
   }
 
  private:
-  static constexpr std::size_t enough_blocks = 256;   ///< about two for every multiprocessor
+  static constexpr std::size_t enough_blocks = 256;  ///< about two for every multiprocessor
 
   /// Parts of the destinations, so that few sources fill a device too.
   static constexpr std::size_t parts(std::size_t sources, std::size_t destinations) noexcept {

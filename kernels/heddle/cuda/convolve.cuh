@@ -12,18 +12,22 @@ template <class Arch>
 struct kernel<op::convolve, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
 
-  static constexpr std::size_t bytes(const backend_type&, const dynamic_extents<4>&, const convolution_window&) noexcept { return 0; }
+  static constexpr std::size_t bytes(const backend_type&, const dynamic_extents<4>&, const convolution_window&) noexcept {
+    return 0;
+  }
 
   template <class Activation>
-  static void run(context<backend_type> ctx, const map_view<const float>& x, const dense_weight& weight, const convolution_window& window,
-                  const map_view<float>& y, Activation activation, matrix_view<const float> residual) {
+  static void run(context<backend_type> ctx, const map_view<const float>& x, const dense_weight& weight,
+                  const convolution_window& window, const map_view<float>& y, Activation activation,
+                  matrix_view<const float> residual) {
     if (y.empty()) return;
     device::require_device_pointer("convolve", "x", x.data_handle());
     const auto end = device::epilogue_of("convolve", as_rows(y), weight.bias, activation, residual);
     if (is_pointwise(window)) {
       const row_segment whole{x.data_handle(), x.extent(3), x.extent(3)};
-      return device::enqueue_product<device::tf32_products>(ctx.backend.stream, device::source_of<float>(std::span(&whole, 1), y.size() / y.extent(3)),
-                                                            device::weights_of(weight), end);
+      return device::enqueue_product<device::tf32_products>(
+          ctx.backend.stream, device::source_of<float>(std::span(&whole, 1), y.size() / y.extent(3)),
+          device::weights_of(weight), end);
     }
     device::window_source source = device::window_source::of(x.extents(), window);
     source.data = x.data_handle();

@@ -16,8 +16,8 @@ struct window_source {
   using element = float;
   const float* data = nullptr;
   std::int64_t positions = 0;
-  std::int64_t row_pitch = 0;     ///< elements of one row of the map
-  std::uint32_t height = 0;       ///< of the map
+  std::int64_t row_pitch = 0;  ///< elements of one row of the map
+  std::uint32_t height = 0;    ///< of the map
   std::uint32_t width = 0;
   std::uint32_t channels = 0;
   std::uint32_t output_height = 0;
@@ -25,18 +25,18 @@ struct window_source {
   std::uint32_t stride = 1;
   std::uint32_t top = 0;
   std::uint32_t left = 0;
-  std::uint32_t run = 0;          ///< inputs that follow each other in memory
-  std::uint32_t window_pitch = 0; ///< inputs of one row of the window
+  std::uint32_t run = 0;           ///< inputs that follow each other in memory
+  std::uint32_t window_pitch = 0;  ///< inputs of one row of the window
   std::uint32_t inputs = 0;
   bool vectors = false;
 
   struct row_state {
-    std::int64_t offset;   ///< of the window's first element, which may lie outside
+    std::int64_t offset;  ///< of the window's first element, which may lie outside
     std::int32_t row;
     std::int32_t column;
   };
   struct place {
-    std::int64_t offset;   ///< from there
+    std::int64_t offset;  ///< from there
     std::int32_t row;
     std::int32_t column;
     std::uint32_t left;
@@ -57,10 +57,12 @@ struct window_source {
     const std::uint32_t window_row = k / window_pitch;
     const std::uint32_t inside = k % window_pitch;
     const std::uint32_t tap = inside / run;
-    return {window_row * row_pitch + inside, static_cast<std::int32_t>(window_row), static_cast<std::int32_t>(tap), run - inside % run};
+    return {window_row * row_pitch + inside, static_cast<std::int32_t>(window_row), static_cast<std::int32_t>(tap),
+            run - inside % run};
   }
   HEDDLE_DEVICE std::uint32_t find(const row_state& r, const place& p, const float*& from) const {
-    const bool inside = static_cast<std::uint32_t>(r.row + p.row) < height && static_cast<std::uint32_t>(r.column + p.column) < width;
+    const bool inside =
+        static_cast<std::uint32_t>(r.row + p.row) < height && static_cast<std::uint32_t>(r.column + p.column) < width;
     from = data + (inside ? r.offset + p.offset : 0);
     return inside ? p.left : 0;
   }

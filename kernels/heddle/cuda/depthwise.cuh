@@ -20,10 +20,10 @@ struct depthwise_problem {
   float* y;
   const float* weight;
   const float* bias;
-  const float* residual;   ///< null: none
+  const float* residual;  ///< null: none
   std::uint64_t residual_stride;
   std::uint64_t batch, channels, pitch;
-  std::uint64_t in[3];     ///< frames, rows, columns
+  std::uint64_t in[3];  ///< frames, rows, columns
   std::uint64_t out[3];
   unsigned size[3];
   unsigned stride[3];
@@ -39,7 +39,8 @@ struct depthwise_problem {
 
   template <unsigned V, class Activation>
   HEDDLE_DEVICE void write(std::uint64_t position, std::uint64_t channel, floats<V> sum, const Activation& activation) const {
-    const floats<V> base = residual == nullptr ? same_floats<V>(0.0F) : load_floats<V>(residual + position * residual_stride + channel);
+    const floats<V> base =
+        residual == nullptr ? same_floats<V>(0.0F) : load_floats<V>(residual + position * residual_stride + channel);
     HEDDLE_DEVICE_UNROLL
     for (unsigned i = 0; i < V; ++i) sum[i] = base[i] + activation(sum[i]);
     store_floats(y + position * channels + channel, sum);
@@ -56,18 +57,20 @@ HEDDLE_DEVICE void multiply_add(floats<V>& sum, const floats<V>& a, const floats
 /// serves all outputs of a strip; 0: any.
 template <class Activation, unsigned V, unsigned Columns>
 struct depthwise_tiles {
-  static constexpr unsigned lanes = 32 / V;       ///< threads of one strip
+  static constexpr unsigned lanes = 32 / V;  ///< threads of one strip
   static constexpr unsigned threads = V == 4 ? 128 : 256;
-  static constexpr unsigned strip = 4;            ///< outputs of a thread
+  static constexpr unsigned strip = 4;  ///< outputs of a thread
   static constexpr unsigned tile_columns = 2 * strip;
   static constexpr unsigned tile_rows = threads / lanes / 2;
 
   depthwise_problem p;
   Activation activation;
   std::uint64_t row_tiles, column_tiles, groups;
-  unsigned seen_rows, seen_columns;               ///< of the input, by one tile
+  unsigned seen_rows, seen_columns;  ///< of the input, by one tile
 
-  static constexpr std::uint64_t seen(std::uint64_t tile, std::uint64_t stride, std::uint64_t size) { return (tile - 1) * stride + size; }
+  static constexpr std::uint64_t seen(std::uint64_t tile, std::uint64_t stride, std::uint64_t size) {
+    return (tile - 1) * stride + size;
+  }
   HEDDLE_HOST_DEVICE std::uint64_t tiles() const { return p.batch * p.out[0] * row_tiles * column_tiles * groups; }
 
   HEDDLE_DEVICE void operator()() const {
@@ -101,7 +104,7 @@ struct depthwise_tiles {
     HEDDLE_DEVICE_NO_UNROLL
     for (unsigned kt = 0; kt < p.size[0]; ++kt) {
       const std::uint64_t frame = p.source(0, at.frame, kt);
-      if (frame >= p.in[0]) continue;   // the same for the whole block
+      if (frame >= p.in[0]) continue;  // the same for the whole block
       load(tile, at, frame);
       copy_commit();
       copy_wait<0>();
@@ -109,7 +112,8 @@ struct depthwise_tiles {
       HEDDLE_DEVICE_NO_UNROLL
       for (unsigned ky = 0; ky < p.size[1]; ++ky) {
         const float* const weight = p.weight + (std::uint64_t{kt} * p.size[1] + ky) * p.size[2] * p.pitch + channel;
-        const unsigned first = ((row * p.stride[1] + ky) * seen_columns + strip_column * p.stride[2]) * lanes + thread() % lanes;
+        const unsigned first =
+            ((row * p.stride[1] + ky) * seen_columns + strip_column * p.stride[2]) * lanes + thread() % lanes;
         if constexpr (Columns != 0) {
           one_line_in_registers(tile, first, weight, sum);
         } else {
@@ -141,7 +145,8 @@ struct depthwise_tiles {
     }
   }
 
-  HEDDLE_DEVICE void one_line_in_registers(const tile_view& tile, unsigned first, const float* weight, floats<V> (&sum)[strip]) const {
+  HEDDLE_DEVICE void one_line_in_registers(const tile_view& tile, unsigned first, const float* weight,
+                                           floats<V> (&sum)[strip]) const {
     floats<V> value[strip + Columns];
     HEDDLE_DEVICE_UNROLL
     for (unsigned i = 0; i < strip + Columns - 1; ++i) value[i] = tile.load(first + i * lanes);
@@ -162,7 +167,8 @@ struct depthwise_tiles {
     }
   }
 
-  HEDDLE_DEVICE void write(const place& at, unsigned row, unsigned strip_column, std::uint64_t channel, const floats<V> (&sum)[strip]) const {
+  HEDDLE_DEVICE void write(const place& at, unsigned row, unsigned strip_column, std::uint64_t channel,
+                           const floats<V> (&sum)[strip]) const {
     if (channel >= p.channels || at.row + row >= p.out[1]) return;
     const std::uint64_t line = ((at.b * p.out[0] + at.frame) * p.out[1] + at.row + row) * p.out[2];
     HEDDLE_DEVICE_UNROLL
@@ -177,7 +183,7 @@ struct depthwise_tiles {
 template <class Activation, unsigned V>
 struct depthwise_direct {
   static constexpr unsigned threads = 256;
-  row_tiling<threads> tiling;   ///< positions x vectors of channels
+  row_tiling<threads> tiling;  ///< positions x vectors of channels
   depthwise_problem p;
   Activation activation;
 
@@ -228,15 +234,17 @@ struct kernel<op::depthwise, cuda_backend<Arch>> {
   }
 
   template <class Activation>
-  static void run(context<backend_type> ctx, const volume_view<const float>& x, const dense_weight& weight, const volume_window& window,
-                  const volume_view<float>& y, Activation activation, matrix_view<const float> residual) {
+  static void run(context<backend_type> ctx, const volume_view<const float>& x, const dense_weight& weight,
+                  const volume_window& window, const volume_view<float>& y, Activation activation,
+                  matrix_view<const float> residual) {
     if (y.empty()) return;
     device::require_device_pointer("convolve_depthwise", "x", x.data_handle());
     device::require_device_pointer("convolve_depthwise", "y", y.data_handle());
     device::require_device_pointer("convolve_depthwise", "weight", weight.data);
     device::require_device_pointer("convolve_depthwise", "residual", residual.data_handle());
     const device::depthwise_problem p = problem(x, weight, window, y, residual);
-    const bool vectors = p.channels % 4 == 0 && device::rows_of_vectors(x.data_handle(), 0, 1) && device::rows_of_vectors(y.data_handle(), 0, 1) &&
+    const bool vectors = p.channels % 4 == 0 && device::rows_of_vectors(x.data_handle(), 0, 1) &&
+                         device::rows_of_vectors(y.data_handle(), 0, 1) &&
                          device::rows_of_vectors(p.residual, p.residual_stride, residual.extent(0));
     if (vectors) {
       choose<4>(ctx.backend.stream, p, activation);
@@ -251,8 +259,9 @@ struct kernel<op::depthwise, cuda_backend<Arch>> {
   static constexpr std::size_t pitch(std::size_t channels) noexcept { return (channels + 31) / 32 * 32; }
 
   /// A window that sees frames only is turned, so that tiles share what they load: a sequence becomes a row, frames of maps rows.
-  static device::depthwise_problem problem(const volume_view<const float>& x, const dense_weight& weight, const volume_window& window,
-                                           const volume_view<float>& y, const matrix_view<const float>& residual) {
+  static device::depthwise_problem problem(const volume_view<const float>& x, const dense_weight& weight,
+                                           const volume_window& window, const volume_view<float>& y,
+                                           const matrix_view<const float>& residual) {
     device::depthwise_problem p{};
     p.x = x.data_handle();
     p.y = y.data_handle();
@@ -304,8 +313,13 @@ struct kernel<op::depthwise, cuda_backend<Arch>> {
     const std::uint64_t columns = functor::seen(functor::tile_columns, p.stride[2], p.size[2]);
     const std::uint64_t bytes = rows * columns * 32 * sizeof(float);
     if (rows > most_shared || columns > most_shared || bytes > most_shared) return direct<V>(stream, p, activation);
-    const functor f{p, activation, (p.out[1] - 1) / functor::tile_rows + 1, (p.out[2] - 1) / functor::tile_columns + 1,
-                    p.pitch / 32, static_cast<unsigned>(rows), static_cast<unsigned>(columns)};
+    const functor f{p,
+                    activation,
+                    (p.out[1] - 1) / functor::tile_rows + 1,
+                    (p.out[2] - 1) / functor::tile_columns + 1,
+                    p.pitch / 32,
+                    static_cast<unsigned>(rows),
+                    static_cast<unsigned>(columns)};
     device::launch(stream, device::grid_of(f.tiles()), bytes, f);
   }
 

@@ -20,7 +20,8 @@ struct each_number {
   F f;
 
   HEDDLE_DEVICE void operator()() const {
-    for (std::uint64_t i = std::uint64_t{block_index()} * threads + thread(); i < count; i += std::uint64_t{grid_size()} * threads)
+    for (std::uint64_t i = std::uint64_t{block_index()} * threads + thread(); i < count;
+         i += std::uint64_t{grid_size()} * threads)
       f(static_cast<std::size_t>(i));
   }
 };
@@ -33,7 +34,8 @@ struct kernel<op::each, cuda_backend<Arch>> {
   static void run(context<cuda_backend<Arch>> ctx, std::size_t count, const F& f) {
     constexpr std::uint64_t most = 0x7fffffff;
     const std::uint64_t blocks = (std::uint64_t{count} + device::each_number<F>::threads - 1) / device::each_number<F>::threads;
-    device::launch(ctx.backend.stream, static_cast<unsigned>(blocks < most ? blocks : most), 0, device::each_number<F>{count, f});
+    device::launch(ctx.backend.stream, static_cast<unsigned>(blocks < most ? blocks : most), 0,
+                   device::each_number<F>{count, f});
   }
 };
 

@@ -24,7 +24,7 @@ struct expected_position_of_map {
   std::uint64_t columns;
   const float* scores;
   float* shares;
-  std::size_t pitch;   ///< of `shares`
+  std::size_t pitch;  ///< of `shares`
 
   HEDDLE_DEVICE void operator()() const {
     const shared_view<double> sums{shared_base()};
@@ -48,7 +48,7 @@ struct expected_position_of_map {
         sums.store(2 * warps + warp(), y);
       }
       sync_block();
-      if (thread() < 2) {   // x, then y
+      if (thread() < 2) {  // x, then y
         const double total = all_warps(sums, 0);
         const double side = static_cast<double>(thread() == 0 ? columns : rows);
         store_global(shares + m * pitch + thread(), static_cast<float>(all_warps(sums, (1 + thread()) * warps) / total / side));
@@ -91,7 +91,8 @@ struct kernel<op::expected_positions, cuda_backend<Arch>> {
     device::require_device_pointer("expected_positions", "scores", scores.data_handle());
     device::require_device_pointer("expected_positions", "shares", shares.data_handle());
     device::launch(ctx.backend.stream, device::grid_of(scores.extent(0)), functor::shared_bytes,
-                   functor{scores.extent(0), scores.extent(1), scores.extent(2), scores.data_handle(), shares.data_handle(), shares.stride(0)});
+                   functor{scores.extent(0), scores.extent(1), scores.extent(2), scores.data_handle(), shares.data_handle(),
+                           shares.stride(0)});
   }
 };
 

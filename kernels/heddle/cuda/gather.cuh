@@ -28,7 +28,8 @@ struct gather_rows_at {
     tiling.for_each([&](std::uint64_t row, std::uint64_t i) {
       const std::int32_t from = load_global(positions + row);
       const bool inside = from >= 0 && static_cast<std::uint64_t>(from) < x_rows;
-      const floats<V> value = inside ? load_floats<V>(x + static_cast<std::uint64_t>(from) * x_stride + i * V) : same_floats<V>(0.0F);
+      const floats<V> value =
+          inside ? load_floats<V>(x + static_cast<std::uint64_t>(from) * x_stride + i * V) : same_floats<V>(0.0F);
       store_floats(y + row * y_stride + i * V, value);
     });
   }
@@ -37,13 +38,15 @@ struct gather_rows_at {
 /// What a scatter does with the rows of one position.
 struct last_row {
   using sum_type = float;
-  static constexpr bool one = true;   ///< the last row counts alone
+  static constexpr bool one = true;  ///< the last row counts alone
   static HEDDLE_DEVICE float combine(float, float row, float) { return row; }
 };
 struct sum_of_rows {
   using sum_type = double;
   static constexpr bool one = false;
-  static HEDDLE_DEVICE double combine(double sum, float row, float weight) { return sum + static_cast<double>(weight) * static_cast<double>(row); }
+  static HEDDLE_DEVICE double combine(double sum, float row, float weight) {
+    return sum + static_cast<double>(weight) * static_cast<double>(row);
+  }
 };
 /// A NaN stays.
 struct maximum_of_rows {
@@ -57,13 +60,13 @@ template <class Combine, unsigned V>
 struct collect_rows {
   static constexpr unsigned threads = 128;
   static constexpr unsigned warps = threads / 32;
-  static constexpr unsigned vectors = 2;                 ///< of a lane
-  static constexpr unsigned slice = 32 * V * vectors;    ///< columns of a warp
+  static constexpr unsigned vectors = 2;               ///< of a lane
+  static constexpr unsigned slice = 32 * V * vectors;  ///< columns of a warp
   const float* x;
   std::uint64_t x_stride;
   const std::int32_t* positions;
-  std::uint64_t count;      ///< of positions
-  const float* weights;     ///< null: all 1
+  std::uint64_t count;   ///< of positions
+  const float* weights;  ///< null: all 1
   float* y;
   std::uint64_t y_stride, rows, columns;
 
@@ -71,7 +74,8 @@ struct collect_rows {
   std::uint64_t blocks() const { return (rows * slices() - 1) / warps + 1; }
 
   HEDDLE_DEVICE void operator()() const {
-    for (std::uint64_t w = std::uint64_t{block_index()} * warps + warp(); w < rows * slices(); w += std::uint64_t{grid_size()} * warps) {
+    for (std::uint64_t w = std::uint64_t{block_index()} * warps + warp(); w < rows * slices();
+         w += std::uint64_t{grid_size()} * warps) {
       const std::uint64_t row = w / slices();
       collect(row, (w - row * slices()) * slice + lane() * V);
     }
@@ -189,7 +193,8 @@ struct kernel<op::gather, cuda_backend<Arch>> {
   }
 
   template <unsigned V>
-  static void move(device::stream stream, const matrix_view<const float>& x, std::span<const std::int32_t> positions, const matrix_view<float>& y) {
+  static void move(device::stream stream, const matrix_view<const float>& x, std::span<const std::int32_t> positions,
+                   const matrix_view<float>& y) {
     using functor = device::gather_rows_at<V>;
     const device::row_tiling<functor::threads> tiling(y.extent(0), y.extent(1) / V);
     device::launch(stream, tiling.grid(), 0,
@@ -212,8 +217,9 @@ struct kernel<op::gather, cuda_backend<Arch>> {
   template <class Combine, unsigned V>
   static void collect(device::stream stream, const matrix_view<const float>& x, std::span<const std::int32_t> positions,
                       const matrix_view<float>& y, std::span<const float> weights) {
-    const device::collect_rows<Combine, V> f{x.data_handle(), x.stride(0), positions.data(), positions.size(), weights.empty() ? nullptr : weights.data(),
-                                             y.data_handle(), y.stride(0), y.extent(0), y.extent(1)};
+    const device::collect_rows<Combine, V> f{
+        x.data_handle(), x.stride(0), positions.data(), positions.size(), weights.empty() ? nullptr : weights.data(),
+        y.data_handle(), y.stride(0), y.extent(0),      y.extent(1)};
     device::launch(stream, device::grid_of(f.blocks()), 0, f);
   }
 };

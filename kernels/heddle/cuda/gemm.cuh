@@ -26,7 +26,8 @@ row_source<T> source_of(const Segments& segments, std::size_t rows) {
   std::uint32_t end = 0;
   for (const auto& s : segments) {
     if (s.length == 0) continue;
-    if (x.count == x.most_segments) heddle::detail::raise_shape("gemm: x", "segments at most", std::size_t{x.most_segments}, std::size_t{x.count} + 1);
+    if (x.count == x.most_segments)
+      heddle::detail::raise_shape("gemm: x", "segments at most", std::size_t{x.most_segments}, std::size_t{x.count} + 1);
     if (rows != 0) require_device_pointer("gemm", "x", s.data);
     x.vectors = x.vectors && end % piece == 0 && multiple_of<T>(s.data, piece) && s.row_stride % piece == 0;
     end += static_cast<std::uint32_t>(s.length);
@@ -38,8 +39,8 @@ row_source<T> source_of(const Segments& segments, std::size_t rows) {
 
 /// The end of a product. @throws device_error
 template <class Y, class Activation>
-product_epilogue<Y, Activation> epilogue_of(const char* operation, matrix_view<Y> y, const float* bias, const Activation& activation,
-                                            matrix_view<const Y> residual) {
+product_epilogue<Y, Activation> epilogue_of(const char* operation, matrix_view<Y> y, const float* bias,
+                                            const Activation& activation, matrix_view<const Y> residual) {
   if (!y.empty()) {
     require_device_pointer(operation, "y", y.data_handle());
     require_device_pointer(operation, "residual", residual.data_handle());
@@ -93,10 +94,13 @@ struct kernel<op::gemm, cuda_backend<Arch>> {
     return {layout.outputs, layout.inputs, storage, nullptr, format, {}};
   }
 
-  static constexpr std::size_t scaled_size(std::size_t outputs, std::size_t inputs) noexcept { return size_in(outputs, inputs); }
+  static constexpr std::size_t scaled_size(std::size_t outputs, std::size_t inputs) noexcept {
+    return size_in(outputs, inputs);
+  }
 
   /// On the device: `scale` and `storage` are device memory.
-  static dense_weight scale_inputs(const backend_type& backend, const dense_weight& weight, std::span<const float> scale, float* storage) {
+  static dense_weight scale_inputs(const backend_type& backend, const dense_weight& weight, std::span<const float> scale,
+                                   float* storage) {
     device::require_device_pointer("scale_inputs", "scale", scale.data());
     device::require_device_pointer("scale_inputs", "storage", storage);
     device::require_aligned("scale_inputs", "storage", storage, 16);
@@ -106,9 +110,10 @@ struct kernel<op::gemm, cuda_backend<Arch>> {
   }
 
   template <class Activation>
-  static void run(context<backend_type> ctx, const segmented_rows& x, const dense_weight& weight, matrix_view<float> y, Activation activation,
-                  matrix_view<const float> residual) {
-    device::enqueue_product<device::tf32_products>(ctx.backend.stream, device::source_of<float>(x.segments, x.rows), device::weights_of(weight),
+  static void run(context<backend_type> ctx, const segmented_rows& x, const dense_weight& weight, matrix_view<float> y,
+                  Activation activation, matrix_view<const float> residual) {
+    device::enqueue_product<device::tf32_products>(ctx.backend.stream, device::source_of<float>(x.segments, x.rows),
+                                                   device::weights_of(weight),
                                                    device::epilogue_of("gemm", y, weight.bias, activation, residual));
   }
 };

@@ -11,7 +11,8 @@ namespace device {
 
 inline weight_source<bfloat16> weights_of(const bf16_weight& weight) {
   const bf16_layout layout{weight.outputs, weight.inputs};
-  return {reinterpret_cast<const bfloat16*>(weight.data), static_cast<std::uint32_t>(weight.outputs), static_cast<std::uint32_t>(layout.pitch())};
+  return {reinterpret_cast<const bfloat16*>(weight.data), static_cast<std::uint32_t>(weight.outputs),
+          static_cast<std::uint32_t>(layout.pitch())};
 }
 
 /// A matrix as the one segment of its rows.
@@ -46,13 +47,15 @@ struct kernel<op::gemm_bf16, cuda_backend<Arch>> {
   static constexpr std::size_t worker_bytes(std::size_t, std::size_t) noexcept { return 0; }
 
   template <class X, class Y, class Activation>
-  static void run(context<backend_type> ctx, matrix_view<const X> x, const bf16_weight& weight, matrix_view<Y> y, Activation activation,
-                  matrix_view<const Y> residual) {
+  static void run(context<backend_type> ctx, matrix_view<const X> x, const bf16_weight& weight, matrix_view<Y> y,
+                  Activation activation, matrix_view<const Y> residual) {
     using products = std::conditional_t<std::is_same_v<X, bfloat16>, device::bf16_products, device::rounded_products>;
     const device::row_source<X> rows = device::source_of<X>(x);
     const auto end = device::epilogue_of("gemm", y, weight.bias, activation, residual);
     if constexpr (std::is_base_of_v<arch::sm_90a, Arch> && std::is_same_v<X, bfloat16>) {
-      if (device::enqueue_warpgroups(ctx.backend.stream, rows, static_cast<std::uint32_t>(weight.inputs), device::weights_of(weight), end)) return;
+      if (device::enqueue_warpgroups(ctx.backend.stream, rows, static_cast<std::uint32_t>(weight.inputs),
+                                     device::weights_of(weight), end))
+        return;
     }
     device::enqueue_product<products>(ctx.backend.stream, rows, device::weights_of(weight), end);
   }

@@ -14,12 +14,12 @@ template <class Y, class Activation>
 struct product_epilogue {
   Y* y = nullptr;
   std::int64_t y_stride = 0;
-  const Y* residual = nullptr;   ///< or null
+  const Y* residual = nullptr;  ///< or null
   std::int64_t residual_stride = 0;
-  const float* bias = nullptr;   ///< padded to a multiple of 4, or null
+  const float* bias = nullptr;  ///< padded to a multiple of 4, or null
   std::int64_t rows = 0;
   std::uint32_t outputs = 0;
-  bool vectors = false;   ///< four elements at a time: `y` and `residual` are aligned so
+  bool vectors = false;  ///< four elements at a time: `y` and `residual` are aligned so
   [[no_unique_address]] Activation activation{};
 
   /// `sums`: what `sum_tile` leaves.
@@ -31,7 +31,8 @@ struct product_epilogue {
     if (column >= outputs) return;
     vector<float, 4> shift{};
     if (bias != nullptr) shift = load_vector<4>(bias + column);
-    const std::int64_t end = rows - first_row < static_cast<std::int64_t>(Tile::rows) ? rows - first_row : static_cast<std::int64_t>(Tile::rows);
+    const std::int64_t end =
+        rows - first_row < static_cast<std::int64_t>(Tile::rows) ? rows - first_row : static_cast<std::int64_t>(Tile::rows);
     HEDDLE_DEVICE_NO_UNROLL
     for (unsigned r = thread() / lines; r < end; r += Tile::threads / lines) {
       const shared_address from = sums + (r * Tile::sums_pitch + part) * 4;

@@ -40,7 +40,7 @@ constexpr tile_order tiles_of(std::int64_t rows, std::uint32_t outputs) noexcept
 enum class tile_choice : unsigned char { large, medium, small };
 
 constexpr tile_choice choose_tile(std::int64_t rows, std::uint32_t outputs) noexcept {
-  constexpr std::uint64_t processors = 120;   // of an A100 108, of an H100 132
+  constexpr std::uint64_t processors = 120;  // of an A100 108, of an H100 132
   const auto count = [](tile_order t) { return std::uint64_t{t.row_tiles} * t.column_tiles; };
   if (rows > 64 && outputs > 64 && count(tiles_of<large_tile>(rows, outputs)) >= processors) return tile_choice::large;
   if (rows > 32 && count(tiles_of<medium_tile>(rows, outputs)) >= processors) return tile_choice::medium;
@@ -48,7 +48,8 @@ constexpr tile_choice choose_tile(std::int64_t rows, std::uint32_t outputs) noex
 }
 
 template <class Tile, class Products, class Source, class Epilogue>
-void launch_tiles(stream s, const Source& x, const weight_source<typename Products::weight_element>& weights, const Epilogue& epilogue) {
+void launch_tiles(stream s, const Source& x, const weight_source<typename Products::weight_element>& weights,
+                  const Epilogue& epilogue) {
   const tile_order order = tiles_of<Tile>(epilogue.rows, epilogue.outputs);
   const std::uint64_t blocks = std::uint64_t{order.row_tiles} * order.column_tiles;
   launch(s, blocks, ring<Tile, Products>::bytes, product_tiles<Tile, Products, Source, Epilogue>{x, weights, order, epilogue});
@@ -56,12 +57,16 @@ void launch_tiles(stream s, const Source& x, const weight_source<typename Produc
 
 /// Enqueues `epilogue(x * weights)`.
 template <class Products, class Source, class Epilogue>
-void enqueue_product(stream s, const Source& x, const weight_source<typename Products::weight_element>& weights, const Epilogue& epilogue) {
+void enqueue_product(stream s, const Source& x, const weight_source<typename Products::weight_element>& weights,
+                     const Epilogue& epilogue) {
   if (epilogue.rows == 0 || epilogue.outputs == 0) return;
   switch (choose_tile(epilogue.rows, epilogue.outputs)) {
-    case tile_choice::large: return launch_tiles<large_tile, Products>(s, x, weights, epilogue);
-    case tile_choice::medium: return launch_tiles<medium_tile, Products>(s, x, weights, epilogue);
-    case tile_choice::small: return launch_tiles<small_tile, Products>(s, x, weights, epilogue);
+    case tile_choice::large:
+      return launch_tiles<large_tile, Products>(s, x, weights, epilogue);
+    case tile_choice::medium:
+      return launch_tiles<medium_tile, Products>(s, x, weights, epilogue);
+    case tile_choice::small:
+      return launch_tiles<small_tile, Products>(s, x, weights, epilogue);
   }
 }
 

@@ -23,7 +23,7 @@ struct ring {
   static constexpr unsigned weights_bytes = Tile::columns * Products::weight_pieces * 16;
   static constexpr unsigned stage_bytes = rows_bytes + weights_bytes;
   static constexpr unsigned all_sums_bytes = Tile::depth_warps * Tile::sums_bytes;
-  static constexpr unsigned bytes = Tile::stages * stage_bytes > all_sums_bytes ? Tile::stages * stage_bytes : all_sums_bytes;
+  static constexpr unsigned bytes = Tile::stages * stage_bytes > all_sums_bytes ? Tile::stages* stage_bytes : all_sums_bytes;
 };
 
 /// What the threads of a block copy: thread `t` piece `t % pieces` of every so many rows, so that a row's pieces are read
@@ -49,8 +49,8 @@ class tile_copies {
   }
 
   /// Enqueues the copies of step `step`.
-  HEDDLE_DEVICE void issue(const Source& x, const weight_source<typename Products::weight_element>& weights, shared_address stage,
-                           std::uint32_t step) const {
+  HEDDLE_DEVICE void issue(const Source& x, const weight_source<typename Products::weight_element>& weights,
+                           shared_address stage, std::uint32_t step) const {
     const unsigned piece = thread() % row_pieces;
     const std::uint32_t k = step * Products::depth + piece * piece_elements<typename Products::row_element>;
     const typename Source::place place = x.at(k);
@@ -62,7 +62,8 @@ class tile_copies {
     HEDDLE_DEVICE_UNROLL
     for (unsigned i = 0; i < weight_count; ++i) {
       const unsigned row = thread() / weight_pieces + i * weights_apart;
-      weights.copy_piece(stage + memory::rows_bytes + piece_offset<weight_pieces>(row, weight_piece), first_output_ + row, weight_k);
+      weights.copy_piece(stage + memory::rows_bytes + piece_offset<weight_pieces>(row, weight_piece), first_output_ + row,
+                         weight_k);
     }
   }
 };
@@ -71,26 +72,25 @@ class tile_copies {
 template <class Tile>
 HEDDLE_DEVICE void store_sums(const warp_sums<Tile>& sums, shared_address to, unsigned row, unsigned column) {
   HEDDLE_DEVICE_UNROLL
-  for (unsigned i = 0; i < Tile::row_parts; ++i)
-    HEDDLE_DEVICE_UNROLL
-    for (unsigned j = 0; j < Tile::column_parts; ++j)
-      HEDDLE_DEVICE_UNROLL
-      for (unsigned half = 0; half < 2; ++half) {
-        const unsigned r = row + 16 * i + lane() / 4 + 8 * half;
-        const unsigned c = column + 8 * j + lane() % 4 * 2;
-        shared_store(to + (r * Tile::sums_pitch + c) * 4, vector<float, 2>{sums.values[i][j][2 * half], sums.values[i][j][2 * half + 1]});
-      }
+  for (unsigned i = 0; i < Tile::row_parts; ++i) HEDDLE_DEVICE_UNROLL
+  for (unsigned j = 0; j < Tile::column_parts; ++j) HEDDLE_DEVICE_UNROLL
+  for (unsigned half = 0; half < 2; ++half) {
+    const unsigned r = row + 16 * i + lane() / 4 + 8 * half;
+    const unsigned c = column + 8 * j + lane() % 4 * 2;
+    shared_store(to + (r * Tile::sums_pitch + c) * 4,
+                 vector<float, 2>{sums.values[i][j][2 * half], sums.values[i][j][2 * half + 1]});
+  }
 }
 
 /// The sums of the tile at (first_row, first_output), over all inputs, to shared memory: `[depth_warps][row][sums_pitch]`
 /// floats from `memory` on, which every thread of the block may read on return. A function of its own: what is done with the sums
 /// differs from use to use, this part does not, and is compiled once for all of them.
 template <class Tile, class Products, class Source>
-HEDDLE_DEVICE_CALLED void sum_tile(const Source& x, const weight_source<typename Products::weight_element>& weights, std::int64_t first_row,
-                                   std::uint32_t first_output, shared_address memory) {
+HEDDLE_DEVICE_CALLED void sum_tile(const Source& x, const weight_source<typename Products::weight_element>& weights,
+                                   std::int64_t first_row, std::uint32_t first_output, shared_address memory) {
   using stages = ring<Tile, Products>;
   const std::uint32_t steps = weights.pitch / Products::depth;
-  const unsigned share = warp() / (Tile::row_warps * Tile::column_warps);   // of the inputs of every step
+  const unsigned share = warp() / (Tile::row_warps * Tile::column_warps);  // of the inputs of every step
   const unsigned row = warp() / Tile::column_warps % Tile::row_warps * Tile::warp_rows;
   const unsigned column = warp() % Tile::column_warps * Tile::warp_columns;
   const tile_copies<Tile, Products, Source> copies(x, first_row, first_output);
@@ -101,8 +101,8 @@ HEDDLE_DEVICE_CALLED void sum_tile(const Source& x, const weight_source<typename
     if (step < steps) copies.issue(x, weights, memory + step * stages::stage_bytes, step);
     copy_commit();
   }
-  unsigned used = 0;                   // the buffer of this step
-  unsigned free = Tile::stages - 1;    // the one whose step was the last
+  unsigned used = 0;                 // the buffer of this step
+  unsigned free = Tile::stages - 1;  // the one whose step was the last
   HEDDLE_DEVICE_NO_UNROLL
   for (std::uint32_t step = 0; step < steps; ++step) {
     copy_wait<Tile::stages - 2>();

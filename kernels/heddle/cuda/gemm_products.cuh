@@ -16,19 +16,15 @@ struct warp_sums {
 
   HEDDLE_DEVICE void clear() {
     HEDDLE_DEVICE_UNROLL
-    for (unsigned i = 0; i < Tile::row_parts; ++i)
-      HEDDLE_DEVICE_UNROLL
-      for (unsigned j = 0; j < Tile::column_parts; ++j)
-        HEDDLE_DEVICE_UNROLL
-        for (unsigned e = 0; e < 4; ++e) values[i][j][e] = 0.0F;
+    for (unsigned i = 0; i < Tile::row_parts; ++i) HEDDLE_DEVICE_UNROLL
+    for (unsigned j = 0; j < Tile::column_parts; ++j) HEDDLE_DEVICE_UNROLL
+    for (unsigned e = 0; e < 4; ++e) values[i][j][e] = 0.0F;
   }
   HEDDLE_DEVICE void add(const warp_sums& other) {
     HEDDLE_DEVICE_UNROLL
-    for (unsigned i = 0; i < Tile::row_parts; ++i)
-      HEDDLE_DEVICE_UNROLL
-      for (unsigned j = 0; j < Tile::column_parts; ++j)
-        HEDDLE_DEVICE_UNROLL
-        for (unsigned e = 0; e < 4; ++e) values[i][j][e] += other.values[i][j][e];
+    for (unsigned i = 0; i < Tile::row_parts; ++i) HEDDLE_DEVICE_UNROLL
+    for (unsigned j = 0; j < Tile::column_parts; ++j) HEDDLE_DEVICE_UNROLL
+    for (unsigned e = 0; e < 4; ++e) values[i][j][e] += other.values[i][j][e];
   }
 };
 
@@ -53,13 +49,14 @@ HEDDLE_DEVICE void load_right(std::uint32_t (&right)[4], shared_address tile, un
 struct tf32_products {
   using row_element = float;
   using weight_element = float;
-  static constexpr unsigned depth = 32;   ///< inputs of one step
+  static constexpr unsigned depth = 32;  ///< inputs of one step
   static constexpr unsigned row_pieces = 8;
   static constexpr unsigned weight_pieces = 8;
   static HEDDLE_DEVICE unsigned row_offset(unsigned row, unsigned piece) { return piece_offset<8>(row, piece); }
 
   template <class Tile>
-  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column, unsigned share) {
+  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row,
+                                 unsigned column, unsigned share) {
     warp_sums<Tile> part;
     part.clear();
     HEDDLE_DEVICE_UNROLL
@@ -96,7 +93,8 @@ struct tf32_products {
   static HEDDLE_DEVICE void multiply(float (&sums)[Tile::column_parts][4], const std::uint32_t (&left)[4],
                                      const std::uint32_t (&right)[Tile::column_parts / 2][4]) {
     HEDDLE_DEVICE_UNROLL
-    for (unsigned j = 0; j < Tile::column_parts; ++j) mma<tf32>(sums[j], left, right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]);
+    for (unsigned j = 0; j < Tile::column_parts; ++j)
+      mma<tf32>(sums[j], left, right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]);
   }
 };
 
@@ -110,7 +108,8 @@ struct bf16_products {
   static HEDDLE_DEVICE unsigned row_offset(unsigned row, unsigned piece) { return piece_offset<8>(row, piece); }
 
   template <class Tile>
-  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column, unsigned share) {
+  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row,
+                                 unsigned column, unsigned share) {
     HEDDLE_DEVICE_UNROLL
     for (unsigned n = 0; n < 4 / Tile::depth_warps; ++n) {
       const unsigned k = 2 * (share * (4 / Tile::depth_warps) + n);
@@ -139,7 +138,8 @@ struct rounded_products {
   static HEDDLE_DEVICE unsigned row_offset(unsigned row, unsigned piece) { return pair_offset<8>(row, piece); }
 
   template <class Tile>
-  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row, unsigned column, unsigned share) {
+  static HEDDLE_DEVICE void step(warp_sums<Tile>& sums, shared_address rows, shared_address weights, unsigned row,
+                                 unsigned column, unsigned share) {
     HEDDLE_DEVICE_UNROLL
     for (unsigned n = 0; n < 2 / Tile::depth_warps; ++n) {
       const unsigned k = share * (2 / Tile::depth_warps) + n;
@@ -150,7 +150,8 @@ struct rounded_products {
       for (unsigned i = 0; i < Tile::row_parts; ++i) {
         std::uint32_t left[4];
         HEDDLE_DEVICE_UNROLL
-        for (unsigned e = 0; e < 4; ++e) left[e] = load_pair(rows, row + 16 * i + lane() / 4 + 8 * (e & 1), 4 * k + 2 * (e >> 1));
+        for (unsigned e = 0; e < 4; ++e)
+          left[e] = load_pair(rows, row + 16 * i + lane() / 4 + 8 * (e & 1), 4 * k + 2 * (e >> 1));
         HEDDLE_DEVICE_UNROLL
         for (unsigned j = 0; j < Tile::column_parts; ++j)
           mma<bf16>(sums.values[i][j], left, right[j / 2][j % 2 * 2], right[j / 2][j % 2 * 2 + 1]);

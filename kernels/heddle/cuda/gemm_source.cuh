@@ -24,7 +24,7 @@ struct row_source {
   struct segment {
     const T* data;
     std::int64_t row_stride;
-    std::uint32_t end;   ///< inputs up to the end of this segment
+    std::uint32_t end;  ///< inputs up to the end of this segment
   };
   segment segments[most_segments];
   std::uint32_t count = 0;
@@ -48,7 +48,7 @@ struct row_source {
       if (k < segments[i].end) return {segments[i].data + (k - begin), segments[i].row_stride, segments[i].end - k};
       begin = segments[i].end;
     }
-    return {segments[0].data, 0, 0};   // zeros: behind the last input
+    return {segments[0].data, 0, 0};  // zeros: behind the last input
   }
   HEDDLE_DEVICE std::uint32_t find(const row_state& r, const place& p, const T*& from) const {
     if (r.row >= rows) {
@@ -62,8 +62,8 @@ struct row_source {
 
 /// Enqueues the copy of inputs [k, k + piece) of a row to shared memory, zeros where there are none; `p` is `x.at(k)`.
 template <class Source>
-HEDDLE_DEVICE void copy_piece(const Source& x, shared_address to, const typename Source::row_state& row, const typename Source::place& p,
-                              std::uint32_t k) {
+HEDDLE_DEVICE void copy_piece(const Source& x, shared_address to, const typename Source::row_state& row,
+                              const typename Source::place& p, std::uint32_t k) {
   using element = typename Source::element;
   constexpr unsigned size = piece_elements<element>;
   const element* from;
@@ -72,7 +72,7 @@ HEDDLE_DEVICE void copy_piece(const Source& x, shared_address to, const typename
     copy_async<16>(to, from, (left < size ? left : size) * static_cast<unsigned>(sizeof(element)));
     return;
   }
-  std::uint32_t until = p.left;   // inputs up to the end of the place; `left` is 0 where all of them are zeros
+  std::uint32_t until = p.left;  // inputs up to the end of the place; `left` is 0 where all of them are zeros
   HEDDLE_DEVICE_NO_UNROLL
   for (unsigned e = 0; e < size; ++e) {
     if (until == 0) {
@@ -82,7 +82,7 @@ HEDDLE_DEVICE void copy_piece(const Source& x, shared_address to, const typename
     }
     if constexpr (sizeof(element) == 4) {
       copy_async<4>(to + 4 * e, from, left != 0 ? 4 : 0);
-    } else {   // no copy of two bytes is asynchronous
+    } else {  // no copy of two bytes is asynchronous
       shared_store(to + static_cast<unsigned>(sizeof(element)) * e, left != 0 ? load_global(from) : element{});
     }
     if (left != 0) ++from;
@@ -97,7 +97,7 @@ struct weight_source {
   using element = T;
   const T* data = nullptr;
   std::uint32_t outputs = 0;
-  std::uint32_t pitch = 0;   ///< elements from one row to the next: the padded inputs
+  std::uint32_t pitch = 0;  ///< elements from one row to the next: the padded inputs
 
   HEDDLE_DEVICE void copy_piece(shared_address to, std::uint32_t output, std::uint32_t k) const {
     const bool inside = output < outputs;

@@ -29,8 +29,8 @@ struct product_tile {
   static constexpr unsigned depth_warps = DepthWarps;
   static constexpr unsigned warp_rows = Rows / RowWarps;
   static constexpr unsigned warp_columns = Columns / ColumnWarps;
-  static constexpr unsigned row_parts = warp_rows / 16;        ///< matrix instructions have 16 rows
-  static constexpr unsigned column_parts = warp_columns / 8;   ///< and 8 columns
+  static constexpr unsigned row_parts = warp_rows / 16;       ///< matrix instructions have 16 rows
+  static constexpr unsigned column_parts = warp_columns / 8;  ///< and 8 columns
   /// Floats from one row of sums to the next: pairs that a half of a warp stores fall into different banks.
   static constexpr unsigned sums_pitch = Columns + 8;
   static constexpr unsigned sums_bytes = Rows * sums_pitch * 4;
@@ -39,7 +39,7 @@ struct product_tile {
 
 using large_tile = product_tile<128, 128, 2, 4, 3>;
 using medium_tile = product_tile<64, 64, 2, 2, 3>;
-using small_tile = product_tile<32, 64, 2, 2, 6, 2>;   // few blocks on a multiprocessor: more copies ahead, more warps
+using small_tile = product_tile<32, 64, 2, 2, 6, 2>;  // few blocks on a multiprocessor: more copies ahead, more warps
 
 /// Bytes from the start of a tile whose rows have `Pieces` pieces of 16 bytes to piece `piece` of row `row`. Pieces of one
 /// row change places, so that eight rows read at one column touch every bank once.
@@ -65,7 +65,7 @@ HEDDLE_DEVICE unsigned pair_offset(unsigned row, unsigned piece) {
 struct tile_order {
   std::uint32_t row_tiles = 0;
   std::uint32_t column_tiles = 0;
-  static constexpr std::uint32_t band = 8;   ///< rows of tiles that are computed together
+  static constexpr std::uint32_t band = 8;  ///< rows of tiles that are computed together
 
   struct place {
     std::uint32_t row;

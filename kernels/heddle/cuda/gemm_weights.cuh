@@ -30,7 +30,8 @@ struct weight_layout {
   template <class U>
   memory make(matrix_view<U> weight, std::span<const float> bias) const {
     if (place_of(weight.data_handle()).kind == memory_kind::device)
-      detail::refuse("prepare", "the weight", "lies on the device; it is prepared on the host (heddle::prepare_dense_in takes results)");
+      detail::refuse("prepare", "the weight",
+                     "lies on the device; it is prepared on the host (heddle::prepare_dense_in takes results)");
     memory block = allocate_managed(bytes(!bias.empty()));
     T* const to = block.template as<T>();
     for (std::size_t n = 0; n < outputs; ++n)
@@ -53,7 +54,7 @@ struct fill_weights {
   const float* from;
   std::int64_t output_stride;
   std::int64_t input_stride;
-  const float* scale;   ///< `[inputs]`, or null
+  const float* scale;  ///< `[inputs]`, or null
   float* to;
   std::uint32_t inputs;
   std::uint32_t pitch;
@@ -74,8 +75,8 @@ struct fill_weights {
 };
 
 /// Enqueues a `fill_weights` into `storage`.
-inline void enqueue_fill(stream s, const float* from, std::size_t output_stride, std::size_t input_stride, const float* scale, float* storage,
-                         const float_layout& layout) {
+inline void enqueue_fill(stream s, const float* from, std::size_t output_stride, std::size_t input_stride, const float* scale,
+                         float* storage, const float_layout& layout) {
   if (layout.elements() == 0) return;
   const fill_weights fill{from,
                           static_cast<std::int64_t>(output_stride),

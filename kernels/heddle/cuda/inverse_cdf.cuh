@@ -24,12 +24,12 @@ struct sample_scores {
   std::int32_t* order;
   float* distribution;
   std::int32_t* picked;
-  std::uint64_t limit;          ///< places of `picked` that are written: -1 where nothing was picked
+  std::uint64_t limit;  ///< places of `picked` that are written: -1 where nothing was picked
   std::uint32_t* count;
-  std::uint32_t* hits;          ///< how many points are nearest to a place
-  std::uint64_t* keys;          ///< in global memory; null: shared memory holds them
+  std::uint32_t* hits;  ///< how many points are nearest to a place
+  std::uint64_t* keys;  ///< in global memory; null: shared memory holds them
   std::uint64_t key_count;
-  std::int32_t* order_seen;     ///< the trace, null where nobody looks
+  std::int32_t* order_seen;  ///< the trace, null where nobody looks
   float* distribution_seen;
   float* points_seen;
 
@@ -41,15 +41,18 @@ struct sample_scores {
   HEDDLE_DEVICE void operator()() const {
     if (n == 0 || points == 0) return pick_nothing();
     const key_array sorted{{shared_base()}, keys};
-    for (std::uint64_t i = thread(); i < key_count; i += threads) sorted.store(i, i < n ? key(load_global(scores + i), i) : no_key);
+    for (std::uint64_t i = thread(); i < key_count; i += threads)
+      sorted.store(i, i < n ? key(load_global(scores + i), i) : no_key);
     block_sort<threads>::run(sorted, key_count);
-    for (std::uint64_t t = thread(); t < n; t += threads) store_global(order + t, static_cast<std::int32_t>(sorted.load(t) & 0xffffffffU));
+    for (std::uint64_t t = thread(); t < n; t += threads)
+      store_global(order + t, static_cast<std::int32_t>(sorted.load(t) & 0xffffffffU));
     accumulate(sorted);
     const bool tells_apart = distribute();
     if (tells_apart) {
       pick();
     } else {
-      for (std::uint64_t i = thread(); i < limit; i += threads) store_global(picked + i, i == 0 ? load_global(order + n - 1) : -1);
+      for (std::uint64_t i = thread(); i < limit; i += threads)
+        store_global(picked + i, i == 0 ? load_global(order + n - 1) : -1);
       if (thread() == 0) store_global(count, 1U);
     }
     show(tells_apart);
@@ -65,10 +68,15 @@ struct sample_scores {
   static HEDDLE_DEVICE std::uint64_t key(float score, std::uint64_t position) {
     return std::uint64_t{std::bit_cast<std::uint32_t>(heddle::detail::sampled_score(score))} << 32U | position;
   }
-  static HEDDLE_DEVICE std::uint32_t bits_at(const key_array& sorted, std::uint64_t t) { return static_cast<std::uint32_t>(sorted.load(t) >> 32U); }
-  static HEDDLE_DEVICE double score_at(const key_array& sorted, std::uint64_t t) { return static_cast<double>(std::bit_cast<float>(bits_at(sorted, t))); }
+  static HEDDLE_DEVICE std::uint32_t bits_at(const key_array& sorted, std::uint64_t t) {
+    return static_cast<std::uint32_t>(sorted.load(t) >> 32U);
+  }
+  static HEDDLE_DEVICE double score_at(const key_array& sorted, std::uint64_t t) {
+    return static_cast<double>(std::bit_cast<float>(bits_at(sorted, t)));
+  }
   HEDDLE_DEVICE shared_address after_keys() const {
-    return shared_base() + static_cast<shared_address>((key_count < shared_keys ? key_count : shared_keys) * sizeof(std::uint64_t));
+    return shared_base() +
+           static_cast<shared_address>((key_count < shared_keys ? key_count : shared_keys) * sizeof(std::uint64_t));
   }
 
   /// The running sums, rounded to float.
@@ -185,7 +193,8 @@ struct sample_scores {
     }
     if (points_seen == nullptr) return;
     const float start = tells_apart ? load_global(distribution + first_share()) : 1.0F;
-    for (std::uint64_t k = thread(); k < points; k += threads) store_global(points_seen + k, heddle::detail::sample_point(start, k, points));
+    for (std::uint64_t k = thread(); k < points; k += threads)
+      store_global(points_seen + k, heddle::detail::sample_point(start, k, points));
   }
 };
 
@@ -196,9 +205,9 @@ struct sample_rows {
   std::uint64_t score_stride;
   const inverse_cdf_row* row;
   std::uint64_t rows;
-  std::uint64_t n;               ///< places of a row
+  std::uint64_t n;  ///< places of a row
   std::uint64_t points;
-  std::int32_t* order;           ///< `[rows, n]`, as the next
+  std::int32_t* order;  ///< `[rows, n]`, as the next
   float* distribution;
   std::uint32_t* hits;
   std::int32_t* picked;
@@ -213,12 +222,26 @@ struct sample_rows {
   HEDDLE_DEVICE void operator()() const {
     for (std::uint64_t r = block_index(); r < rows; r += grid_size()) {
       const inverse_cdf_row own = load_global(row + r);
-      const std::uint64_t present = own.scores < 0 ? 0 : own.scores < static_cast<std::int64_t>(n) ? static_cast<std::uint64_t>(own.scores) : n;
+      const std::uint64_t present = own.scores < 0                              ? 0
+                                    : own.scores < static_cast<std::int64_t>(n) ? static_cast<std::uint64_t>(own.scores)
+                                                                                : n;
       std::uint64_t key_count = 1;
       while (key_count < present) key_count *= 2;
-      sample_scores{scores + r * score_stride, present, points, own.from_zero != 0, order + r * n, distribution + r * n,
-                    picked + r * picked_stride, limit, reinterpret_cast<std::uint32_t*>(counts + r), hits + r * n,
-                    key_count <= shared_keys ? nullptr : keys, key_count, seen(order_seen, r * n), seen(distribution_seen, r * n), seen(points_seen, r * points)}();
+      sample_scores{scores + r * score_stride,
+                    present,
+                    points,
+                    own.from_zero != 0,
+                    order + r * n,
+                    distribution + r * n,
+                    picked + r * picked_stride,
+                    limit,
+                    reinterpret_cast<std::uint32_t*>(counts + r),
+                    hits + r * n,
+                    key_count <= shared_keys ? nullptr : keys,
+                    key_count,
+                    seen(order_seen, r * n),
+                    seen(distribution_seen, r * n),
+                    seen(points_seen, r * points)}();
       sync_block();
     }
   }
@@ -237,12 +260,14 @@ struct kernel<op::inverse_cdf, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
 
   static constexpr std::size_t bytes(std::size_t scores) noexcept {
-    return scratch_bytes<std::uint32_t>(1) + scratch_bytes<std::uint32_t>(scores) + scratch_bytes<std::uint64_t>(device::sort_global_keys(scores));
+    return scratch_bytes<std::uint32_t>(1) + scratch_bytes<std::uint32_t>(scores) +
+           scratch_bytes<std::uint64_t>(device::sort_global_keys(scores));
   }
 
   /// Waits for the count, which decides the shapes of what follows, and so cannot be captured into a graph.
-  static std::size_t run(context<backend_type> ctx, std::span<const float> scores, const inverse_cdf_options& options, std::int32_t* order,
-                         float* distribution, std::span<std::int32_t> picked, const inverse_cdf_trace& trace) {
+  static std::size_t run(context<backend_type> ctx, std::span<const float> scores, const inverse_cdf_options& options,
+                         std::int32_t* order, float* distribution, std::span<std::int32_t> picked,
+                         const inverse_cdf_trace& trace) {
     device::require_device_pointer("inverse_cdf", "scores", scores.data());
     device::require_device_pointer("inverse_cdf", "picked", picked.data());
     device::require_not_capturing("inverse_cdf", ctx.backend.stream);
@@ -251,23 +276,25 @@ struct kernel<op::inverse_cdf, cuda_backend<Arch>> {
     auto* const count = ctx.scratch.template take<std::uint32_t>(1);
     auto* const hits = ctx.scratch.template take<std::uint32_t>(n);
     auto* const memory = keys == 0 ? nullptr : ctx.scratch.template take<std::uint64_t>(keys);
-    device::launch(ctx.backend.stream, 1, device::sample_scores::shared_bytes(n),
-                   device::sample_scores{scores.data(), n, options.points, options.from_zero, order, distribution, picked.data(),
-                                         inverse_cdf_limit(n, options.points), count, hits, memory, device::sorted_keys(n),
-                                         seen(trace.order), seen(trace.distribution), seen(trace.points)});
+    device::launch(
+        ctx.backend.stream, 1, device::sample_scores::shared_bytes(n),
+        device::sample_scores{scores.data(), n, options.points, options.from_zero, order, distribution, picked.data(),
+                              inverse_cdf_limit(n, options.points), count, hits, memory, device::sorted_keys(n),
+                              seen(trace.order), seen(trace.distribution), seen(trace.points)});
     std::uint32_t found = 0;
     device::copy_to_host<std::uint32_t>(ctx.backend.stream, &found, count, 1);
     return found;
   }
 
   static constexpr std::size_t bytes_of_rows(std::size_t rows, std::size_t scores) noexcept {
-    return scratch_bytes<std::int32_t>(rows * scores) + scratch_bytes<float>(rows * scores) + scratch_bytes<std::uint32_t>(rows * scores) +
-           scratch_bytes<std::uint64_t>(device::sort_global_keys(scores));
+    return scratch_bytes<std::int32_t>(rows * scores) + scratch_bytes<float>(rows * scores) +
+           scratch_bytes<std::uint32_t>(rows * scores) + scratch_bytes<std::uint64_t>(device::sort_global_keys(scores));
   }
 
   /// Waits for nothing.
-  static void run_rows(context<backend_type> ctx, const matrix_view<const float>& scores, std::span<const inverse_cdf_row> rows, std::size_t points,
-                       const matrix_view<std::int32_t>& picked, std::span<std::int32_t> counts, const inverse_cdf_trace& trace) {
+  static void run_rows(context<backend_type> ctx, const matrix_view<const float>& scores, std::span<const inverse_cdf_row> rows,
+                       std::size_t points, const matrix_view<std::int32_t>& picked, std::span<std::int32_t> counts,
+                       const inverse_cdf_trace& trace) {
     device::require_device_pointer("inverse_cdf_rows", "scores", scores.data_handle());
     device::require_device_pointer("inverse_cdf_rows", "rows", rows.data());
     device::require_device_pointer("inverse_cdf_rows", "picked", picked.data_handle());
@@ -278,10 +305,25 @@ struct kernel<op::inverse_cdf, cuda_backend<Arch>> {
     auto* const distribution = ctx.scratch.template take<float>(rows.size() * n);
     auto* const hits = ctx.scratch.template take<std::uint32_t>(rows.size() * n);
     auto* const memory = keys == 0 ? nullptr : ctx.scratch.template take<std::uint64_t>(keys);
-    const device::sample_rows f{scores.data_handle(), scores.stride(0), rows.data(), rows.size(), n, points, order, distribution, hits,
-                                picked.data_handle(), picked.stride(0), picked.extent(1), counts.data(), memory, seen(trace.order),
-                                seen(trace.distribution), seen(trace.points)};
-    device::launch(ctx.backend.stream, memory == nullptr ? device::grid_of(f.rows) : 1, device::sample_scores::shared_bytes(n), f);
+    const device::sample_rows f{scores.data_handle(),
+                                scores.stride(0),
+                                rows.data(),
+                                rows.size(),
+                                n,
+                                points,
+                                order,
+                                distribution,
+                                hits,
+                                picked.data_handle(),
+                                picked.stride(0),
+                                picked.extent(1),
+                                counts.data(),
+                                memory,
+                                seen(trace.order),
+                                seen(trace.distribution),
+                                seen(trace.points)};
+    device::launch(ctx.backend.stream, memory == nullptr ? device::grid_of(f.rows) : 1, device::sample_scores::shared_bytes(n),
+                   f);
   }
 
  private:

@@ -75,7 +75,8 @@ template <class Kernel>
 void launch([[maybe_unused]] stream queue, std::uint64_t blocks, std::size_t shared_bytes, const Kernel& kernel) {
   static_assert(std::is_trivially_copyable_v<Kernel>, "a kernel is copied to the device as bytes");
   static_assert(sizeof(Kernel) <= 4096, "a kernel's parameters are at most 4096 bytes");
-  static_assert(Kernel::threads % warp_size == 0 && Kernel::threads > 0 && Kernel::threads <= 1024, "whole warps, at most 1024 lanes");
+  static_assert(Kernel::threads % warp_size == 0 && Kernel::threads > 0 && Kernel::threads <= 1024,
+                "whole warps, at most 1024 lanes");
   if (blocks == 0) return;
   if (blocks > 0x7fffffffu) detail::raise_launch<Kernel>("more than 2^31 - 1 blocks");
   if (shared_bytes > detail::most_shared_bytes) {
@@ -87,7 +88,8 @@ void launch([[maybe_unused]] stream queue, std::uint64_t blocks, std::size_t sha
 #else
   cudaError_t status = cudaSuccess;
   if (shared_bytes > 48 * 1024) {
-    status = cudaFuncSetAttribute(detail::entry<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+    status = cudaFuncSetAttribute(detail::entry<Kernel>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  static_cast<int>(shared_bytes));
   }
   if (status == cudaSuccess) {
     detail::entry<Kernel><<<static_cast<unsigned>(blocks), Kernel::threads, shared_bytes, queue>>>(kernel);

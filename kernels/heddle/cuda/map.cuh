@@ -73,7 +73,7 @@ struct row_maximum {
 template <class Combine, unsigned V>
 struct reduce_rows {
   static constexpr unsigned threads = 512;
-  static constexpr unsigned chains = 4;   ///< independent sums of one thread
+  static constexpr unsigned chains = 4;  ///< independent sums of one thread
   std::uint64_t rows;
   std::uint64_t columns;
   const float* x;
@@ -101,13 +101,11 @@ struct reduce_rows {
     const floats<V> first = load_floats<V>(x + column);
     floats<V> sum[chains];
     HEDDLE_DEVICE_UNROLL
-    for (unsigned k = 0; k < chains; ++k)
-      HEDDLE_DEVICE_UNROLL
-      for (unsigned i = 0; i < V; ++i) sum[k][i] = Combine::start(first[i]);
+    for (unsigned k = 0; k < chains; ++k) HEDDLE_DEVICE_UNROLL
+    for (unsigned i = 0; i < V; ++i) sum[k][i] = Combine::start(first[i]);
     std::uint64_t row = thread() >> lanes_log2;
-    for (; row + (chains - 1) * lines < rows; row += chains * lines)
-      HEDDLE_DEVICE_UNROLL
-      for (unsigned k = 0; k < chains; ++k) add(sum[k], load_floats<V>(x + (row + k * lines) * x_stride + column));
+    for (; row + (chains - 1) * lines < rows; row += chains * lines) HEDDLE_DEVICE_UNROLL
+    for (unsigned k = 0; k < chains; ++k) add(sum[k], load_floats<V>(x + (row + k * lines) * x_stride + column));
     for (; row < rows; row += lines) add(sum[0], load_floats<V>(x + row * x_stride + column));
     add(sum[0], sum[1]);
     add(sum[2], sum[3]);
@@ -160,7 +158,8 @@ struct kernel<op::map, cuda_backend<Arch>> {
   }
 
   template <class F>
-  static void binary(context<backend_type> ctx, matrix_view<const float> a, matrix_view<const float> b, matrix_view<float> y, F f) {
+  static void binary(context<backend_type> ctx, matrix_view<const float> a, matrix_view<const float> b, matrix_view<float> y,
+                     F f) {
     if (y.empty()) return;
     device::require_device_pointer("map", "a", a.data_handle());
     device::require_device_pointer("map", "b", b.data_handle());
@@ -183,16 +182,18 @@ struct kernel<op::map, cuda_backend<Arch>> {
   static void one(context<backend_type>& ctx, const matrix_view<const float>& x, const matrix_view<float>& y, const F& f) {
     using functor = device::map_one<F, V>;
     const device::row_tiling<functor::threads> tiling(y.extent(0), y.extent(1) / V);
-    device::launch(ctx.backend.stream, tiling.grid(), 0, functor{tiling, x.data_handle(), x.stride(0), y.data_handle(), y.stride(0), f});
+    device::launch(ctx.backend.stream, tiling.grid(), 0,
+                   functor{tiling, x.data_handle(), x.stride(0), y.data_handle(), y.stride(0), f});
   }
 
   template <unsigned V, class F>
-  static void two(context<backend_type>& ctx, const matrix_view<const float>& a, const matrix_view<const float>& b, const matrix_view<float>& y,
-                  const F& f) {
+  static void two(context<backend_type>& ctx, const matrix_view<const float>& a, const matrix_view<const float>& b,
+                  const matrix_view<float>& y, const F& f) {
     using functor = device::map_two<F, V>;
     const device::row_tiling<functor::threads> tiling(y.extent(0), y.extent(1) / V);
     device::launch(ctx.backend.stream, tiling.grid(), 0,
-                   functor{tiling, a.data_handle(), a.stride(0), b.data_handle(), b.extent(0) == 1 ? 0 : b.stride(0), y.data_handle(), y.stride(0), f});
+                   functor{tiling, a.data_handle(), a.stride(0), b.data_handle(), b.extent(0) == 1 ? 0 : b.stride(0),
+                           y.data_handle(), y.stride(0), f});
   }
 };
 
@@ -204,7 +205,9 @@ struct kernel<op::reduce, cuda_backend<Arch>> {
     reduce<device::row_sum>(ctx, x, y, static_cast<float>(1.0 / static_cast<double>(x.extent(0))));
   }
 
-  static void maximum(context<backend_type> ctx, matrix_view<const float> x, std::span<float> y) { reduce<device::row_maximum>(ctx, x, y, 1.0F); }
+  static void maximum(context<backend_type> ctx, matrix_view<const float> x, std::span<float> y) {
+    reduce<device::row_maximum>(ctx, x, y, 1.0F);
+  }
 
  private:
   template <class Combine>

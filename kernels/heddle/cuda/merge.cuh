@@ -33,7 +33,7 @@ struct merge_results {
   static constexpr unsigned rows_per_block = threads / lanes;
   token_rows<const float> a, a_lse, b, b_lse;
   token_rows<float> out, lse;
-  std::uint64_t heads, tokens, rows, dims;   ///< rows: queries of all heads
+  std::uint64_t heads, tokens, rows, dims;  ///< rows: queries of all heads
 
   HEDDLE_DEVICE void operator()() const {
     const std::uint64_t tiles = (rows - 1) / rows_per_block + 1;
@@ -50,7 +50,7 @@ struct merge_results {
   HEDDLE_DEVICE void merge(std::uint64_t image, std::uint64_t head, std::uint64_t token, bool writes) const {
     const float la = load_global(a_lse.at(image, head, token));
     const float lb = load_global(b_lse.at(image, head, token));
-    sync_warp();   // the logsumexp may be that of a or b: everybody has read
+    sync_warp();  // the logsumexp may be that of a or b: everybody has read
     if (!writes) return;
     constexpr float nothing = -__builtin_inff();
     float wa = la == nothing ? 0.0F : 1.0F;
@@ -69,7 +69,7 @@ struct merge_results {
     float* const to = out.at(image, head, token);
     const unsigned own = thread() % lanes;
     for (std::uint64_t d = own * V; d < dims; d += lanes * V) {
-      floats<V> sum = same_floats<V>(0.0F);   // a result without weight is not read
+      floats<V> sum = same_floats<V>(0.0F);  // a result without weight is not read
       if (wa != 0.0F) add(sum, wa, load_floats<V>(from_a + d));
       if (wb != 0.0F) add(sum, wb, load_floats<V>(from_b + d));
       store_floats(to + d, sum);
@@ -94,8 +94,8 @@ struct kernel<op::merge_attention, cuda_backend<Arch>> {
                   const head_rows<float>& logsumexp) {
     const std::size_t rows = out.extent(0) * out.extent(1) * out.extent(2);
     if (rows == 0) return;
-    const void* const pointers[] = {a.out.data_handle(), a.logsumexp.data_handle(), b.out.data_handle(),
-                                    b.logsumexp.data_handle(), out.data_handle(), logsumexp.data_handle()};
+    const void* const pointers[] = {a.out.data_handle(),       a.logsumexp.data_handle(), b.out.data_handle(),
+                                    b.logsumexp.data_handle(), out.data_handle(),         logsumexp.data_handle()};
     constexpr const char* names[] = {"out_a", "lse_a", "out_b", "lse_b", "out", "logsumexp"};
     for (std::size_t i = 0; i < 6; ++i) device::require_device_pointer("merge_attention", names[i], pointers[i]);
     if (vectors(a.out) && vectors(b.out) && vectors(out)) {
@@ -120,8 +120,8 @@ struct kernel<op::merge_attention, cuda_backend<Arch>> {
     using input = device::token_rows<const float>;
     using output = device::token_rows<float>;
     device::launch(stream, device::grid_of((rows - 1) / functor::rows_per_block + 1), 0,
-                   functor{input::of(a.out), input::of(a.logsumexp), input::of(b.out), input::of(b.logsumexp), output::of(out), output::of(logsumexp),
-                           out.extent(1), out.extent(2), rows, out.extent(3)});
+                   functor{input::of(a.out), input::of(a.logsumexp), input::of(b.out), input::of(b.logsumexp), output::of(out),
+                           output::of(logsumexp), out.extent(1), out.extent(2), rows, out.extent(3)});
   }
 };
 

@@ -21,8 +21,8 @@ struct normalize_arguments {
   std::size_t x_stride;
   float* y;
   std::size_t y_stride;
-  const float* scale;   ///< null: 1
-  const float* shift;   ///< null: 0
+  const float* scale;  ///< null: 1
+  const float* shift;  ///< null: 0
   float epsilon;
   bool centred;
 
@@ -106,7 +106,7 @@ struct normalize_long_rows {
       } else {
         kept(a.x + row * a.x_stride, row);
       }
-      sync_block();   // the sums are read: the next row may write its own
+      sync_block();  // the sums are read: the next row may write its own
     }
   }
 
@@ -139,14 +139,16 @@ struct normalize_long_rows {
     float mean = 0.0F;
     if (a.centred) {
       float sum = 0.0F;
-      for (std::uint64_t column = thread() * V; column < a.columns; column += step) sum += normalize_arguments::sum_of(load_floats<V>(x + column));
+      for (std::uint64_t column = thread() * V; column < a.columns; column += step)
+        sum += normalize_arguments::sum_of(load_floats<V>(x + column));
       mean = block_sum(sum, 0) / static_cast<float>(a.columns);
     }
     float squares = 0.0F;
     for (std::uint64_t column = thread() * V; column < a.columns; column += step)
       squares += normalize_arguments::squares(load_floats<V>(x + column), mean);
     const float factor = a.factor(block_sum(squares, 1));
-    for (std::uint64_t column = thread() * V; column < a.columns; column += step) a.write(row, column, load_floats<V>(x + column), mean, factor);
+    for (std::uint64_t column = thread() * V; column < a.columns; column += step)
+      a.write(row, column, load_floats<V>(x + column), mean, factor);
   }
 
   /// The sum over the block, in every thread. `slot` keeps the two sums of a row apart.
@@ -170,28 +172,36 @@ template <class Arch>
 struct kernel<op::normalize, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
 
-  static void layer(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale, std::span<const float> shift,
-                    float epsilon, matrix_view<float> y) {
+  static void layer(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale,
+                    std::span<const float> shift, float epsilon, matrix_view<float> y) {
     run(ctx, x, scale, shift, epsilon, y, true);
   }
 
-  static void rms(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale, float epsilon, matrix_view<float> y) {
+  static void rms(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale, float epsilon,
+                  matrix_view<float> y) {
     run(ctx, x, scale, {}, epsilon, y, false);
   }
 
  private:
-  static void run(context<backend_type>& ctx, const matrix_view<const float>& x, std::span<const float> scale, std::span<const float> shift,
-                  float epsilon, const matrix_view<float>& y, bool centred) {
+  static void run(context<backend_type>& ctx, const matrix_view<const float>& x, std::span<const float> scale,
+                  std::span<const float> shift, float epsilon, const matrix_view<float>& y, bool centred) {
     if (y.empty()) return;
     device::require_device_pointer("normalize", "x", x.data_handle());
     device::require_device_pointer("normalize", "y", y.data_handle());
     device::require_device_pointer("normalize", "scale", scale.data());
     device::require_device_pointer("normalize", "shift", shift.data());
-    const device::normalize_arguments a{x.extent(0),  x.extent(1),  x.data_handle(), x.stride(0), y.data_handle(),
-                                        y.stride(0),  scale.empty() ? nullptr : scale.data(),
-                                        shift.empty() ? nullptr : shift.data(), epsilon, centred};
-    const bool vectors = device::rows_of_vectors(x) && device::rows_of_vectors(y) && device::rows_of_vectors(scale.data(), 0, 1) &&
-                         device::rows_of_vectors(shift.data(), 0, 1);
+    const device::normalize_arguments a{x.extent(0),
+                                        x.extent(1),
+                                        x.data_handle(),
+                                        x.stride(0),
+                                        y.data_handle(),
+                                        y.stride(0),
+                                        scale.empty() ? nullptr : scale.data(),
+                                        shift.empty() ? nullptr : shift.data(),
+                                        epsilon,
+                                        centred};
+    const bool vectors = device::rows_of_vectors(x) && device::rows_of_vectors(y) &&
+                         device::rows_of_vectors(scale.data(), 0, 1) && device::rows_of_vectors(shift.data(), 0, 1);
     if (vectors) {
       choose<4>(ctx.backend.stream, a);
     } else {

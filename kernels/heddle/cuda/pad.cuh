@@ -30,8 +30,9 @@ struct pad_rows {
       std::int64_t element = static_cast<std::int64_t>(vector * V) - static_cast<std::int64_t>(left * channels);
       if (element < 0 || element >= static_cast<std::int64_t>(pitch)) element = outside(vector * V);
       const bool zero = line < 0 || element < 0;
-      const floats<V> value =
-          zero ? same_floats<V>(0.0F) : load_floats<V>(x + (image * x_height + static_cast<std::uint64_t>(line)) * pitch + static_cast<std::uint64_t>(element));
+      const floats<V> value = zero ? same_floats<V>(0.0F)
+                                   : load_floats<V>(x + (image * x_height + static_cast<std::uint64_t>(line)) * pitch +
+                                                    static_cast<std::uint64_t>(element));
       store_floats(y + (row * tiling.vectors + vector) * V, value);
     });
   }
@@ -58,7 +59,8 @@ struct kernel<op::pad, cuda_backend<Arch>> {
   static void run(context<backend_type> ctx, const map_view<const float>& x, const map_view<float>& y, const pad_sides& sides) {
     device::require_device_pointer("pad", "x", x.data_handle());
     device::require_device_pointer("pad", "y", y.data_handle());
-    const bool vectors = x.extent(3) % 4 == 0 && device::rows_of_vectors(x.data_handle(), 0, 1) && device::rows_of_vectors(y.data_handle(), 0, 1);
+    const bool vectors = x.extent(3) % 4 == 0 && device::rows_of_vectors(x.data_handle(), 0, 1) &&
+                         device::rows_of_vectors(y.data_handle(), 0, 1);
     if (vectors) {
       launch<Mode, 4>(ctx.backend.stream, x, y, sides);
     } else {
@@ -72,7 +74,8 @@ struct kernel<op::pad, cuda_backend<Arch>> {
     using functor = device::pad_rows<Mode, V>;
     const device::row_tiling<functor::threads> tiling(y.extent(0) * y.extent(1), y.extent(2) * y.extent(3) / V);
     device::launch(stream, tiling.grid(), 0,
-                   functor{tiling, x.data_handle(), y.data_handle(), x.extent(1), x.extent(2), y.extent(1), x.extent(3), sides.top, sides.left});
+                   functor{tiling, x.data_handle(), y.data_handle(), x.extent(1), x.extent(2), y.extent(1), x.extent(3),
+                           sides.top, sides.left});
   }
 };
 

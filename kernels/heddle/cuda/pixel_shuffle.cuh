@@ -16,16 +16,16 @@ namespace device {
 template <unsigned R, bool Back>
 struct shuffle_pixels {
   static constexpr unsigned threads = 256;
-  static constexpr unsigned capacity = 4096;   ///< floats of a tile
+  static constexpr unsigned capacity = 4096;  ///< floats of a tile
   static constexpr unsigned square = R * R;
   static_assert(square <= capacity, "heddle::pixel_shuffle: the factor is too large for a device");
   static constexpr std::size_t shared_bytes = (capacity + capacity / 32) * sizeof(float);
 
   const float* from;
   float* to;
-  std::uint64_t rows;       ///< of coarse pixels, over all images
-  std::uint64_t width;      ///< coarse pixels of a row
-  std::uint64_t channels;   ///< of a fine pixel
+  std::uint64_t rows;      ///< of coarse pixels, over all images
+  std::uint64_t width;     ///< coarse pixels of a row
+  std::uint64_t channels;  ///< of a fine pixel
   unsigned tile_pixels;
   unsigned tile_channels;
 
@@ -85,7 +85,7 @@ struct shuffle_pixels {
     for (unsigned i = thread(); i < R * line; i += threads) {
       const unsigned down = i / line;
       const unsigned e = i - down * line;
-      const unsigned pixel = e / count;   // fine, within the tile
+      const unsigned pixel = e / count;  // fine, within the tile
       const unsigned channel = e - pixel * count;
       const unsigned at = slot(pixel / R * count * square + channel * square + down * R + pixel % R);
       const std::uint64_t element = (((p.row * R + down) * width + p.pixel) * R + pixel) * channels + p.channel + channel;
@@ -116,15 +116,22 @@ struct kernel<op::pixel_shuffle, cuda_backend<Arch>> {
 
  private:
   template <std::size_t R, bool Back>
-  static void launch(device::stream stream, const float* from, float* to, const dynamic_extents<4>& coarse, std::size_t channels) {
+  static void launch(device::stream stream, const float* from, float* to, const dynamic_extents<4>& coarse,
+                     std::size_t channels) {
     if (coarse.size() == 0) return;
     device::require_device_pointer("pixel_shuffle", "x", from);
     device::require_device_pointer("pixel_shuffle", "y", to);
     using functor = device::shuffle_pixels<static_cast<unsigned>(R), Back>;
-    constexpr std::size_t most = functor::capacity / functor::square;   // fine channels of one coarse pixel
+    constexpr std::size_t most = functor::capacity / functor::square;  // fine channels of one coarse pixel
     const std::size_t count = channels < most ? channels : most;
     const std::size_t pixels = most / count < coarse.extent(2) ? most / count : coarse.extent(2);
-    const functor f{from, to, coarse.extent(0) * coarse.extent(1), coarse.extent(2), channels, static_cast<unsigned>(pixels), static_cast<unsigned>(count)};
+    const functor f{from,
+                    to,
+                    coarse.extent(0) * coarse.extent(1),
+                    coarse.extent(2),
+                    channels,
+                    static_cast<unsigned>(pixels),
+                    static_cast<unsigned>(count)};
     device::launch(stream, device::grid_of(f.tiles()), functor::shared_bytes, f);
   }
 };

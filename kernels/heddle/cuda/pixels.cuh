@@ -19,7 +19,7 @@ struct copy_pixels_between {
   row_tiling<threads> tiling;
   std::uint64_t channels;
   const float* x;
-  std::uint64_t x_row, x_column;   ///< distances
+  std::uint64_t x_row, x_column;  ///< distances
   float* y;
   std::uint64_t y_row, y_column;
 
@@ -27,7 +27,8 @@ struct copy_pixels_between {
     tiling.for_each([&](std::uint64_t row, std::uint64_t i) {
       const std::uint64_t column = i * V / channels;
       const std::uint64_t channel = i * V - column * channels;
-      store_floats(y + row * y_row + column * y_column + channel, load_floats<V>(x + row * x_row + column * x_column + channel));
+      store_floats(y + row * y_row + column * y_column + channel,
+                   load_floats<V>(x + row * x_row + column * x_column + channel));
     });
   }
 };
@@ -38,7 +39,7 @@ struct largest_of_cells {
   static constexpr unsigned threads = 256;
   row_tiling<threads> tiling;
   const float* x;
-  std::uint64_t x_height, x_width, height, width, channels;   ///< of x, and cells
+  std::uint64_t x_height, x_width, height, width, channels;  ///< of x, and cells
   float* y;
   std::uint64_t y_stride;
 
@@ -83,15 +84,17 @@ struct kernel<op::copy_pixels, cuda_backend<Arch>> {
  private:
   template <class View>
   static bool vectors(const View& v) noexcept {
-    return device::rows_of_vectors(v.data_handle(), v.stride(0), v.extent(0)) && device::rows_of_vectors(v.data_handle(), v.stride(1), v.extent(1));
+    return device::rows_of_vectors(v.data_handle(), v.stride(0), v.extent(0)) &&
+           device::rows_of_vectors(v.data_handle(), v.stride(1), v.extent(1));
   }
 
   template <unsigned V>
   static void launch(device::stream stream, const pixel_view<const float>& x, const pixel_view<float>& y) {
     using functor = device::copy_pixels_between<V>;
     const device::row_tiling<functor::threads> tiling(x.extent(0), x.extent(1) * x.extent(2) / V);
-    device::launch(stream, tiling.grid(), 0,
-                   functor{tiling, x.extent(2), x.data_handle(), x.stride(0), x.stride(1), y.data_handle(), y.stride(0), y.stride(1)});
+    device::launch(
+        stream, tiling.grid(), 0,
+        functor{tiling, x.extent(2), x.data_handle(), x.stride(0), x.stride(1), y.data_handle(), y.stride(0), y.stride(1)});
   }
 };
 
@@ -116,8 +119,9 @@ struct kernel<op::max_pool, cuda_backend<Arch>> {
     const std::size_t height = x.extent(1) / 2;
     const std::size_t width = x.extent(2) / 2;
     const device::row_tiling<functor::threads> tiling(x.extent(0) * height, width * x.extent(3) / V);
-    device::launch(stream, tiling.grid(), 0,
-                   functor{tiling, x.data_handle(), x.extent(1), x.extent(2), height, width, x.extent(3), y.data_handle(), y.stride(0)});
+    device::launch(
+        stream, tiling.grid(), 0,
+        functor{tiling, x.data_handle(), x.extent(1), x.extent(2), height, width, x.extent(3), y.data_handle(), y.stride(0)});
   }
 };
 

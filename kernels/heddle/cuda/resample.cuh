@@ -26,7 +26,9 @@ struct tap_table {
   std::uint64_t pitch = 0;
 
   HEDDLE_DEVICE tap_span span(std::uint64_t k) const { return spans == nullptr ? tap_span{k, 1} : load_global(spans + k); }
-  HEDDLE_DEVICE float weight(std::uint64_t k, std::uint64_t t) const { return spans == nullptr ? 1.0F : load_global(weights + k * pitch + t); }
+  HEDDLE_DEVICE float weight(std::uint64_t k, std::uint64_t t) const {
+    return spans == nullptr ? 1.0F : load_global(weights + k * pitch + t);
+  }
 };
 
 /// Where a table is made.
@@ -36,7 +38,9 @@ struct tap_memory {
   std::uint64_t pitch = 0;
 
   HEDDLE_DEVICE tap_run<float> run(std::uint64_t k) const { return tap_run<float>(weights + k * pitch); }
-  HEDDLE_DEVICE void keep(std::uint64_t k, const tap_run<float>& run) const { store_global(spans + k, tap_span{run.first(), run.count()}); }
+  HEDDLE_DEVICE void keep(std::uint64_t k, const tap_run<float>& run) const {
+    store_global(spans + k, tap_span{run.first(), run.count()});
+  }
   tap_table table() const noexcept { return {weights, spans, pitch}; }
 };
 
@@ -51,7 +55,8 @@ struct make_tap_tables {
 
   HEDDLE_DEVICE void operator()() const {
     const std::uint64_t count = rows.outputs() + columns.outputs();
-    for (std::uint64_t k = std::uint64_t{block_index()} * threads + thread(); k < count; k += std::uint64_t{grid_size()} * threads) {
+    for (std::uint64_t k = std::uint64_t{block_index()} * threads + thread(); k < count;
+         k += std::uint64_t{grid_size()} * threads) {
       if (k < rows.outputs()) {
         make(rows, down, k);
       } else {
@@ -75,7 +80,7 @@ struct make_box_tables {
   static constexpr unsigned threads = 128;
   const float* rois;
   std::uint64_t roi_stride;
-  std::uint64_t boxes, height, width;   ///< the bins of a box
+  std::uint64_t boxes, height, width;  ///< the bins of a box
   std::uint64_t x_height, x_width;
   Options options;
   tap_memory down;
@@ -83,7 +88,8 @@ struct make_box_tables {
 
   HEDDLE_DEVICE void operator()() const {
     const std::uint64_t count = boxes * (height + width);
-    for (std::uint64_t i = std::uint64_t{block_index()} * threads + thread(); i < count; i += std::uint64_t{grid_size()} * threads) {
+    for (std::uint64_t i = std::uint64_t{block_index()} * threads + thread(); i < count;
+         i += std::uint64_t{grid_size()} * threads) {
       const std::uint64_t r = i / (height + width);
       const std::uint64_t k = i - r * (height + width);
       const float* const box = rois + r * roi_stride;
@@ -108,7 +114,7 @@ struct make_box_tables {
 template <unsigned V>
 struct resample_pixels {
   static constexpr unsigned threads = 256;
-  row_tiling<threads> tiling;   ///< pixels of y x vectors of channels
+  row_tiling<threads> tiling;  ///< pixels of y x vectors of channels
   const float* x;
   float* y;
   std::uint64_t images, x_height, x_width, height, width, channels;
@@ -161,28 +167,33 @@ struct kernel<op::resample, cuda_backend<Arch>> {
 
   /// Tables, and the rows between two passes.
   template <class Rows, class Columns>
-  static std::size_t bytes(const backend_type&, std::size_t width, std::size_t channels, const Rows& rows, const Columns& columns) {
+  static std::size_t bytes(const backend_type&, std::size_t width, std::size_t channels, const Rows& rows,
+                           const Columns& columns) {
     return table_bytes(rows.outputs(), rows.max_taps()) + table_bytes(columns.outputs(), columns.max_taps()) +
            (two_passes(rows, columns) ? scratch_bytes<float>(rows.outputs() * width * channels) : 0);
   }
 
   /// Every image of a batch.
   template <class Rows, class Columns>
-  static void images(context<backend_type> ctx, const map_view<const float>& x, const Rows& rows, const Columns& columns, const map_view<float>& y) {
+  static void images(context<backend_type> ctx, const map_view<const float>& x, const Rows& rows, const Columns& columns,
+                     const map_view<float>& y) {
     device::require_device_pointer("resize", "x", x.data_handle());
     device::require_device_pointer("resize", "y", y.data_handle());
     const device::tap_memory down = take(ctx, rows.outputs(), rows.max_taps());
     const device::tap_memory across = take(ctx, columns.outputs(), columns.max_taps());
     using tables = device::make_tap_tables<Rows, Columns>;
-    device::launch(ctx.backend.stream, blocks(rows.outputs() + columns.outputs(), tables::threads), 0, tables{rows, columns, down, across});
+    device::launch(ctx.backend.stream, blocks(rows.outputs() + columns.outputs(), tables::threads), 0,
+                   tables{rows, columns, down, across});
     shape s{x.data_handle(), y.data_handle(), x.extent(0), x.extent(1), x.extent(2), y.extent(1), y.extent(2), x.extent(3)};
     if (!two_passes(rows, columns)) return pass(ctx, s, down.table(), across.table());
     float* const between = ctx.scratch.template take<float>(y.extent(1) * x.extent(2) * x.extent(3));
     const std::size_t x_size = x.extent(1) * x.extent(2) * x.extent(3);
     const std::size_t y_size = y.extent(1) * y.extent(2) * y.extent(3);
     for (std::size_t b = 0; b < x.extent(0); ++b) {
-      pass(ctx, {x.data_handle() + b * x_size, between, 1, x.extent(1), 1, y.extent(1), 1, x.extent(2) * x.extent(3)}, down.table(), {});
-      pass(ctx, {between, y.data_handle() + b * y_size, 1, y.extent(1), x.extent(2), y.extent(1), y.extent(2), x.extent(3)}, {}, across.table());
+      pass(ctx, {x.data_handle() + b * x_size, between, 1, x.extent(1), 1, y.extent(1), 1, x.extent(2) * x.extent(3)},
+           down.table(), {});
+      pass(ctx, {between, y.data_handle() + b * y_size, 1, y.extent(1), x.extent(2), y.extent(1), y.extent(2), x.extent(3)}, {},
+           across.table());
     }
   }
 
@@ -193,8 +204,8 @@ struct kernel<op::resample, cuda_backend<Arch>> {
 
   /// All boxes of a pooling. A box that names no image gives NaN: nobody can be told before the launch.
   template <class Axis, class Options>
-  static void boxes(context<backend_type> ctx, const map_view<const float>& x, const matrix_view<const float>& rois, const map_view<float>& y,
-                    const Options& options) {
+  static void boxes(context<backend_type> ctx, const map_view<const float>& x, const matrix_view<const float>& rois,
+                    const map_view<float>& y, const Options& options) {
     device::require_device_pointer("roi", "x", x.data_handle());
     device::require_device_pointer("roi", "rois", rois.data_handle());
     device::require_device_pointer("roi", "y", y.data_handle());
@@ -202,8 +213,10 @@ struct kernel<op::resample, cuda_backend<Arch>> {
     const device::tap_memory across = take(ctx, y.extent(0) * y.extent(2), x.extent(2));
     using tables = device::make_box_tables<Axis, Options>;
     device::launch(ctx.backend.stream, blocks(y.extent(0) * (y.extent(1) + y.extent(2)), tables::threads), 0,
-                   tables{rois.data_handle(), rois.stride(0), y.extent(0), y.extent(1), y.extent(2), x.extent(1), x.extent(2), options, down, across});
-    const shape s{x.data_handle(), y.data_handle(), x.extent(0), x.extent(1), x.extent(2), y.extent(1), y.extent(2), x.extent(3)};
+                   tables{rois.data_handle(), rois.stride(0), y.extent(0), y.extent(1), y.extent(2), x.extent(1), x.extent(2),
+                          options, down, across});
+    const shape s{x.data_handle(), y.data_handle(), x.extent(0), x.extent(1),
+                  x.extent(2),     y.extent(1),     y.extent(2), x.extent(3)};
     pass(ctx, s, down.table(), across.table(), rois, y.extent(0));
   }
 
@@ -214,7 +227,7 @@ struct kernel<op::resample, cuda_backend<Arch>> {
     std::size_t images, x_height, x_width, height, width, channels;
   };
 
-  static constexpr std::size_t most_taps = 64;   ///< of one pass
+  static constexpr std::size_t most_taps = 64;  ///< of one pass
 
   template <class Rows, class Columns>
   static bool two_passes(const Rows& rows, const Columns& columns) noexcept {
@@ -246,8 +259,8 @@ struct kernel<op::resample, cuda_backend<Arch>> {
     const std::size_t results = rois.data_handle() == nullptr ? s.images : boxes;
     const device::row_tiling<functor::threads> tiling(results * s.height * s.width, s.channels / V);
     device::launch(stream, tiling.grid(), 0,
-                   functor{tiling, s.x, s.y, s.images, s.x_height, s.x_width, s.height, s.width, s.channels, down, across, rois.data_handle(),
-                           rois.data_handle() == nullptr ? 0 : rois.stride(0)});
+                   functor{tiling, s.x, s.y, s.images, s.x_height, s.x_width, s.height, s.width, s.channels, down, across,
+                           rois.data_handle(), rois.data_handle() == nullptr ? 0 : rois.stride(0)});
   }
 };
 
@@ -272,11 +285,11 @@ struct fixed_point_taps {
 template <class Mode, class Padding, bool AlignCorners, unsigned V>
 struct sample_grid {
   static constexpr unsigned threads = 256;
-  row_tiling<threads> tiling;   ///< pixels of y x vectors of channels
+  row_tiling<threads> tiling;  ///< pixels of y x vectors of channels
   const float* x;
   const float* grid;
   float* y;
-  std::uint64_t x_height, x_width, pixels, channels;   ///< `pixels` of one image of y
+  std::uint64_t x_height, x_width, pixels, channels;  ///< `pixels` of one image of y
 
   HEDDLE_DEVICE void operator()() const {
     tiling.for_each([&](std::uint64_t pixel, std::uint64_t i) {
@@ -287,21 +300,20 @@ struct sample_grid {
       const float* const map = x + pixel / pixels * x_height * x_width * channels + i * V;
       floats<V> sum = same_floats<V>(0.0F);
       HEDDLE_DEVICE_UNROLL
-      for (unsigned r = 0; r < 4; ++r)
+      for (unsigned r = 0; r < 4; ++r) HEDDLE_DEVICE_UNROLL
+      for (unsigned s = 0; s < 4; ++s) {
+        if (rows.index[r] == taps::none || columns.index[s] == taps::none) continue;
+        const float weight = rows.weight[r] * columns.weight[s];
+        const floats<V> value = load_floats<V>(map + (rows.index[r] * x_width + columns.index[s]) * channels);
         HEDDLE_DEVICE_UNROLL
-        for (unsigned s = 0; s < 4; ++s) {
-          if (rows.index[r] == taps::none || columns.index[s] == taps::none) continue;
-          const float weight = rows.weight[r] * columns.weight[s];
-          const floats<V> value = load_floats<V>(map + (rows.index[r] * x_width + columns.index[s]) * channels);
-          HEDDLE_DEVICE_UNROLL
-          for (unsigned c = 0; c < V; ++c) sum[c] += weight * value[c];
-        }
+        for (unsigned c = 0; c < V; ++c) sum[c] += weight * value[c];
+      }
       store_floats(y + pixel * channels + i * V, sum);
     });
   }
 
  private:
-  static HEDDLE_DEVICE floats<2> load_floats_of_pair(const float* from) {   // a grid may begin anywhere
+  static HEDDLE_DEVICE floats<2> load_floats_of_pair(const float* from) {  // a grid may begin anywhere
     return {{load_global(from), load_global(from + 1)}};
   }
 };
@@ -313,11 +325,13 @@ struct kernel<op::grid_sample, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
 
   template <class Mode, class Padding, bool AlignCorners>
-  static void run(context<backend_type> ctx, const map_view<const float>& x, const map_view<const float>& grid, const map_view<float>& y) {
+  static void run(context<backend_type> ctx, const map_view<const float>& x, const map_view<const float>& grid,
+                  const map_view<float>& y) {
     device::require_device_pointer("grid_sample", "x", x.data_handle());
     device::require_device_pointer("grid_sample", "grid", grid.data_handle());
     device::require_device_pointer("grid_sample", "y", y.data_handle());
-    const bool vectors = x.extent(3) % 4 == 0 && device::rows_of_vectors(x.data_handle(), 0, 1) && device::rows_of_vectors(y.data_handle(), 0, 1);
+    const bool vectors = x.extent(3) % 4 == 0 && device::rows_of_vectors(x.data_handle(), 0, 1) &&
+                         device::rows_of_vectors(y.data_handle(), 0, 1);
     if (vectors) {
       launch<device::sample_grid<Mode, Padding, AlignCorners, 4>, 4>(ctx.backend.stream, x, grid, y);
     } else {
@@ -327,10 +341,12 @@ struct kernel<op::grid_sample, cuda_backend<Arch>> {
 
  private:
   template <class Functor, unsigned V>
-  static void launch(device::stream stream, const map_view<const float>& x, const map_view<const float>& grid, const map_view<float>& y) {
+  static void launch(device::stream stream, const map_view<const float>& x, const map_view<const float>& grid,
+                     const map_view<float>& y) {
     const device::row_tiling<Functor::threads> tiling(y.extent(0) * y.extent(1) * y.extent(2), y.extent(3) / V);
     device::launch(stream, tiling.grid(), 0,
-                   Functor{tiling, x.data_handle(), grid.data_handle(), y.data_handle(), x.extent(1), x.extent(2), y.extent(1) * y.extent(2), y.extent(3)});
+                   Functor{tiling, x.data_handle(), grid.data_handle(), y.data_handle(), x.extent(1), x.extent(2),
+                           y.extent(1) * y.extent(2), y.extent(3)});
   }
 };
 

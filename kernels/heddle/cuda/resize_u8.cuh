@@ -16,7 +16,7 @@ namespace device {
 template <class Rule, bool Means>
 struct resize_bytes_of_image {
   static constexpr unsigned threads = 256;
-  row_tiling<threads> tiling;   ///< rows x bytes of a row
+  row_tiling<threads> tiling;  ///< rows x bytes of a row
   const std::uint8_t* x;
   std::uint8_t* y;
   std::uint64_t x_height, x_width, height, width, channels;
@@ -39,9 +39,9 @@ struct resize_bytes_of_image {
     const heddle::detail::fixed_taps columns = Rule::at(j, x_width, width);
     int sums[4] = {};
     HEDDLE_DEVICE_UNROLL
-    for (int t = 0; t < Rule::taps; ++t)
-      HEDDLE_DEVICE_UNROLL
-      for (int u = 0; u < Rule::taps; ++u) sums[t] += columns.weight[u] * static_cast<int>(at(from, rows.index[t], columns.index[u]));
+    for (int t = 0; t < Rule::taps; ++t) HEDDLE_DEVICE_UNROLL
+    for (int u = 0; u < Rule::taps; ++u)
+      sums[t] += columns.weight[u] * static_cast<int>(at(from, rows.index[t], columns.index[u]));
     return heddle::detail::combine_fixed<Rule::taps>(sums, rows.weight);
   }
 
@@ -51,7 +51,8 @@ struct resize_bytes_of_image {
     float total = 0;
     for (std::uint64_t r = rows.first; r < rows.end; ++r) {
       float sum = 0;
-      for (std::uint64_t s = columns.first; s < columns.end; ++s) sum += math::product(columns.weight(s), static_cast<float>(at(from, r, s)));
+      for (std::uint64_t s = columns.first; s < columns.end; ++s)
+        sum += math::product(columns.weight(s), static_cast<float>(at(from, r, s)));
       total += math::product(rows.weight(r), sum);
     }
     return heddle::detail::to_byte(heddle::detail::rounded(total));
@@ -64,7 +65,9 @@ template <class Arch>
 struct kernel<op::resize_u8, cuda_backend<Arch>> {
   using backend_type = cuda_backend<Arch>;
 
-  static constexpr std::size_t bytes(const backend_type&, const dynamic_extents<3>&, const dynamic_extents<3>&) noexcept { return 0; }
+  static constexpr std::size_t bytes(const backend_type&, const dynamic_extents<3>&, const dynamic_extents<3>&) noexcept {
+    return 0;
+  }
 
   template <class Rule>
   static void run(context<backend_type> ctx, const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y) {
@@ -81,8 +84,9 @@ struct kernel<op::resize_u8, cuda_backend<Arch>> {
   static void launch(device::stream stream, const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y) {
     using functor = device::resize_bytes_of_image<Rule, Means>;
     const device::row_tiling<functor::threads> tiling(y.extent(0), y.extent(1) * y.extent(2));
-    device::launch(stream, tiling.grid(), 0,
-                   functor{tiling, x.data_handle(), y.data_handle(), x.extent(0), x.extent(1), y.extent(0), y.extent(1), y.extent(2)});
+    device::launch(
+        stream, tiling.grid(), 0,
+        functor{tiling, x.data_handle(), y.data_handle(), x.extent(0), x.extent(1), y.extent(0), y.extent(1), y.extent(2)});
   }
 };
 

@@ -62,7 +62,9 @@ inline bool rows_of_vectors(const matrix_view<const float>& m) noexcept {
 }
 
 /// Whether the rows of a matrix follow each other without a gap.
-inline bool rows_without_gaps(const matrix_view<const float>& m) noexcept { return m.extent(0) <= 1 || m.stride(0) == m.extent(1); }
+inline bool rows_without_gaps(const matrix_view<const float>& m) noexcept {
+  return m.extent(0) <= 1 || m.stride(0) == m.extent(1);
+}
 
 /// Tiles of `Threads` vectors on a matrix of `rows` x `vectors`. A tile is `1 << lanes_log2` vectors wide.
 template <unsigned Threads>

@@ -29,7 +29,9 @@ struct key_array {
   shared_view<std::uint64_t> close;
   std::uint64_t* far = nullptr;
 
-  HEDDLE_DEVICE std::uint64_t load(std::uint64_t i) const { return far == nullptr ? close.load(static_cast<unsigned>(i)) : load_global(far + i); }
+  HEDDLE_DEVICE std::uint64_t load(std::uint64_t i) const {
+    return far == nullptr ? close.load(static_cast<unsigned>(i)) : load_global(far + i);
+  }
   HEDDLE_DEVICE void store(std::uint64_t i, std::uint64_t key) const {
     if (far == nullptr) {
       close.store(static_cast<unsigned>(i), key);

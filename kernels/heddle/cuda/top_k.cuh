@@ -27,7 +27,7 @@ struct select_rows {
   std::int32_t* positions;
   std::uint64_t position_stride;
   std::uint64_t rows, columns, kept;
-  std::uint64_t* keys;    ///< in global memory; null: the row's fit shared memory
+  std::uint64_t* keys;  ///< in global memory; null: the row's fit shared memory
   bool by_position;
 
   std::size_t shared_bytes() const noexcept { return sort_shared_bytes(columns) + block_numbering<threads>::shared_bytes; }
@@ -38,12 +38,14 @@ struct select_rows {
     for (std::uint64_t row = block_index(); row < rows; row += grid_size()) {
       const float* const from = values + row * value_stride;
       std::int32_t* const to = positions + row * position_stride;
-      for (std::uint64_t i = thread(); i < count; i += threads) sorted.store(i, i < columns ? descending_key(load_global(from + i), i) : no_key);
+      for (std::uint64_t i = thread(); i < count; i += threads)
+        sorted.store(i, i < columns ? descending_key(load_global(from + i), i) : no_key);
       block_sort<threads>::run(sorted, count);
       if (by_position) {
         keep_in_place(sorted.load(kept - 1), from, to);
       } else {
-        for (std::uint64_t i = thread(); i < kept; i += threads) store_global(to + i, static_cast<std::int32_t>(sorted.load(i) & 0xffffffffU));
+        for (std::uint64_t i = thread(); i < kept; i += threads)
+          store_global(to + i, static_cast<std::int32_t>(sorted.load(i) & 0xffffffffU));
       }
       sync_block();
     }
@@ -83,14 +85,16 @@ struct kernel<op::top_k, cuda_backend<Arch>> {
     return scratch_bytes<std::uint64_t>(device::sort_global_keys(columns));
   }
 
-  static void all(context<backend_type> ctx, const matrix_view<const float>& values, const matrix_view<std::int32_t>& positions, top_k_order order) {
+  static void all(context<backend_type> ctx, const matrix_view<const float>& values, const matrix_view<std::int32_t>& positions,
+                  top_k_order order) {
     device::require_device_pointer("select_top_k", "values", values.data_handle());
     device::require_device_pointer("select_top_k", "positions", positions.data_handle());
     const std::size_t columns = values.extent(1);
     const std::uint64_t keys = device::sort_global_keys(columns);
     std::uint64_t* const memory = keys == 0 ? nullptr : ctx.scratch.template take<std::uint64_t>(keys);
-    const device::select_rows f{values.data_handle(), values.stride(0), positions.data_handle(), positions.stride(0), values.extent(0),
-                                columns, positions.extent(1), memory, order == top_k_order::by_position};
+    const device::select_rows f{values.data_handle(), values.stride(0), positions.data_handle(),
+                                positions.stride(0),  values.extent(0), columns,
+                                positions.extent(1),  memory,           order == top_k_order::by_position};
     // One block where there is one set of keys.
     device::launch(ctx.backend.stream, memory == nullptr ? device::grid_of(f.rows) : 1, f.shared_bytes(), f);
   }

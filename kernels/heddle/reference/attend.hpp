@@ -20,9 +20,8 @@ struct kernel<op::attend, reference> {
   template <class Arguments>
   static void run(context<reference> ctx, const Arguments& a) {
     const std::size_t groups = a.plan.map().groups();
-    ctx.for_each(a.q.extent(0) * groups, worker_bytes(detail::shape_of(a)), [&](context<reference> mine, std::size_t i) {
-      group(mine, a, i / groups, i / groups, i % groups, false);
-    });
+    ctx.for_each(a.q.extent(0) * groups, worker_bytes(detail::shape_of(a)),
+                 [&](context<reference> mine, std::size_t i) { group(mine, a, i / groups, i / groups, i % groups, false); });
   }
 
   template <class Arguments>

@@ -15,7 +15,7 @@ namespace heddle::inline v0::detail {
 struct group_tokens {
   const std::int32_t* queries = nullptr;
   const std::int32_t* keys = nullptr;
-  bool local = false;   ///< rows are those of the positions, not those of the tokens
+  bool local = false;  ///< rows are those of the positions, not those of the tokens
 
   std::size_t query_row(std::size_t i) const noexcept { return local ? i : static_cast<std::size_t>(queries[i]); }
   std::size_t key_row(std::size_t i) const noexcept { return local ? i : static_cast<std::size_t>(keys[i]); }
@@ -23,10 +23,10 @@ struct group_tokens {
 
 /// Memory of `attend_row`.
 struct plain_scratch {
-  double* scores = nullptr;   ///< `[keys]`: scores, then weights; -inf: hidden
-  float* row = nullptr;       ///< `[keys]`: for normalizers that weigh whole rows
-  float* query = nullptr;     ///< `[head_dim]`
-  float* key = nullptr;       ///< `[head_dim]`
+  double* scores = nullptr;  ///< `[keys]`: scores, then weights; -inf: hidden
+  float* row = nullptr;      ///< `[keys]`: for normalizers that weigh whole rows
+  float* query = nullptr;    ///< `[head_dim]`
+  float* key = nullptr;      ///< `[head_dim]`
 };
 
 constexpr std::size_t plain_scratch_bytes(std::size_t keys, std::size_t head_dim) noexcept {
@@ -58,7 +58,7 @@ const float* plain_row(const Composition& c, const T* row, std::size_t dim, std:
 /// The sums of one row, written to the output.
 struct plain_result {
   double logsumexp = hidden_score;
-  bool any = false;   ///< it sees something
+  bool any = false;  ///< it sees something
 };
 
 /// One row: a query of a group and head.
@@ -158,7 +158,7 @@ class plain_attention {
     if (!result.any) return result;
     const double sum = static_cast<double>(composition().normalizer().weigh(c_, q_, s_.row, c_.keys));
     for (std::size_t k = 0; k < c_.keys; ++k)
-      s_.scores[k] = s_.row[k] == 0.0F ? hidden_score : static_cast<double>(s_.row[k]) / sum;   // not chosen: not read either
+      s_.scores[k] = s_.row[k] == 0.0F ? hidden_score : static_cast<double>(s_.row[k]) / sum;  // not chosen: not read either
     return result;
   }
 
@@ -202,7 +202,7 @@ class plain_attention {
     for (std::size_t k = 0; k < c_.keys; ++k) {
       if (!visible_key(k)) continue;
       const double factor = part(1)(k) ? share : 1.0 - share;
-      s_.scores[k] = factor == 0.0 ? hidden_score : s_.scores[k] * factor;   // a part that is left out is not read
+      s_.scores[k] = factor == 0.0 ? hidden_score : s_.scores[k] * factor;  // a part that is left out is not read
     }
     const double high = first.logsumexp > second.logsumexp ? first.logsumexp : second.logsumexp;
     const double both_parts = high == hidden_score

@@ -38,19 +38,21 @@ struct kernel<op::gemm, reference> {
 
   static dense_weight scale_inputs(const dense_weight& weight, std::span<const float> scale, float* storage) {
     for (std::size_t n = 0; n < weight.outputs; ++n)
-      for (std::size_t k = 0; k < weight.inputs; ++k) storage[n * weight.inputs + k] = weight.data[n * weight.inputs + k] * scale[k];
+      for (std::size_t k = 0; k < weight.inputs; ++k)
+        storage[n * weight.inputs + k] = weight.data[n * weight.inputs + k] * scale[k];
     return {weight.outputs, weight.inputs, storage, weight.bias, format, weight.owner};
   }
 
   template <class Activation>
-  static void run(context<reference>, const segmented_rows& x, const dense_weight& weight, matrix_view<float> y, Activation activation,
-                  matrix_view<const float> residual) {
+  static void run(context<reference>, const segmented_rows& x, const dense_weight& weight, matrix_view<float> y,
+                  Activation activation, matrix_view<const float> residual) {
     for (std::size_t r = 0; r < x.rows; ++r)
       for (std::size_t n = 0; n < weight.outputs; ++n) {
         double sum = weight.bias == nullptr ? 0.0 : static_cast<double>(weight.bias[n]);
         const float* w = weight.data + n * weight.inputs;
         for (const row_segment& s : x.segments)
-          for (std::size_t k = 0; k < s.length; ++k) sum += static_cast<double>(s.data[r * s.row_stride + k]) * static_cast<double>(*w++);
+          for (std::size_t k = 0; k < s.length; ++k)
+            sum += static_cast<double>(s.data[r * s.row_stride + k]) * static_cast<double>(*w++);
         const double base = residual.data_handle() == nullptr ? 0.0 : static_cast<double>(residual(r, n));
         y(r, n) = static_cast<float>(base + activation(sum));
       }

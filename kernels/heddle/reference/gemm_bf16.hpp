@@ -38,15 +38,16 @@ struct kernel<op::gemm_bf16, reference> {
   static constexpr std::size_t worker_bytes(std::size_t, std::size_t) noexcept { return 0; }
 
   template <class X, class Y, class Activation>
-  static void run(context<reference>, matrix_view<const X> x, const bf16_weight& weight, matrix_view<Y> y, Activation activation,
-                  matrix_view<const Y> residual) {
+  static void run(context<reference>, matrix_view<const X> x, const bf16_weight& weight, matrix_view<Y> y,
+                  Activation activation, matrix_view<const Y> residual) {
     for (std::size_t r = 0; r < x.extent(0); ++r)
       for (std::size_t n = 0; n < weight.outputs; ++n) {
         double sum = static_cast<double>(weight.bias[n]);
         for (std::size_t k = 0; k < weight.inputs; ++k) {
           bfloat16 w;
           w.bits = static_cast<std::uint16_t>(weight.data[n * weight.inputs + k]);
-          sum += static_cast<double>(static_cast<float>(bfloat16(static_cast<float>(x(r, k))))) * static_cast<double>(static_cast<float>(w));
+          sum += static_cast<double>(static_cast<float>(bfloat16(static_cast<float>(x(r, k))))) *
+                 static_cast<double>(static_cast<float>(w));
         }
         const double base = residual.data_handle() == nullptr ? 0.0 : static_cast<double>(static_cast<float>(residual(r, n)));
         y(r, n) = Y(static_cast<float>(base + activation(sum)));

@@ -47,7 +47,7 @@ struct kernel<op::merge_attention, reference> {
         for (std::size_t t = 0; t < out.extent(2); ++t) {
           const detail::merge_weights w(static_cast<double>(a.logsumexp(i, h, t)), static_cast<double>(b.logsumexp(i, h, t)));
           for (std::size_t d = 0; d < out.extent(3); ++d) {
-            double sum = 0.0;   // a result without weight is not read
+            double sum = 0.0;  // a result without weight is not read
             if (w.a != 0.0) sum += w.a * static_cast<double>(a.out(i, h, t, d));
             if (w.b != 0.0) sum += w.b * static_cast<double>(b.out(i, h, t, d));
             out(i, h, t, d) = static_cast<float>(sum);

@@ -11,8 +11,8 @@ namespace heddle::inline v0 {
 
 template <>
 struct kernel<op::normalize, reference> {
-  static void layer(context<reference>, matrix_view<const float> x, std::span<const float> scale, std::span<const float> shift, float epsilon,
-                    matrix_view<float> y) {
+  static void layer(context<reference>, matrix_view<const float> x, std::span<const float> scale, std::span<const float> shift,
+                    float epsilon, matrix_view<float> y) {
     const auto channels = static_cast<double>(x.extent(1));
     for (std::size_t r = 0; r < x.extent(0); ++r) {
       double mean = 0.0;
@@ -29,7 +29,8 @@ struct kernel<op::normalize, reference> {
     }
   }
 
-  static void rms(context<reference>, matrix_view<const float> x, std::span<const float> scale, float epsilon, matrix_view<float> y) {
+  static void rms(context<reference>, matrix_view<const float> x, std::span<const float> scale, float epsilon,
+                  matrix_view<float> y) {
     for (std::size_t r = 0; r < x.extent(0); ++r) {
       double squares = 0.0;
       for (std::size_t c = 0; c < x.extent(1); ++c) squares += static_cast<double>(x(r, c)) * static_cast<double>(x(r, c));

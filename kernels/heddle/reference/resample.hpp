@@ -35,7 +35,8 @@ struct kernel<op::resample, reference> {
     double total = 0;
     for (std::size_t i = 0; i < row.count(); ++i)
       for (std::size_t j = 0; j < column.count(); ++j)
-        total += row[i] * column[j] * static_cast<double>(x.data[((row.first() + i) * x.width + column.first() + j) * x.channels + c]);
+        total += row[i] * column[j] *
+                 static_cast<double>(x.data[((row.first() + i) * x.width + column.first() + j) * x.channels + c]);
     return total;
   }
 };
@@ -43,7 +44,8 @@ struct kernel<op::resample, reference> {
 template <>
 struct kernel<op::grid_sample, reference> {
   template <class Mode, class Padding, bool AlignCorners>
-  static void run(context<reference>, const map_view<const float>& x, const map_view<const float>& grid, const map_view<float>& y) {
+  static void run(context<reference>, const map_view<const float>& x, const map_view<const float>& grid,
+                  const map_view<float>& y) {
     for (std::size_t b = 0; b < y.extent(0); ++b)
       for (std::size_t i = 0; i < y.extent(1); ++i)
         for (std::size_t j = 0; j < y.extent(2); ++j) {

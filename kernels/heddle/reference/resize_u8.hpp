@@ -15,11 +15,11 @@ namespace detail {
 
 /// The share of one input in an output of a shrinking `u8_rule::area`.
 struct area_cover {
-  std::size_t first = 0;   ///< first input touched
-  std::size_t end = 0;     ///< one past the last
-  double low = 0;          ///< covered interval, in inputs
+  std::size_t first = 0;  ///< first input touched
+  std::size_t end = 0;    ///< one past the last
+  double low = 0;         ///< covered interval, in inputs
   double high = 0;
-  double length = 0;       ///< of the interval inside the axis
+  double length = 0;  ///< of the interval inside the axis
 
   HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE area_cover(std::size_t k, std::size_t n, std::size_t o) noexcept {
     const double step = static_cast<double>(n) / static_cast<double>(o);
@@ -38,7 +38,9 @@ struct area_cover {
   }
 };
 
-HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t to_byte(int value) noexcept { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t to_byte(int value) noexcept {
+  return static_cast<std::uint8_t>(std::clamp(value, 0, 255));
+}
 
 /// The vertical pass: what `taps` rows of horizontal sums become.
 template <int Taps>
@@ -54,13 +56,15 @@ HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t combine_fixed(const int (&s
 
 /// Whether `Rule` takes means of covered pixels rather than interpolating.
 template <class Rule>
-HEDDLE_HOST_DEVICE constexpr bool takes_means(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y) noexcept {
+HEDDLE_HOST_DEVICE constexpr bool takes_means(const image_u8_view<const std::uint8_t>& x,
+                                              const image_u8_view<std::uint8_t>& y) noexcept {
   return std::is_same_v<Rule, u8_rule::area> && x.extent(0) >= y.extent(0) && x.extent(1) >= y.extent(1);
 }
 
 /// Mean of the inputs that output `(i, j, c)` covers.
-HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t covered_mean(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y,
-                                               std::size_t i, std::size_t j, std::size_t c) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t covered_mean(const image_u8_view<const std::uint8_t>& x,
+                                                                  const image_u8_view<std::uint8_t>& y, std::size_t i,
+                                                                  std::size_t j, std::size_t c) noexcept {
   const area_cover rows(i, x.extent(0), y.extent(0));
   const area_cover columns(j, x.extent(1), y.extent(1));
   float total = 0;
@@ -76,25 +80,29 @@ HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE std::uint8_t covered_mean(const image_u8
 
 template <>
 struct kernel<op::resize_u8, reference> {
-  static constexpr std::size_t bytes(const reference&, const dynamic_extents<3>&, const dynamic_extents<3>&) noexcept { return 0; }
+  static constexpr std::size_t bytes(const reference&, const dynamic_extents<3>&, const dynamic_extents<3>&) noexcept {
+    return 0;
+  }
 
   template <class Rule>
   static void run(context<reference>, const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y) {
     const bool means = detail::takes_means<Rule>(x, y);
     for (std::size_t i = 0; i < y.extent(0); ++i)
       for (std::size_t j = 0; j < y.extent(1); ++j)
-        for (std::size_t c = 0; c < y.extent(2); ++c) y(i, j, c) = means ? detail::covered_mean(x, y, i, j, c) : interpolated<Rule>(x, y, i, j, c);
+        for (std::size_t c = 0; c < y.extent(2); ++c)
+          y(i, j, c) = means ? detail::covered_mean(x, y, i, j, c) : interpolated<Rule>(x, y, i, j, c);
   }
 
  private:
   template <class Rule>
-  static std::uint8_t interpolated(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y, std::size_t i,
-                                   std::size_t j, std::size_t c) {
+  static std::uint8_t interpolated(const image_u8_view<const std::uint8_t>& x, const image_u8_view<std::uint8_t>& y,
+                                   std::size_t i, std::size_t j, std::size_t c) {
     const detail::fixed_taps rows = Rule::row_at(i, x.extent(0), y.extent(0));
     const detail::fixed_taps columns = Rule::at(j, x.extent(1), y.extent(1));
     int sums[4] = {};
     for (int t = 0; t < Rule::taps; ++t)
-      for (int u = 0; u < Rule::taps; ++u) sums[t] += columns.weight[u] * static_cast<int>(x(rows.index[t], columns.index[u], c));
+      for (int u = 0; u < Rule::taps; ++u)
+        sums[t] += columns.weight[u] * static_cast<int>(x(rows.index[t], columns.index[u], c));
     return detail::combine_fixed<Rule::taps>(sums, rows.weight);
   }
 };

@@ -19,8 +19,8 @@ namespace heddle::inline v0::detail {
 /// Linux saves the tiles of a process only after it has asked for them. The answer is the same for the whole process.
 inline bool amx_granted() noexcept {
   static const bool granted = [] {
-    constexpr long request_permission = 0x1023;   // ARCH_REQ_XCOMP_PERM
-    constexpr long tile_data = 18;                // XFEATURE_XTILEDATA
+    constexpr long request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+    constexpr long tile_data = 18;               // XFEATURE_XTILEDATA
     return ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
   }();
   return granted;

@@ -13,8 +13,8 @@ namespace heddle::inline v0::detail {
 /// One or two blocks of 16 rows (`a`, `a_pitch` bytes from row to row) times one or two columns of tiles (`b`), added to
 /// tiles 0 to 3. `a` advances 64 bytes, `b` by `b_step` bytes a step.
 template <int Rows, int Columns, class Tiles>
-HEDDLE_ALWAYS_INLINE void add_tile_products(Tiles& t, const char* a, std::size_t a_pitch, const char* b, std::size_t b_pitch, std::size_t b_step,
-                                            std::size_t b_column, std::size_t steps) noexcept {
+HEDDLE_ALWAYS_INLINE void add_tile_products(Tiles& t, const char* a, std::size_t a_pitch, const char* b, std::size_t b_pitch,
+                                            std::size_t b_step, std::size_t b_column, std::size_t steps) noexcept {
   HEDDLE_NO_UNROLL
   for (std::size_t s = 0; s < steps; ++s, a += 64, b += b_step) {
     t.template load<4>(a, a_pitch);
@@ -63,7 +63,7 @@ struct attend_products_tiles : attend_bf16_format<Isa, tile_words> {
   using tiles = Tiles;
   using session = Session;
   static constexpr std::size_t tile_rows = detail::tile_rows;
-  static constexpr std::size_t block_rows = 64;   // 32: 5 to 15 % slower
+  static constexpr std::size_t block_rows = 64;  // 32: 5 to 15 % slower
 
   template <std::size_t D, bool Start>
   static void scores(const attend_score_job<bf16_pair>& j) noexcept {
@@ -106,7 +106,7 @@ struct attend_products_tiles : attend_bf16_format<Isa, tile_words> {
   template <int Rows, bool Start>
   static HEDDLE_NOINLINE void score_rows(const attend_score_job<bf16_pair>& j, std::size_t row, std::size_t dim) noexcept {
     Tiles t;
-    const bool scaled = exact_scale(j.scale);   // by pack_queries
+    const bool scaled = exact_scale(j.scale);  // by pack_queries
     const std::size_t steps = format::pairs_of(dim) / tile_words;
     const std::size_t panel_bytes = format::panel_elements(dim) * sizeof(bf16_pair);
     const char* const a = reinterpret_cast<const char*>(j.queries + row * format::query_pitch(dim));
@@ -121,7 +121,7 @@ struct attend_products_tiles : attend_bf16_format<Isa, tile_words> {
       add_tile_products<Rows, 2>(t, a, format::query_pitch(dim) * sizeof(bf16_pair), b, tile_words * sizeof(bf16_pair),
                                  tile_words * tile_words * sizeof(bf16_pair), panel_bytes, steps);
       store_sums<Rows, 2>(t, j.scores + row * j.pitch + panel * tile_words, j.pitch);
-      if (panel + 2 < finished + 2 * finish_panels) continue;   // what was stored just now is not at hand yet
+      if (panel + 2 < finished + 2 * finish_panels) continue;  // what was stored just now is not at hand yet
       finish_scores<Rows, Start>(j, row, finished, finished + finish_panels, scaled);
       finished += finish_panels;
     }
@@ -130,7 +130,8 @@ struct attend_products_tiles : attend_bf16_format<Isa, tile_words> {
 
   /// Scale, start and maxima of the panels `[panel, end)`, an even number.
   template <int Rows, bool Start>
-  static HEDDLE_NOINLINE void finish_scores(const attend_score_job<bf16_pair>& j, std::size_t row, std::size_t panel, std::size_t end, bool scaled) noexcept {
+  static HEDDLE_NOINLINE void finish_scores(const attend_score_job<bf16_pair>& j, std::size_t row, std::size_t panel,
+                                            std::size_t end, bool scaled) noexcept {
     if (scaled && j.largest == nullptr) return;
     const v scale(j.scale);
     for (std::size_t r = row; r < row + static_cast<std::size_t>(Rows) * tile_rows; ++r) {
@@ -164,7 +165,8 @@ struct attend_products_tiles : attend_bf16_format<Isa, tile_words> {
   }
 
   template <int Rows, int Columns>
-  static HEDDLE_NOINLINE void value_block(const attend_value_job<bf16_pair>& j, std::size_t row, std::size_t column, std::size_t pitch) noexcept {
+  static HEDDLE_NOINLINE void value_block(const attend_value_job<bf16_pair>& j, std::size_t row, std::size_t column,
+                                          std::size_t pitch) noexcept {
     Tiles t;
     float* const out = j.out + row * pitch + column;
     if (j.factor != nullptr) {
@@ -174,10 +176,11 @@ struct attend_products_tiles : attend_bf16_format<Isa, tile_words> {
     }
     const std::size_t value_pitch = pitch * sizeof(bf16_pair);
     for (std::size_t i = 0; i < j.run_count; ++i) {
-      const std::size_t first = j.runs[i].first;   // panels of 8 pairs
-      add_tile_products<Rows, Columns>(t, reinterpret_cast<const char*>(j.weights + row * j.pitch + first * (tile_words / 2)), j.pitch * sizeof(float),
-                                       reinterpret_cast<const char*>(j.values + first * (tile_words / 2) * pitch + column), value_pitch,
-                                       tile_words * value_pitch, tile_words * sizeof(bf16_pair), j.runs[i].count / 2);
+      const std::size_t first = j.runs[i].first;  // panels of 8 pairs
+      add_tile_products<Rows, Columns>(
+          t, reinterpret_cast<const char*>(j.weights + row * j.pitch + first * (tile_words / 2)), j.pitch * sizeof(float),
+          reinterpret_cast<const char*>(j.values + first * (tile_words / 2) * pitch + column), value_pitch,
+          tile_words * value_pitch, tile_words * sizeof(bf16_pair), j.runs[i].count / 2);
     }
     store_sums<Rows, Columns>(t, out, pitch);
   }

@@ -11,7 +11,8 @@ namespace heddle::inline v0::detail {
 /// `scores[r][16 j + lane] = scale (q[r] . k_j[lane]) + start[r][...]` for `Rows` queries and two panels; raises the maxima
 /// of the rows where there are any. `Start`: there is a start.
 template <class Isa, std::size_t Rows, bool Start>
-HEDDLE_NOINLINE void dot_score_tile(const attend_score_job<bf16_pair>& j, std::size_t row, std::size_t panel, std::size_t words, std::size_t query_pitch) {
+HEDDLE_NOINLINE void dot_score_tile(const attend_score_job<bf16_pair>& j, std::size_t row, std::size_t panel, std::size_t words,
+                                    std::size_t query_pitch) {
   using v = vec<Isa>;
   v sum[Rows][2];
   HEDDLE_UNROLL
@@ -53,7 +54,8 @@ HEDDLE_NOINLINE void dot_score_tile(const attend_score_job<bf16_pair>& j, std::s
 
 /// `out[r][16 c + lane] = factor[r] out[r][...] + weights[r] . values[...][16 c + lane]` for `Rows` rows and `Columns` vectors.
 template <class Isa, std::size_t Rows, std::size_t Columns, bool Continue>
-HEDDLE_NOINLINE void dot_value_tile(const attend_value_job<bf16_pair>& j, std::size_t row, std::size_t column, std::size_t pitch) {
+HEDDLE_NOINLINE void dot_value_tile(const attend_value_job<bf16_pair>& j, std::size_t row, std::size_t column,
+                                    std::size_t pitch) {
   using v = vec<Isa>;
   float* const out = j.out + row * pitch + column * v::size;
   v sum[Rows][Columns];
@@ -95,12 +97,13 @@ template <class Isa>
 struct attend_products_bf16 : attend_bf16_format<Isa, 1> {
   using format = attend_bf16_format<Isa, 1>;
   using session = no_session;
-  static constexpr std::size_t tile_rows = pairs<Isa>::native ? 14 : 7;   // without a dot instruction operands are two registers
+  static constexpr std::size_t tile_rows = pairs<Isa>::native ? 14 : 7;  // without a dot instruction operands are two registers
   static constexpr std::size_t block_rows = 28;
 
   /// Queries are not scaled here: the tiles scale in their epilogue.
   template <std::size_t D, class Source>
-  static void pack_queries(const Source& source, std::size_t first, std::size_t count, std::size_t dim, float, bf16_pair* out) noexcept {
+  static void pack_queries(const Source& source, std::size_t first, std::size_t count, std::size_t dim, float,
+                           bf16_pair* out) noexcept {
     format::template pack_queries<D>(source, first, count, dim, 1.0F, out);
   }
 
@@ -155,7 +158,7 @@ struct attend_products<Isa, bfloat16> {
   }
   template <class F>
   static constexpr std::size_t bytes(F&& f) {
-    const std::size_t tiles = f(attend_products_tiles<Isa, emulated_tiles, no_session>{});   // of the same sizes
+    const std::size_t tiles = f(attend_products_tiles<Isa, emulated_tiles, no_session>{});  // of the same sizes
     const std::size_t floats = f(attend_products_f32<Isa>{});
     return tiles > floats ? tiles : floats;
   }

@@ -52,9 +52,9 @@ inline constexpr float exp2_cubic[] = {0.99992522F, 0.695833531F, 0.226067165F, 
 template <class Isa>
 HEDDLE_ALWAYS_INLINE vec<Isa> exp2_rounded(vec<Isa> t) noexcept {
   using v = vec<Isa>;
-  const v f = _mm512_reduce_ps(t.value, 1);   // t - floor(t)
+  const v f = _mm512_reduce_ps(t.value, 1);  // t - floor(t)
   const v p = polynomial(f, exp2_cubic);
-  const __mmask16 counts = _mm512_cmp_ps_mask(t.value, _mm512_set1_ps(smallest_weight), _CMP_NLT_UQ);   // true for NaN
+  const __mmask16 counts = _mm512_cmp_ps_mask(t.value, _mm512_set1_ps(smallest_weight), _CMP_NLT_UQ);  // true for NaN
   return _mm512_maskz_scalef_ps(counts, p.value, t.value);
 }
 
@@ -75,7 +75,8 @@ struct attend_bf16_format {
 
   /// Scaled where that rounds nothing.
   template <std::size_t D, class Source>
-  static void pack_queries(const Source& source, std::size_t first, std::size_t count, std::size_t head_dim, float scale, element* out) noexcept {
+  static void pack_queries(const Source& source, std::size_t first, std::size_t count, std::size_t head_dim, float scale,
+                           element* out) noexcept {
     const std::size_t dim = D == dyn ? head_dim : D;
     const bool scales = exact_scale(scale) && scale != 1.0F;
     for (std::size_t i = first; i < first + count; ++i, out += query_pitch(dim)) {
@@ -95,10 +96,12 @@ struct attend_bf16_format {
   }
 
   template <std::size_t D, class Source>
-  static void pack_keys(const Source& source, std::size_t first, std::size_t count, std::size_t head_dim, element* out) noexcept {
+  static void pack_keys(const Source& source, std::size_t first, std::size_t count, std::size_t head_dim,
+                        element* out) noexcept {
     const std::size_t dim = D == dyn ? head_dim : D;
     decltype(source.row(first)) rows[width];
-    for (std::size_t i = 0; i < width; ++i) rows[i] = i < count && source.present(first + i) ? source.row(first + i, i) : nullptr;
+    for (std::size_t i = 0; i < width; ++i)
+      rows[i] = i < count && source.present(first + i) ? source.row(first + i, i) : nullptr;
     for (std::size_t d = 0; d < dim; d += tile_inputs) {
       v block[width];
       HEDDLE_UNROLL
@@ -115,7 +118,8 @@ struct attend_bf16_format {
 
   /// False if an element is infinite or NaN (asked for by `Check`).
   template <std::size_t D, bool Check, class Source>
-  static bool pack_values(const Source& source, std::size_t first, std::size_t count, std::size_t head_dim, element* out) noexcept {
+  static bool pack_values(const Source& source, std::size_t first, std::size_t count, std::size_t head_dim,
+                          element* out) noexcept {
     const std::size_t dim = D == dyn ? head_dim : D;
     const std::size_t pitch = out_pitch(dim);
     const __m512i exponent = _mm512_set1_epi16(0x7f80);
@@ -127,9 +131,11 @@ struct attend_bf16_format {
         const __m512i a = even != nullptr ? row_words<Isa>(even, d, dim) : _mm512_setzero_si512();
         const __m512i b = odd != nullptr ? row_words<Isa>(odd, d, dim) : _mm512_setzero_si512();
         if constexpr (Check)
-          infinite |= _mm512_cmpeq_epi16_mask(_mm512_and_si512(a, exponent), exponent) | _mm512_cmpeq_epi16_mask(_mm512_and_si512(b, exponent), exponent);
+          infinite |= _mm512_cmpeq_epi16_mask(_mm512_and_si512(a, exponent), exponent) |
+                      _mm512_cmpeq_epi16_mask(_mm512_and_si512(b, exponent), exponent);
         _mm512_storeu_si512(out + d, joined_words(_mm512_castsi512_si256(a), _mm512_castsi512_si256(b)));
-        if (d + width < pitch) _mm512_storeu_si512(out + d + width, joined_words(_mm512_extracti64x4_epi64(a, 1), _mm512_extracti64x4_epi64(b, 1)));
+        if (d + width < pitch)
+          _mm512_storeu_si512(out + d + width, joined_words(_mm512_extracti64x4_epi64(a, 1), _mm512_extracti64x4_epi64(b, 1)));
       }
     }
     if constexpr (Check) return infinite == 0;

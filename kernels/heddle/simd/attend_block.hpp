@@ -292,7 +292,8 @@ class attend_block {
     return score;
   }
 
-  HEDDLE_ALWAYS_INLINE vec_mask<Isa> visible([[maybe_unused]] std::size_t r, [[maybe_unused]] std::size_t slot, v q, v k) const {
+  HEDDLE_ALWAYS_INLINE vec_mask<Isa> visible([[maybe_unused]] std::size_t r, [[maybe_unused]] std::size_t slot, v q,
+                                             v k) const {
     if constexpr (state_type::keeps_near) {
       const float* const near = t_.near(place_.q0 + r, t_.s.panel_of[slot]);
       if (near != nullptr) return v::load(near) >= v::zero();

@@ -186,11 +186,12 @@ class attend_outer_block {
     const std::size_t keys = t_.sizes.keys;
     for (std::size_t r = 0; r < place.count; ++r) {
       float* row = t_.s.scores + r * t_.sizes.pitch;
-      std::size_t first = 0;   // visible key
+      std::size_t first = 0;  // visible key
       while (first < keys && row[first] == -std::numeric_limits<float>::infinity()) ++first;
       float inverse = 0.0F;
       if (first < keys && tokens_.present(place.q0 + r)) {
-        const float sum = row_weights<Isa, normalizer_type>::weigh(t_.composition().normalizer(), context, place.q0 + r, row, keys);
+        const float sum =
+            row_weights<Isa, normalizer_type>::weigh(t_.composition().normalizer(), context, place.q0 + r, row, keys);
         inverse = 1.0F / sum;
       }
       for (std::size_t k = 0; k < t_.sizes.score_panels * v::size; k += v::size) {

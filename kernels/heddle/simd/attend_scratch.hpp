@@ -20,7 +20,8 @@ struct attend_sizes {
   /// Rows of statistics of a block: whole vectors.
   static constexpr std::size_t block_lanes = (block + width - 1) / width * width;
   static constexpr std::size_t whole = 768;  ///< keys that are packed at once; more are packed in chunks
-  static constexpr std::size_t whole_observed = 8192;   ///< the same where weights are observed: several chunks cost their scores twice
+  static constexpr std::size_t whole_observed =
+      8192;  ///< the same where weights are observed: several chunks cost their scores twice
   static constexpr std::size_t chunk_keys = 512;
   static constexpr std::size_t outer_rows = 1024;  ///< queries that share packed keys, for heads of up to 64 elements
   static constexpr std::size_t few = 8;            ///< queries up to which rows of keys are read in place
@@ -77,7 +78,9 @@ struct attend_sizes {
   /// Pairs of such a problem, queries padded, where functions add to them.
   constexpr std::size_t short_pairs() const noexcept { return added_pairs ? short_keys() * padded_keys(short_keys()) : 0; }
   /// Pairs of a small group whose keys are not its queries: which of them see each other is kept for all heads.
-  constexpr std::size_t near_pairs() const noexcept { return own_keys && queries <= 64 && panels <= chunk ? queries * panels * width : 0; }
+  constexpr std::size_t near_pairs() const noexcept {
+    return own_keys && queries <= 64 && panels <= chunk ? queries * panels * width : 0;
+  }
 
  private:
   static constexpr std::size_t up(std::size_t n, std::size_t to) noexcept { return (n + to - 1) / to; }
@@ -87,7 +90,8 @@ struct attend_sizes {
     return fitting < 64 ? 64 : fitting;
   }
   static constexpr std::size_t panels_of_chunk(const attend_shape& s) noexcept {
-    const std::size_t most = s.keys <= shrunk(s.weights ? whole_observed : whole, s.head_dim) ? s.keys : shrunk(chunk_keys, s.head_dim);
+    const std::size_t most =
+        s.keys <= shrunk(s.weights ? whole_observed : whole, s.head_dim) ? s.keys : shrunk(chunk_keys, s.head_dim);
     const std::size_t n = up(up(most, width), Products::panel_step) * Products::panel_step;
     return n == 0 ? Products::panel_step : n;
   }
@@ -95,7 +99,7 @@ struct attend_sizes {
     const std::size_t most = shrunk(outer_rows, 2 * s.head_dim) / block;
     const std::size_t needed = up(s.queries, block);
     const std::size_t least = most / 2 == 0 ? 1 : most / 2;
-    const bool packed_once = !s.whole_rows || up(s.keys, width) <= panels_of_chunk(s);   // else a block packs them for itself
+    const bool packed_once = !s.whole_rows || up(s.keys, width) <= panels_of_chunk(s);  // else a block packs them for itself
     return !packed_once ? 1 : needed < least ? least : needed < most ? needed : most == 0 ? 1 : most;
   }
 };
@@ -120,20 +124,20 @@ struct attend_scratch {
   const void** value_rows;
   element* keys;
   element* values;
-  element* queries;    ///< `[rows, query_pitch]`
-  float* few_queries;  ///< `[few_rows, stage_pitch]`, instead, where keys are read in place
-  float* scores;       ///< `[block, pitch]`
-  float* row_vectors;  ///< `[block_lanes, V]`
-  float* sums;         ///< `[parts][rows, out_pitch]`
-  std::uint8_t* seen;  ///< `[parts][blocks]`: some key was visible
-  softmax_rows rows;   ///< `[parts][blocks, block_lanes]`; factor: one block
-  float* inverse;      ///< `[2][block_lanes]`
-  float* stage;        ///< `[V, stage_pitch]`
-  float* bias;         ///< `[bias_runs][block, chunk * V]`
-  float* near;         ///< `[queries, panels * V]` of `near_pairs`: 0 for a key that the query sees, else -1
-  float* short_rows;   ///< `[short_keys, out_pitch]`
-  float* short_added;  ///< `[short_keys, queries padded]`: what functions add to the pairs of a group
-  float* short_starts; ///< the same with the biases of a head
+  element* queries;     ///< `[rows, query_pitch]`
+  float* few_queries;   ///< `[few_rows, stage_pitch]`, instead, where keys are read in place
+  float* scores;        ///< `[block, pitch]`
+  float* row_vectors;   ///< `[block_lanes, V]`
+  float* sums;          ///< `[parts][rows, out_pitch]`
+  std::uint8_t* seen;   ///< `[parts][blocks]`: some key was visible
+  softmax_rows rows;    ///< `[parts][blocks, block_lanes]`; factor: one block
+  float* inverse;       ///< `[2][block_lanes]`
+  float* stage;         ///< `[V, stage_pitch]`
+  float* bias;          ///< `[bias_runs][block, chunk * V]`
+  float* near;          ///< `[queries, panels * V]` of `near_pairs`: 0 for a key that the query sees, else -1
+  float* short_rows;    ///< `[short_keys, out_pitch]`
+  float* short_added;   ///< `[short_keys, queries padded]`: what functions add to the pairs of a group
+  float* short_starts;  ///< the same with the biases of a head
 
   attend_scratch(arena& memory, const sizes_type& s) {
     each(*this, s, [&]<class T>(T*& part, std::size_t count) { part = memory.take<T>(count); });

@@ -24,12 +24,12 @@ class attend_short {
   static constexpr std::size_t D = Arguments::head_dim;
 
   static constexpr bool masked = state_type::mask_type::masked;
-  static constexpr std::size_t most_masked_keys = 64;   ///< beyond them, tiles that nobody sees are worth leaving out
+  static constexpr std::size_t most_masked_keys = 64;  ///< beyond them, tiles that nobody sees are worth leaving out
 
   const state_type& t_;
   std::size_t head_;
   token_range tokens_;
-  bool hides_ = false;   ///< some pair is hidden
+  bool hides_ = false;  ///< some pair is hidden
 
  public:
   static constexpr bool possible =
@@ -53,7 +53,8 @@ class attend_short {
       const tile seen = t_.mask.classify(context(), 0, t_.sizes.queries, 0, t_.sizes.keys);
       if (seen == tile::full) return true;
       hides_ = seen == tile::partial && t_.sizes.keys <= most_masked_keys;
-      return hides_ && pack_rows<Isa, D, true>(t_.values(head_, tokens_), 0, t_.sizes.keys, D, 1.0F, t_.s.values, Products::out_pitch(D));
+      return hides_ &&
+             pack_rows<Isa, D, true>(t_.values(head_, tokens_), 0, t_.sizes.keys, D, 1.0F, t_.s.values, Products::out_pitch(D));
     }
     return true;
   }
@@ -102,13 +103,14 @@ class attend_short {
     const typename state_type::map_type map = t_.a.plan.map();
     auto c = context();
     c.map = &map;
-    const v last(static_cast<float>(t_.sizes.queries - 1));   // policies are not asked about queries that are not there
+    const v last(static_cast<float>(t_.sizes.queries - 1));  // policies are not asked about queries that are not there
     if constexpr (state_type::mask_type::labelled) {
       alignas(memory_alignment) float labels[most_masked_keys];
       for (std::size_t k = 0; k < t_.sizes.keys; k += v::size)
         t_.mask.label(c, batch_traits<v>::positions(static_cast<float>(k))).store(labels + k);
       for (std::size_t j = 0; j < Columns; ++j) {
-        const v of_queries = t_.mask.label(c, min(batch_traits<v>::positions(static_cast<float>((vector + j) * v::size)), last));
+        const v of_queries =
+            t_.mask.label(c, min(batch_traits<v>::positions(static_cast<float>((vector + j) * v::size)), last));
         hide_column<Columns>(problem, j, [&](std::size_t k) { return of_queries == v::broadcast(labels + k); });
       }
     } else {
@@ -146,7 +148,7 @@ class attend_short {
     t_.with_keys(head_, tokens_, [&](const auto& source) {
       find(std::bool_constant < floats && !copies_rows < composition_type >> {}, source, t_.s.key_rows, t_.s.short_rows);
     });
-    if (hides_) {   // packed already
+    if (hides_) {  // packed already
       for (std::size_t k = 0; k < t_.sizes.keys; ++k) t_.s.value_rows[k] = t_.s.values + k * Products::out_pitch(D);
     } else {
       find(std::bool_constant<floats>{}, t_.values(head_, tokens_), t_.s.value_rows, t_.s.values);
@@ -167,13 +169,16 @@ class attend_short {
     for (std::size_t i = 0; i < count; ++i) {
       v largest(lowest_score);
       for (std::size_t p = 0; p < panels; ++p) {
-        v x = scores_in_place<Isa, D>(t_.s.few_queries + i * Products::query_pitch(D), keys + p * v::size, static_cast<const float* const*>(nullptr), D);
+        v x = scores_in_place<Isa, D>(t_.s.few_queries + i * Products::query_pitch(D), keys + p * v::size,
+                                      static_cast<const float* const*>(nullptr), D);
         if constexpr (composition_type::modifiers > 0)
           x = x + v::load(t_.a.plan.bias().matrix(0, head_) + (first + i) * t_.a.plan.bias().pitch() + p * v::size);
         x = attend_starts<Isa, state_type>(t_, head_).added(x, first + i, p * v::size);
         if constexpr (masked) {
-          const v k = min(batch_traits<v>::positions(static_cast<float>(p * v::size)), v(static_cast<float>(t_.sizes.keys - 1)));
-          if (hides_) x = select(t_.mask(context(), v(static_cast<float>(first + i)), k), x, v(-std::numeric_limits<float>::infinity()));
+          const v k =
+              min(batch_traits<v>::positions(static_cast<float>(p * v::size)), v(static_cast<float>(t_.sizes.keys - 1)));
+          if (hides_)
+            x = select(t_.mask(context(), v(static_cast<float>(first + i)), k), x, v(-std::numeric_limits<float>::infinity()));
         }
         if ((p + 1) * v::size > t_.sizes.keys)
           x = select(vec_mask<Isa>::first(t_.sizes.keys - p * v::size), x, v(-std::numeric_limits<float>::infinity()));

@@ -11,6 +11,7 @@
 
 #include <heddle/simd/attend_amx.hpp>
 #include <heddle/simd/attend_short.hpp>
+#include <heddle/simd/attend_short_tile_pack.hpp>
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 // As in lanes_avx512.hpp.
@@ -22,123 +23,23 @@
 
 namespace heddle::inline v0::detail {
 
-/// How rows of a short group become tiles. `words` of them: two elements each.
-template <class Isa, std::size_t D>
-struct short_tile_pack {
-  static_assert(D <= tile_inputs);
-  static constexpr std::size_t words = (D + 1) / 2;
-  static constexpr std::size_t columns = (D + tile_words - 1) / tile_words;   ///< tiles of values side by side
-
-  /// Sixteen elements of a row from `16 half` on, zero behind its end.
-  template <class T>
-  static HEDDLE_ALWAYS_INLINE __m256i half_row(const T* row, std::size_t half) noexcept {
-    if constexpr (std::is_same_v<T, bfloat16>) {
-      constexpr std::size_t last = D % 16;
-      const bool whole = last == 0 || half + 1 < columns;
-      if (whole) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 16 * half));
-      return _mm256_maskz_loadu_epi16(static_cast<__mmask16>((1U << last) - 1U), row + 16 * half);
-    } else {
-      return _mm512_castsi512_si256(rounded_words(load_part<Isa>(row, 16 * half, D), vec<Isa>::zero()));
-    }
-  }
-
-  /// `[rows in whole tiles][16]`: rows behind the last are whatever was there.
-  template <class Source>
-  static void queries(const Source& source, std::size_t count, bf16_pair* out) noexcept {
-    for (std::size_t i = 0; i < count; ++i, out += tile_words) {
-      if (source.present(i)) _mm512_storeu_si512(out, row_words<Isa>(source.row(i), 0, D));
-    }
-  }
-
-  /// Panels `[panel][16 words][16 keys]`; missing keys and words are zeros.
-  template <class Source>
-  static void keys(const Source& source, std::size_t count, bf16_pair* out) noexcept {
-    for (std::size_t first = 0; first < count; first += tile_words, out += tile_words * tile_words) {
-      alignas(64) bf16_pair copies[tile_words][tile_words];   // of rows that are not there or not 16-bit
-      const bf16_pair* row[tile_words];
-      HEDDLE_UNROLL
-      for (std::size_t i = 0; i < tile_words; ++i) {
-        row[i] = copies[i];
-        const bool present = first + i < count && source.present(first + i);
-        if constexpr (std::is_same_v<typename Source::value_type, bfloat16> && D % 8 == 0) {
-          if (present) {
-            row[i] = reinterpret_cast<const bf16_pair*>(source.row(first + i, i));
-            continue;
-          }
-        }
-        _mm512_store_si512(copies[i], present ? row_words<Isa>(source.row(first + i, i), 0, D) : _mm512_setzero_si512());
-      }
-      transpose_words(row, out);
-    }
-  }
-
-  /// `[pair of keys][16 columns]` words, the even key in the lower half. False if an element is not finite (`check`).
-  template <class Source>
-  static bool values(const Source& source, std::size_t count, std::size_t padded, bool check, bf16_pair* out) noexcept {
-    const __m512i pair = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    const __m512i exponent = _mm512_set1_epi16(0x7f80);
-    __mmask32 infinite = 0;
-    for (std::size_t i = 0; i < padded; i += 2) {
-      const auto* even = i < count && source.present(i) ? source.row(i) : nullptr;
-      const auto* odd = i + 1 < count && source.present(i + 1) ? source.row(i + 1, 1) : nullptr;
-      HEDDLE_UNROLL
-      for (std::size_t c = 0; c < columns; ++c, out += tile_words) {
-        const __m256i low = even != nullptr ? half_row(even, c) : _mm256_setzero_si256();
-        const __m256i high = odd != nullptr ? half_row(odd, c) : _mm256_setzero_si256();
-        const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-        if (check) infinite |= _mm512_cmpeq_epi16_mask(_mm512_and_si512(both, exponent), exponent);
-        _mm512_storeu_si512(out, _mm512_permutexvar_epi16(pair, both));
-      }
-    }
-    return infinite == 0;
-  }
-
- private:
-  static HEDDLE_ALWAYS_INLINE __m128 quarter(const bf16_pair* p) noexcept { return _mm_loadu_ps(reinterpret_cast<const float*>(p)); }
-
-  /// Four words of rows `i`, `i + 4`, `i + 8`, `i + 12` from word `w` on, side by side.
-  static HEDDLE_ALWAYS_INLINE __m512 quarters(const bf16_pair* const* row, std::size_t i, std::size_t w) noexcept {
-    __m512 x = _mm512_castps128_ps512(quarter(row[i] + w));
-    x = _mm512_insertf32x4(x, quarter(row[i + 4] + w), 1);
-    x = _mm512_insertf32x4(x, quarter(row[i + 8] + w), 2);
-    return _mm512_insertf32x4(x, quarter(row[i + 12] + w), 3);
-  }
-
-  /// 16 rows to `words` rows of 16 keys; blocks of 4 x 4 find their places as they are loaded.
-  static HEDDLE_ALWAYS_INLINE void transpose_words(const bf16_pair* const* row, bf16_pair* out) noexcept {
-    constexpr std::size_t used = (words + 3) / 4 * 4;
-    HEDDLE_UNROLL
-    for (std::size_t w = 0; w < used; w += 4, out += 4 * tile_words) {
-      const __m512 r0 = quarters(row, 0, w), r1 = quarters(row, 1, w), r2 = quarters(row, 2, w), r3 = quarters(row, 3, w);
-      const __m512 a = _mm512_unpacklo_ps(r0, r1), b = _mm512_unpackhi_ps(r0, r1);
-      const __m512 c = _mm512_unpacklo_ps(r2, r3), d = _mm512_unpackhi_ps(r2, r3);
-      _mm512_storeu_ps(out, _mm512_shuffle_ps(a, c, 0x44));
-      _mm512_storeu_ps(out + tile_words, _mm512_shuffle_ps(a, c, 0xee));
-      _mm512_storeu_ps(out + 2 * tile_words, _mm512_shuffle_ps(b, d, 0x44));
-      _mm512_storeu_ps(out + 3 * tile_words, _mm512_shuffle_ps(b, d, 0xee));
-    }
-    HEDDLE_UNROLL
-    for (std::size_t w = used; w < tile_words; ++w, out += tile_words) _mm512_storeu_ps(out, _mm512_setzero_ps());
-  }
-};
-
 /// One packed head of a group.
 struct short_tile_job {
-  const bf16_pair* queries;   ///< `[rows in whole tiles][16]`
-  const bf16_pair* keys;      ///< `[panel][16][16]`
-  const bf16_pair* values;    ///< `[pair of keys][columns][16]`
+  const bf16_pair* queries;  ///< `[rows in whole tiles][16]`
+  const bf16_pair* keys;     ///< `[panel][16][16]`
+  const bf16_pair* values;   ///< `[pair of keys][columns][16]`
   std::size_t rows;
-  float* scores;   ///< `[rows in whole tiles, pitch]`; the words of the weights lie over them
+  float* scores;  ///< `[rows in whole tiles, pitch]`; the words of the weights lie over them
   std::size_t pitch;
   float scale;
-  const float* bias;   ///< `[rows, bias_pitch]`, or null
+  const float* bias;  ///< `[rows, bias_pitch]`, or null
   std::size_t bias_pitch;
-  const std::uint16_t* visible;        ///< `[rows, 4]`: a bit for each key, or null where everybody sees all
-  const std::uint16_t* lone_visible;   ///< `[rows / 16]`: the queries that see the key alone
-  float* largest;                      ///< `[rows in whole tiles]`
+  const std::uint16_t* visible;       ///< `[rows, 4]`: a bit for each key, or null where everybody sees all
+  const std::uint16_t* lone_visible;  ///< `[rows / 16]`: the queries that see the key alone
+  float* largest;                     ///< `[rows in whole tiles]`
   float* sum;
   float* inverse;
-  float* out;   ///< `[rows in whole tiles][columns][16]`, not divided by the sums
+  float* out;  ///< `[rows in whole tiles][columns][16]`, not divided by the sums
 };
 
 /// The leaf: it knows no policy. `Panels` whole panels of keys and, if `Lone`, one key behind them; `Columns` tiles of values.
@@ -153,11 +54,12 @@ class short_tiles {
   static_assert(key_tiles <= 4 && Columns <= 2);
 
   const short_tile_job& j_;
-  bool plain_;   ///< neither bias nor mask: scores stay as the products are
+  bool plain_;  ///< neither bias nor mask: scores stay as the products are
   Tiles t_{};
 
  public:
-  explicit HEDDLE_ALWAYS_INLINE short_tiles(const short_tile_job& j) noexcept : j_(j), plain_(j.bias == nullptr && j.visible == nullptr) {}
+  explicit HEDDLE_ALWAYS_INLINE short_tiles(const short_tile_job& j) noexcept
+      : j_(j), plain_(j.bias == nullptr && j.visible == nullptr) {}
 
   /// The products of a block of 16 queries are under way while those of its neighbour become weights.
   static HEDDLE_NOINLINE void run(const short_tile_job& j) noexcept {
@@ -297,7 +199,8 @@ class short_tiles {
 
   /// The first elements of 16 rows.
   static HEDDLE_ALWAYS_INLINE v column(const float* p, std::size_t pitch) noexcept {
-    const __m512i rows = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(static_cast<int>(pitch)));
+    const __m512i rows = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+                                            _mm512_set1_epi32(static_cast<int>(pitch)));
     return _mm512_i32gather_ps(rows, p, sizeof(float));
   }
 
@@ -339,18 +242,18 @@ class attend_short_tiles {
   const state_type& t_;
   std::size_t head_;
   token_range tokens_;
-  bool lone_ = false;     ///< one key behind whole panels
-  bool hides_ = false;    ///< some pair is hidden
-  std::size_t panels_ = 0;   ///< whole ones, if one key is alone
+  bool lone_ = false;       ///< one key behind whole panels
+  bool hides_ = false;      ///< some pair is hidden
+  std::size_t panels_ = 0;  ///< whole ones, if one key is alone
   std::uint16_t visible_[most_keys * 4];
   std::uint16_t lone_visible_[4];
 
  public:
   static constexpr bool possible = D <= tile_inputs && !state_type::own_keys && !state_type::cross &&
                                    heads_per_key_head<typename composition_type::source_type> == 1 &&
-                                   normalizer_type::kind == normalizer_kind::exponential && normalizer_parts<normalizer_type> == 1 &&
-                                   !initial_score<normalizer_type> && !observer::weights &&
-                                   (composition_type::modifiers == 0 || (runs::only && runs::count == 1));
+                                   normalizer_type::kind == normalizer_kind::exponential &&
+                                   normalizer_parts<normalizer_type> == 1 && !initial_score<normalizer_type> &&
+                                   !observer::weights && (composition_type::modifiers == 0 || (runs::only && runs::count == 1));
 
   attend_short_tiles(const state_type& t, std::size_t head) : t_(t), head_(head), tokens_(t.queries(0, t.sizes.queries)) {}
 
@@ -359,10 +262,10 @@ class attend_short_tiles {
     const std::size_t n = t_.sizes.keys;
     if (n < least_keys || n > most_keys) return false;
     if (composition_type::modifiers > 0 && t_.a.plan.bias().matrix(0, head_) == nullptr) return false;
-    if (!(t_.composition().score().scale(head_, D) > 0.0F)) return false;   // maxima are taken before
+    if (!(t_.composition().score().scale(head_, D) > 0.0F)) return false;  // maxima are taken before
     lone_ = n % tile_words == 1;
     panels_ = lone_ ? n / tile_words : (n + tile_words - 1) / tile_words;
-    bool tail = !lone_ && n % tile_words != 0 && composition_type::modifiers == 0;   // biases hide it already
+    bool tail = !lone_ && n % tile_words != 0 && composition_type::modifiers == 0;  // biases hide it already
     if (t_.a.plan.map().padded()) {
       for (std::size_t i = 0; i < n; ++i) hides_ = hides_ || !tokens_.present(i);
     }
@@ -377,9 +280,21 @@ class attend_short_tiles {
   void run() const {
     t_.with_queries(head_, tokens_, [&](const auto& rows) { pack::queries(rows, t_.sizes.queries, t_.s.queries); });
     t_.with_keys(head_, tokens_, [&](const auto& rows) { pack::keys(rows, t_.sizes.keys, t_.s.keys); });
-    short_tile_job job{t_.s.queries, t_.s.keys, t_.s.values, t_.sizes.queries, t_.s.scores, t_.sizes.pitch,
-                       t_.composition().score().scale(head_, D), nullptr, 0, nullptr, lone_visible_,
-                       t_.s.rows.largest, t_.s.rows.sum, t_.s.rows.factor, t_.s.sums};
+    short_tile_job job{t_.s.queries,
+                       t_.s.keys,
+                       t_.s.values,
+                       t_.sizes.queries,
+                       t_.s.scores,
+                       t_.sizes.pitch,
+                       t_.composition().score().scale(head_, D),
+                       nullptr,
+                       0,
+                       nullptr,
+                       lone_visible_,
+                       t_.s.rows.largest,
+                       t_.s.rows.sum,
+                       t_.s.rows.factor,
+                       t_.s.sums};
     if constexpr (composition_type::modifiers > 0) {
       job.bias = t_.a.plan.bias().matrix(0, head_);
       job.bias_pitch = t_.a.plan.bias().pitch();
@@ -406,7 +321,7 @@ class attend_short_tiles {
     return c;
   }
 
-  static v positions(std::size_t first, std::size_t count) noexcept {   // policies are not asked about what is not there
+  static v positions(std::size_t first, std::size_t count) noexcept {  // policies are not asked about what is not there
     return min(batch_traits<v>::positions(static_cast<float>(first)), v(static_cast<float>(count - 1)));
   }
   static std::uint16_t bits(vec_mask<Isa> m) noexcept {
@@ -435,7 +350,8 @@ class attend_short_tiles {
         if constexpr (state_type::mask_type::labelled) {
           seen = static_cast<std::uint16_t>(seen & bits(v::load(labels + p * v::size) == v::broadcast(labels + q)));
         } else if constexpr (masked) {
-          seen = static_cast<std::uint16_t>(seen & bits(t_.mask.template operator()<v>(c, v(static_cast<float>(q)), positions(p * v::size, n))));
+          seen = static_cast<std::uint16_t>(
+              seen & bits(t_.mask.template operator()<v>(c, v(static_cast<float>(q)), positions(p * v::size, n))));
         }
         visible_[q * 4 + p] = seen;
       }
@@ -444,7 +360,9 @@ class attend_short_tiles {
     for (std::size_t b = 0; b * tile_rows < n; ++b) {
       lone_visible_[b] = present[panels_] != 0 ? 0xffffU : 0U;
       if constexpr (masked)
-        lone_visible_[b] = static_cast<std::uint16_t>(lone_visible_[b] & bits(t_.mask.template operator()<v>(c, positions(b * tile_rows, n), v(static_cast<float>(n - 1)))));
+        lone_visible_[b] =
+            static_cast<std::uint16_t>(lone_visible_[b] & bits(t_.mask.template operator()<v>(c, positions(b * tile_rows, n),
+                                                                                              v(static_cast<float>(n - 1)))));
     }
   }
 
@@ -461,7 +379,8 @@ class attend_short_tiles {
         store_rounded(out, d, factor == 0.0F ? v::zero() : v::load(sums + d) * v(factor));
       if constexpr (observer::logsumexp) {
         const float sum = t_.s.rows.sum[q];
-        const float unit = composition_type::modifiers > 0 || hides_ ? 1.0F : t_.composition().score().scale(head_, D);   // of the maxima
+        const float unit =
+            composition_type::modifiers > 0 || hides_ ? 1.0F : t_.composition().score().scale(head_, D);  // of the maxima
         t_.a.outputs.logsumexp(t_.view_batch, head_, row) =
             sum == 0.0F ? -std::numeric_limits<float>::infinity() : t_.s.rows.largest[q] * unit + std::log(sum);
       }

@@ -28,7 +28,8 @@ struct weight_scale {
 };
 #if defined(__AVX512F__)
 template <class Isa>
-requires(isa::includes<Isa, isa::avx512>) struct weight_scale<Isa> {
+  requires(isa::includes<Isa, isa::avx512>)
+struct weight_scale<Isa> {
   static HEDDLE_ALWAYS_INLINE vec<Isa> apply(vec<Isa> p, vec<Isa> n, vec<Isa> x) noexcept {
     const __mmask16 normal = _mm512_cmp_ps_mask(x.value, _mm512_set1_ps(smallest_weight), _CMP_NLT_UQ);  // true for NaN
     return _mm512_maskz_scalef_ps(normal, p.value, n.value);

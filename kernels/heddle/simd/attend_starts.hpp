@@ -39,7 +39,9 @@ class attend_starts {
   /// The scores of one query with a vector of keys from `k` on, changed as functions say.
   HEDDLE_ALWAYS_INLINE v added(v score, std::size_t q, std::size_t k) const {
     if constexpr (composition_type::modifiers > 0 && !runs::only) {
-      each_function([&](const auto& f) { score = modified<v>(f, context_, score, v(static_cast<float>(q)), positions(k, t_.sizes.keys)); });
+      each_function([&](const auto& f) {
+        score = modified<v>(f, context_, score, v(static_cast<float>(q)), positions(k, t_.sizes.keys));
+      });
     }
     return score;
   }
@@ -71,7 +73,8 @@ class attend_starts {
     for (std::size_t k = 0; k < t_.sizes.keys; ++k) {
       for (std::size_t q = 0; q < pitch; q += v::size) {
         v sum = v::zero();
-        each_function([&](const auto& f) { sum = modified<v>(f, c, sum, positions(q, t_.sizes.queries), v(static_cast<float>(k))); });
+        each_function(
+            [&](const auto& f) { sum = modified<v>(f, c, sum, positions(q, t_.sizes.queries), v(static_cast<float>(k))); });
         sum.store(t_.s.short_added + k * pitch + q);
       }
     }

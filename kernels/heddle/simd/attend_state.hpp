@@ -52,8 +52,8 @@ struct attend_state {
   static constexpr bool plain_queries = std::is_same_v<typename composition_type::partition_type, global>;
   static constexpr bool plain_keys = cross || (plain_queries && !own_keys);
   /// Only the map hides keys, and from all heads the same.
-  static constexpr bool keeps_near = std::is_same_v<map_type, neighborhood_groups> && mask_type::by_map && !mask_type::by_slot &&
-                                     !mask_type::by_normalizer && normalizer_parts<normalizer_type> == 1;
+  static constexpr bool keeps_near = std::is_same_v<map_type, neighborhood_groups> && mask_type::by_map &&
+                                     !mask_type::by_slot && !mask_type::by_normalizer && normalizer_parts<normalizer_type> == 1;
 
   const Arguments& a;
   const attend_sizes<Products>& sizes;
@@ -154,10 +154,10 @@ struct attend_state {
 
  private:
   HEDDLE_NOINLINE void write_near() const {
-    const map_type map = a.plan.map();   // its own: the compiler then knows that storing does not change it
+    const map_type map = a.plan.map();  // its own: the compiler then knows that storing does not change it
     context_type c = context;
     c.map = &map;
-    const v last(static_cast<float>(sizes.keys - 1));   // not asked about keys that are not there
+    const v last(static_cast<float>(sizes.keys - 1));  // not asked about keys that are not there
     float* out = s.near;
     for (std::size_t q = 0; q < sizes.queries; ++q)
       for (std::size_t p = 0; p < sizes.panels; ++p, out += v::size) {

@@ -38,7 +38,8 @@ struct attend_tile<isa::avx2> {
   static constexpr std::size_t block = 32;
 };
 template <class Isa>
-requires(isa::includes<Isa, isa::avx512>) struct attend_tile<Isa> {
+  requires(isa::includes<Isa, isa::avx512>)
+struct attend_tile<Isa> {
 #if defined(TRY_ROWS)
   static constexpr std::size_t rows = TRY_ROWS;
   static constexpr std::size_t columns = TRY_COLUMNS;

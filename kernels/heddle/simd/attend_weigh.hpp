@@ -26,7 +26,7 @@ HEDDLE_ALWAYS_INLINE void smooth_row(float* row, std::size_t keys, float epsilon
   v count = v::zero();
   for (std::size_t k = 0; k < keys; k += v::size) {
     const v s = v::load(row + k);
-    largest = max(largest, s);   // a NaN does not come through
+    largest = max(largest, s);  // a NaN does not come through
     count = count + select(s == hidden, v::zero(), v(1.0F));
   }
   const v top(reduce_max(largest));
@@ -34,7 +34,7 @@ HEDDLE_ALWAYS_INLINE void smooth_row(float* row, std::size_t keys, float epsilon
   for (std::size_t k = 0; k < keys; k += v::size) {
     const v s = v::load(row + k);
     const v e = exp(s - top) * kept(k);
-    select(s == hidden, hidden, e).store(row + k);   // still marked: weights are not negative
+    select(s == hidden, hidden, e).store(row + k);  // still marked: weights are not negative
     sum = sum + select(s == hidden, v::zero(), e);
   }
   const float visible = reduce_add(count);
@@ -72,7 +72,7 @@ struct row_weights<Isa, policy_weighted> {
     const float* policy = n.policy + c.batch * n.tokens;
     smooth_row<Isa>(row, keys, n.epsilon, [&](std::size_t k) {
       const v kept = keys - k >= v::size ? v::load(policy + k) : v::load_partial(policy + k, keys - k);
-      if (q - k >= v::size) return kept;   // also where q < k
+      if (q - k >= v::size) return kept;  // also where q < k
       return select(batch_traits<v>::positions(static_cast<float>(k)) == v(static_cast<float>(q)), v(1.0F), kept);
     });
     return 1.0F;

@@ -44,7 +44,8 @@ struct stored<Isa, float> {
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 template <class Isa>
-requires(isa::includes<Isa, isa::avx512>) struct stored<Isa, bfloat16> {
+  requires(isa::includes<Isa, isa::avx512>)
+struct stored<Isa, bfloat16> {
   using v = vec<Isa>;
   static HEDDLE_ALWAYS_INLINE v widened(__m256i bits) noexcept {
     return v(_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)));
@@ -73,7 +74,8 @@ requires(isa::includes<Isa, isa::avx512>) struct stored<Isa, bfloat16> {
 };
 
 template <class Isa>
-requires(isa::includes<Isa, isa::avx512>) struct stored<Isa, half> {
+  requires(isa::includes<Isa, isa::avx512>)
+struct stored<Isa, half> {
   using v = vec<Isa>;
   static HEDDLE_ALWAYS_INLINE __m256i narrowed(v x) noexcept {
     return _mm512_cvtps_ph(x.value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);

@@ -43,7 +43,7 @@ struct lanes16<isa::baseline> {
     const __m128i nan = _mm_castps_si128(_mm_cmpunord_ps(a, a));
     const __m128i quiet = _mm_or_si128(u, _mm_set1_epi32(0x400000));
     const __m128i chosen = _mm_or_si128(_mm_and_si128(nan, quiet), _mm_andnot_si128(nan, rounded));
-    const __m128i upper = _mm_srai_epi32(chosen, 16);   // signed, so that the packing keeps the bits
+    const __m128i upper = _mm_srai_epi32(chosen, 16);  // signed, so that the packing keeps the bits
     _mm_storel_epi64(static_cast<__m128i*>(p), _mm_packs_epi32(upper, upper));
   }
 };
@@ -99,7 +99,9 @@ struct lanes16<isa::avx2> {
   }
 #if defined(__F16C__)
   static constexpr bool has_half = true;
-  static HEDDLE_ALWAYS_INLINE reg widen_half(const void* p) { return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p))); }
+  static HEDDLE_ALWAYS_INLINE reg widen_half(const void* p) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+  }
   static HEDDLE_ALWAYS_INLINE void narrow_half(void* p, reg a) {
     _mm_storeu_si128(static_cast<__m128i*>(p), _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }
@@ -139,7 +141,9 @@ struct lanes16<Isa> {
     const __mmask16 nan = _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
     return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_mask_or_epi32(rounded, nan, u, _mm512_set1_epi32(0x400000)), 16));
   }
-  static HEDDLE_ALWAYS_INLINE reg widen_half(const void* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p))); }
+  static HEDDLE_ALWAYS_INLINE reg widen_half(const void* p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+  }
   static HEDDLE_ALWAYS_INLINE void narrow_half(void* p, reg a) {
     _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
   }

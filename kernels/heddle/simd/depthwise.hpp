@@ -33,13 +33,15 @@ struct depthwise_shape {
   volume_window window;
 
   /// A window that sees frames only is turned, so that a sequence becomes a row, and frames of maps rows.
-  depthwise_shape(const dynamic_extents<5>& input, const dynamic_extents<5>& output, const volume_window& given) : x(input), y(output), window(given) {
+  depthwise_shape(const dynamic_extents<5>& input, const dynamic_extents<5>& output, const volume_window& given)
+      : x(input), y(output), window(given) {
     if (!given.rows.is_trivial() || !given.columns.is_trivial() || given.frames.is_trivial()) return;
     const std::size_t positions = x.extent(2) * x.extent(3);
     const bool sequence = positions == 1;
     window = sequence ? volume_window{{}, {}, given.frames} : volume_window{{}, given.frames, {}};
     const auto turned = [&](const dynamic_extents<5>& e) {
-      return sequence ? dynamic_extents<5>(e.extent(0), 1, 1, e.extent(1), e.extent(4)) : dynamic_extents<5>(e.extent(0), 1, e.extent(1), positions, e.extent(4));
+      return sequence ? dynamic_extents<5>(e.extent(0), 1, 1, e.extent(1), e.extent(4))
+                      : dynamic_extents<5>(e.extent(0), 1, e.extent(1), positions, e.extent(4));
     };
     x = turned(input);
     y = turned(output);
@@ -74,19 +76,21 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
   }
 
   template <class T, class Activation>
-  static void run(context<backend_type> ctx, const volume_view<const T>& x, const dense_weight& weight, const volume_window& window,
-                  const volume_view<T>& y, Activation activation, matrix_view<const T> residual) {
+  static void run(context<backend_type> ctx, const volume_view<const T>& x, const dense_weight& weight,
+                  const volume_window& window, const volume_view<T>& y, Activation activation, matrix_view<const T> residual) {
     if (y.empty()) return;
     const detail::depthwise_shape shape(x.extents(), y.extents(), window);
-    const problem<T> p{shape.x, shape.y, shape.window, x.data_handle(), y.data_handle(), &weight, residual.data_handle(),
-                    residual.data_handle() == nullptr ? 0 : residual.stride(0)};
+    const problem<T> p{
+        shape.x,         shape.y, shape.window,           x.data_handle(),
+        y.data_handle(), &weight, residual.data_handle(), residual.data_handle() == nullptr ? 0 : residual.stride(0)};
     const std::size_t height = p.tiled() ? std::min(detail::depthwise_rows<Isa>, p.y.extent(2)) : 1;
     const std::size_t frames = p.y.extent(1);
     const std::size_t groups = (p.y.extent(2) + height - 1) / height;
-    ctx.backend.parallel_for(p.y.extent(0) * groups * frames, [&](std::size_t task, std::size_t) {   // frames innermost: they share their input
-      const std::size_t row = task / frames % groups * height;
-      rows_of_frame(p, task / frames / groups, task % frames, row, height, activation);
-    });
+    ctx.backend.parallel_for(p.y.extent(0) * groups * frames,
+                             [&](std::size_t task, std::size_t) {  // frames innermost: they share their input
+                               const std::size_t row = task / frames % groups * height;
+                               rows_of_frame(p, task / frames / groups, task % frames, row, height, activation);
+                             });
   }
 
  private:
@@ -137,8 +141,11 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     const float* start;
     template <class T>
     channel_range(const problem<T>& p, std::size_t q)
-        : first(first_channel(p.channels(), q)), skip(q * v::size - first), count(std::min(v::size, p.channels()) - skip),
-          weight(p.weight->data + q * p.window.size() * v::size), start(p.weight->bias + q * v::size) {}
+        : first(first_channel(p.channels(), q)),
+          skip(q * v::size - first),
+          count(std::min(v::size, p.channels()) - skip),
+          weight(p.weight->data + q * p.window.size() * v::size),
+          start(p.weight->bias + q * v::size) {}
   };
 
   /// Which outputs a tile brings: rows [row, row + rows) and columns [column, column + columns), and where in its buffer they begin.
@@ -148,7 +155,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
 
   /// `y = residual + activation(raw)` for the new outputs of a buffer.
   template <class T, class Activation>
-  static void finish(const problem<T>& p, const new_outputs& n, const channel_range& c, const float* raw, std::size_t raw_row_pitch, Activation activation) {
+  static void finish(const problem<T>& p, const new_outputs& n, const channel_range& c, const float* raw,
+                     std::size_t raw_row_pitch, Activation activation) {
     for (std::size_t r = 0; r < n.rows; ++r) {
       const std::size_t position = p.position(n.image, n.frame, n.row + r, n.column);
       const float* from = raw + r * raw_row_pitch + c.skip;
@@ -167,7 +175,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
   }
 
   template <class T, class Activation>
-  static void rows_of_frame(const problem<T>& p, std::size_t image, std::size_t frame, std::size_t row, std::size_t height, Activation activation) {
+  static void rows_of_frame(const problem<T>& p, std::size_t image, std::size_t frame, std::size_t row, std::size_t height,
+                            Activation activation) {
     if (!p.tiled()) return strips(p, {image, frame, row, 1, 0, 0}, activation);
     const std::size_t rows = std::min(height, p.y.extent(2) - row);
     const std::size_t columns = p.y.extent(3);
@@ -209,11 +218,12 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
       const std::ptrdiff_t at = t.column + static_cast<std::ptrdiff_t>(i);
       if (at >= 0 && at < width) t.inside |= 1u << i;
     }
-    const T* const input =
-        frames.size() == 0 ? p.input : p.frame(n.image, n.frame * p.window.frames.stride + frames.begin - p.window.frames.before);
+    const T* const input = frames.size() == 0
+                               ? p.input
+                               : p.frame(n.image, n.frame * p.window.frames.stride + frames.begin - p.window.frames.before);
     const std::size_t first_tap = frames.begin * p.window.rows.size * across.size;
     const detail::depthwise_tile_function<T> run_tile = detail::choose_depthwise_tile<Isa, T>(across.size, height, wide);
-    const bool direct = p.template is_plain<Activation>() && n.rows == height;   // what is done again gets the same bits
+    const bool direct = p.template is_plain<Activation>() && n.rows == height;  // what is done again gets the same bits
     alignas(memory_alignment) float buffer[buffer_floats];
     for (std::size_t q = 0; q < vector_count(channels); ++q) {
       const channel_range c(p, q);
@@ -227,7 +237,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
       t.out_pitch = direct ? channels : v::size;
       t.out_row_pitch = t.out_pitch * (direct ? p.y.extent(3) : wide);
       run_tile(t);
-      if (!direct) finish(p, n, c, buffer + ((height - n.rows) * wide + wide - n.columns) * v::size, wide * v::size, activation);
+      if (!direct)
+        finish(p, n, c, buffer + ((height - n.rows) * wide + wide - n.columns) * v::size, wide * v::size, activation);
     }
   }
 
@@ -238,7 +249,8 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     const std::size_t columns = p.y.extent(3);
     const std::size_t reach = p.x.extent(3) + across.before;
     const std::size_t begin = std::min(columns, (across.before + across.stride - 1) / across.stride);
-    const std::size_t end = reach < across.size ? begin : std::max(begin, std::min(columns, (reach - across.size) / across.stride + 1));
+    const std::size_t end =
+        reach < across.size ? begin : std::max(begin, std::min(columns, (reach - across.size) / across.stride + 1));
     for (n.column = 0; n.column < columns; n.column += n.columns) {
       n.columns = n.column >= begin && n.column + narrowest_tile <= end ? narrowest_tile : 1;
       one_strip(p, n, activation);
@@ -264,10 +276,11 @@ struct kernel<op::depthwise, simd_backend<Isa, Executor>> {
     t.lanes = std::min(v::size, channels);
     const bool empty = t.frames * t.rows * t.columns == 0;
     if (empty) t.frames = 0;
-    const T* const input = empty ? p.input
-                                     : p.frame(n.image, n.frame * p.window.frames.stride + frames.begin - p.window.frames.before) +
-                                           (n.row * p.window.rows.stride + rows.begin - p.window.rows.before) * t.row_pitch +
-                                           (n.column * p.window.columns.stride + columns.begin - p.window.columns.before) * channels;
+    const T* const input = empty
+                               ? p.input
+                               : p.frame(n.image, n.frame * p.window.frames.stride + frames.begin - p.window.frames.before) +
+                                     (n.row * p.window.rows.stride + rows.begin - p.window.rows.before) * t.row_pitch +
+                                     (n.column * p.window.columns.stride + columns.begin - p.window.columns.before) * channels;
     const bool direct = p.template is_plain<Activation>();
     const std::size_t first_tap = (frames.begin * p.window.rows.size + rows.begin) * p.window.columns.size + columns.begin;
     alignas(memory_alignment) float buffer[buffer_floats];

@@ -25,18 +25,18 @@ HEDDLE_ALWAYS_INLINE void store_elements(vec<Isa> x, T* p, std::size_t n) noexce
 /// elements.
 template <class T>
 struct depthwise_tile {
-  const T* input;            ///< row 0, column 0 of the first frame that the window meets, first channel of the vector
-  const float* weight;       ///< `[frames][height][width][lanes]`, from that frame on
-  const float* start;        ///< `[lanes]`: the bias
-  std::size_t frames;        ///< of the window that lie inside the volume
+  const T* input;       ///< row 0, column 0 of the first frame that the window meets, first channel of the vector
+  const float* weight;  ///< `[frames][height][width][lanes]`, from that frame on
+  const float* start;   ///< `[lanes]`: the bias
+  std::size_t frames;   ///< of the window that lie inside the volume
   std::ptrdiff_t frame_pitch;
   std::ptrdiff_t row_pitch;
-  std::ptrdiff_t pitch;      ///< of a column
-  std::ptrdiff_t rows;       ///< of the map
-  std::ptrdiff_t row;        ///< where the first output's window begins; below zero: above the map
-  std::ptrdiff_t column;     ///< the same for columns
-  std::uint32_t inside;      ///< bit i: column `column + i` lies inside the map
-  std::ptrdiff_t height;     ///< rows of the window
+  std::ptrdiff_t pitch;   ///< of a column
+  std::ptrdiff_t rows;    ///< of the map
+  std::ptrdiff_t row;     ///< where the first output's window begins; below zero: above the map
+  std::ptrdiff_t column;  ///< the same for columns
+  std::uint32_t inside;   ///< bit i: column `column + i` lies inside the map
+  std::ptrdiff_t height;  ///< rows of the window
   float* out;
   std::size_t out_row_pitch;
   std::size_t out_pitch;
@@ -57,7 +57,8 @@ inline constexpr std::size_t depthwise_rows = isa::includes<Isa, isa::avx512> ? 
 /// One input row for output rows [First, Last): every input is loaded once for all outputs that it reaches. `weight` is the
 /// window's row that output row 0 meets here; output row r is r rows behind.
 template <class Isa, std::size_t Width, std::size_t First, std::size_t Last, class T, std::size_t Rows, std::size_t Columns>
-HEDDLE_ALWAYS_INLINE void add_depthwise_row(vec<Isa> (&sum)[Rows][Columns], const T* row, const float* weight, const depthwise_tile<T>& t) noexcept {
+HEDDLE_ALWAYS_INLINE void add_depthwise_row(vec<Isa> (&sum)[Rows][Columns], const T* row, const float* weight,
+                                            const depthwise_tile<T>& t) noexcept {
   using v = vec<Isa>;
   v factor[Rows][Width];
   HEDDLE_UNROLL
@@ -131,7 +132,8 @@ depthwise_tile_function<T> choose_depthwise_tile(std::size_t columns) {
 template <class Isa, class T>
 depthwise_tile_function<T> choose_depthwise_tile(std::size_t width, std::size_t rows, std::size_t columns) {
   if constexpr (depthwise_rows<Isa> == 2)
-    if (rows == 2) return width == 3 ? choose_depthwise_tile<Isa, T, 3, 2>(columns) : choose_depthwise_tile<Isa, T, 5, 2>(columns);
+    if (rows == 2)
+      return width == 3 ? choose_depthwise_tile<Isa, T, 3, 2>(columns) : choose_depthwise_tile<Isa, T, 5, 2>(columns);
   return width == 3 ? choose_depthwise_tile<Isa, T, 3, 1>(columns) : choose_depthwise_tile<Isa, T, 5, 1>(columns);
 }
 
@@ -139,19 +141,19 @@ depthwise_tile_function<T> choose_depthwise_tile(std::size_t width, std::size_t 
 /// [tap_begin, tap_end) of the window lie inside the map.
 template <class T>
 struct depthwise_strip {
-  const T* input;            ///< the first tap of the first output
-  const float* weight;       ///< of that tap, `[frames][height][width][lanes]`
+  const T* input;       ///< the first tap of the first output
+  const float* weight;  ///< of that tap, `[frames][height][width][lanes]`
   const float* start;
   std::size_t frames;
   std::size_t rows;
-  std::size_t columns;       ///< taps that are used of a row
+  std::size_t columns;  ///< taps that are used of a row
   std::size_t frame_pitch;
   std::size_t row_pitch;
   std::size_t pitch;
-  std::size_t step;          ///< from one output's taps to the next one's
+  std::size_t step;  ///< from one output's taps to the next one's
   std::size_t weight_frame_pitch;
   std::size_t weight_row_pitch;
-  std::size_t lanes;         ///< channels of the vector
+  std::size_t lanes;  ///< channels of the vector
   float* out;
   std::size_t out_pitch;
 };

@@ -45,7 +45,9 @@ struct pairs {
     lanes16<Isa>::split(words.value, p.even.value, p.odd.value);
     return p;
   }
-  static HEDDLE_ALWAYS_INLINE pairs load(const bf16_pair* p) noexcept { return split(vec<Isa>::load(reinterpret_cast<const float*>(p))); }
+  static HEDDLE_ALWAYS_INLINE pairs load(const bf16_pair* p) noexcept {
+    return split(vec<Isa>::load(reinterpret_cast<const float*>(p)));
+  }
   static HEDDLE_ALWAYS_INLINE pairs broadcast(const bf16_pair* p) noexcept { return split(vec<Isa>(std::bit_cast<float>(*p))); }
 };
 

@@ -18,12 +18,13 @@ struct gemm_bf16_operands {
   matrix_view<const X> x;
   const bf16_weight* weight;
   matrix_view<Y> y;
-  matrix_view<const Y> residual;   ///< without data: none
+  matrix_view<const Y> residual;  ///< without data: none
 };
 
 template <class Isa, bool Adds, class Y, class Activation>
-HEDDLE_ALWAYS_INLINE void finish_rows(const float* raw, std::size_t raw_pitch, std::size_t rows, std::size_t columns, const float* bias, Y* y,
-                                      std::size_t y_stride, const Y* residual, std::size_t residual_stride, Activation activation) {
+HEDDLE_ALWAYS_INLINE void finish_rows(const float* raw, std::size_t raw_pitch, std::size_t rows, std::size_t columns,
+                                      const float* bias, Y* y, std::size_t y_stride, const Y* residual,
+                                      std::size_t residual_stride, Activation activation) {
   using v = vec<Isa>;
   const auto value = [&](std::size_t c) {
     const v t = activation(v::load(raw + c) + v::load(bias + c));
@@ -50,14 +51,15 @@ HEDDLE_ALWAYS_INLINE void finish_rows(const float* raw, std::size_t raw_pitch, s
 
 /// `y = residual + activation(raw + bias)` for `rows` rows of `columns` outputs from column `c0` on; `raw` is padded to whole panels.
 template <class Isa, class X, class Y, class Activation>
-HEDDLE_NOINLINE void finish_bf16(const gemm_bf16_operands<X, Y>& g, const float* raw, std::size_t raw_pitch, std::size_t first, std::size_t rows,
-                                 std::size_t c0, std::size_t columns, Activation activation) {
+HEDDLE_NOINLINE void finish_bf16(const gemm_bf16_operands<X, Y>& g, const float* raw, std::size_t raw_pitch, std::size_t first,
+                                 std::size_t rows, std::size_t c0, std::size_t columns, Activation activation) {
   const Y* residual = g.residual.data_handle();
   const std::size_t residual_stride = residual == nullptr ? 0 : g.residual.stride(0);
   if (residual != nullptr) residual += first * residual_stride + c0;
   Y* y = g.y.data_handle() + first * g.y.stride(0) + c0;
-  const float* const bias = g.weight->bias + c0;   // padded like raw
-  if (residual != nullptr) return finish_rows<Isa, true>(raw, raw_pitch, rows, columns, bias, y, g.y.stride(0), residual, residual_stride, activation);
+  const float* const bias = g.weight->bias + c0;  // padded like raw
+  if (residual != nullptr)
+    return finish_rows<Isa, true>(raw, raw_pitch, rows, columns, bias, y, g.y.stride(0), residual, residual_stride, activation);
   finish_rows<Isa, false>(raw, raw_pitch, rows, columns, bias, y, g.y.stride(0), residual, residual_stride, activation);
 }
 
@@ -75,9 +77,9 @@ class tile_unit {
   tile_operand ao_;
   Activation activation_;
   Tiles tiles_{};
-  alignas(memory_alignment) float sums_[2][4 * tile_rows * tile_words];   ///< of the present block, and of the one before
+  alignas(memory_alignment) float sums_[2][4 * tile_rows * tile_words];  ///< of the present block, and of the one before
   int present_ = 0;
-  struct {   // finished rows: to be turned into outputs while the next block is summed
+  struct {  // finished rows: to be turned into outputs while the next block is summed
     const float* sums = nullptr;
     std::size_t pitch = 0;
     std::size_t first = 0;
@@ -88,8 +90,12 @@ class tile_unit {
 
  public:
   tile_unit(const operands_type& g, bf16_pair* scratch, std::size_t first, std::size_t rows, Activation activation)
-      : g_(g), layout_(g.weight->outputs, g.weight->inputs), first_(first), rows_(rows),
-        in_place_(std::is_same_v<X, bfloat16> && g.weight->inputs % tile_inputs == 0 && rows >= tile_rows && on_cache_lines(g.x)),
+      : g_(g),
+        layout_(g.weight->outputs, g.weight->inputs),
+        first_(first),
+        rows_(rows),
+        in_place_(std::is_same_v<X, bfloat16> && g.weight->inputs % tile_inputs == 0 && rows >= tile_rows &&
+                  on_cache_lines(g.x)),
         activation_(activation) {
     if (in_place_) {
       a_ = reinterpret_cast<const char*>(g.x.data_handle() + first * g.x.stride(0));
@@ -119,7 +125,7 @@ class tile_unit {
           }
         }
     }
-    std::size_t waiting = 0;   // panels in front of the present one whose last, single block of rows is still to be done
+    std::size_t waiting = 0;  // panels in front of the present one whose last, single block of rows is still to be done
     for (; group < group_end; ++group) {
       const std::size_t panel = 2 * group;
       if (layout_.width(group) == 1) {
@@ -182,7 +188,8 @@ class tile_unit {
   void block(std::size_t tile_row, std::size_t panel) {
     constexpr std::size_t width = static_cast<std::size_t>(Columns) * tile_words;
     const std::size_t panel_width = layout_.width(panel / 2);
-    const tile_operand bo{panel_width * tile_rows * tile_words * sizeof(bf16_pair), panel_width * tile_words * sizeof(bf16_pair)};
+    const tile_operand bo{panel_width * tile_rows * tile_words * sizeof(bf16_pair),
+                          panel_width * tile_words * sizeof(bf16_pair)};
     const char* a[Rows];
     const char* b[Columns];
     for (std::size_t i = 0; i < Rows; ++i)
@@ -193,13 +200,14 @@ class tile_unit {
     const std::size_t c0 = panel * tile_words;
     const std::size_t columns = std::min(width, g_.weight->outputs - c0);
     const std::size_t steps = layout_.steps();
-    const std::size_t pause = steps / 4;   // the sums of the last block have only just been stored
+    const std::size_t pause = steps / 4;  // the sums of the last block have only just been stored
     const std::size_t share = (waiting_.rows + steps - pause - 1) / (steps - pause);
     const auto meanwhile = [&](std::size_t s) {
       if (s >= pause) finish(share);
     };
     if constexpr (std::is_same_v<Y, float> && std::is_same_v<Activation, identity>) {
-      if (!g_.weight->biased && columns == width && (tile_row + Rows) * tile_rows <= rows_ && g_.residual.data_handle() == nullptr)
+      if (!g_.weight->biased && columns == width && (tile_row + Rows) * tile_rows <= rows_ &&
+          g_.residual.data_handle() == nullptr)
         return tile_block<Rows, Columns, Stream>(tiles_, a, ao_, b, bo, steps,
                                                  g_.y.data_handle() + (first_ + tile_row * tile_rows) * g_.y.stride(0) + c0,
                                                  g_.y.stride(0), meanwhile);
@@ -210,7 +218,7 @@ class tile_unit {
     finish(waiting_.rows);
     const std::size_t begin = tile_row * tile_rows;
     const std::size_t end = std::min(rows_, begin + static_cast<std::size_t>(Rows) * tile_rows);
-    const std::size_t last = (tile_row + Rows - 1) * tile_rows;   // only the last block of all reaches back
+    const std::size_t last = (tile_row + Rows - 1) * tile_rows;  // only the last block of all reaches back
     const std::size_t skip = last - begin_of(tile_row + Rows - 1);
     if (skip == 0) {
       waiting_ = {sums, width, first_ + begin, end - begin, c0, columns};
@@ -225,8 +233,8 @@ class tile_unit {
 template <class Isa, class Tiles>
 struct tile_engine {
   template <class X, class Y, class Activation>
-  static void unit(const gemm_bf16_operands<X, Y>& g, bf16_pair* scratch, std::size_t first, std::size_t rows, std::size_t group,
-                   std::size_t group_end, Activation activation) {
+  static void unit(const gemm_bf16_operands<X, Y>& g, bf16_pair* scratch, std::size_t first, std::size_t rows,
+                   std::size_t group, std::size_t group_end, Activation activation) {
     tile_unit<Isa, Tiles, X, Y, Activation>(g, scratch, first, rows, activation).run(group, group_end);
   }
 };
@@ -235,8 +243,8 @@ struct tile_engine {
 template <class Isa>
 struct dot_engine {
   template <class X, class Y, class Activation>
-  static void unit(const gemm_bf16_operands<X, Y>& g, bf16_pair* scratch, std::size_t first, std::size_t rows, std::size_t group,
-                   std::size_t group_end, Activation activation) {
+  static void unit(const gemm_bf16_operands<X, Y>& g, bf16_pair* scratch, std::size_t first, std::size_t rows,
+                   std::size_t group, std::size_t group_end, Activation activation) {
     constexpr std::size_t width = 2 * vec<Isa>::size;
     constexpr std::size_t tallest = tallest_dot_tile<Isa>;
     alignas(memory_alignment) float sums[tallest * width];
@@ -251,8 +259,8 @@ struct dot_engine {
         for (std::size_t i = 0, row = 0; i < tiles; ++i) {
           const std::size_t count = rows / tiles + (i < rows % tiles ? 1 : 0);
           const dot_tile_choice tile = choose_dot_tile<Isa>(count);
-          tile.run({scratch + row * pitch, pitch, g.weight->data + layout.offset(group) + c, layout.width(group) * gemm_bf16_layout::panel,
-                    layout.words(), sums, width});
+          tile.run({scratch + row * pitch, pitch, g.weight->data + layout.offset(group) + c,
+                    layout.width(group) * gemm_bf16_layout::panel, layout.words(), sums, width});
           finish_bf16<Isa>(g, sums, width, first + row, count, column, std::min(width, g.weight->outputs - column), activation);
           row += count;
         }
@@ -269,7 +277,7 @@ struct gemm_bf16_split {
   std::size_t group_parts = 1;
 
   static constexpr std::size_t rows_of_block(std::size_t inputs) noexcept {
-    constexpr std::size_t block_bytes = 5u << 18;   // 1.25 of 2 MiB
+    constexpr std::size_t block_bytes = 5u << 18;  // 1.25 of 2 MiB
     return std::clamp<std::size_t>(block_bytes / (2 * round_up(inputs, tile_inputs) + 1) / 32 * 32, 32, 512);
   }
   static constexpr std::size_t scratch_words(std::size_t inputs, std::size_t rows) noexcept {
@@ -281,10 +289,11 @@ struct gemm_bf16_split {
     const std::size_t most = rows_of_block(weight.inputs);
     row_blocks = (rows + most - 1) / most;
     const std::size_t groups = gemm_bf16_layout(weight.outputs, weight.inputs).groups();
-    constexpr std::size_t worth_splitting = std::size_t{1} << 22;   // multiply-adds
+    constexpr std::size_t worth_splitting = std::size_t{1} << 22;  // multiply-adds
     if (workers > 1 && rows * weight.outputs * weight.inputs > worth_splitting) {
       row_blocks = std::max(row_blocks, std::min(4 * workers, rows / 64));
-      if (row_blocks < 2 * workers) group_parts = std::clamp<std::size_t>(4 * workers / std::max<std::size_t>(row_blocks, 1), 1, groups);
+      if (row_blocks < 2 * workers)
+        group_parts = std::clamp<std::size_t>(4 * workers / std::max<std::size_t>(row_blocks, 1), 1, groups);
     }
     block_rows = row_blocks == 0 ? 0 : round_up((rows + row_blocks - 1) / row_blocks, std::min<std::size_t>(most, 32));
     row_blocks = block_rows == 0 ? 0 : (rows + block_rows - 1) / block_rows;
@@ -323,12 +332,13 @@ struct kernel<op::gemm_bf16, simd_backend<Isa, Executor>> {
   }
 
   template <class X, class Y, class Activation>
-  static void run(context<backend_type> ctx, matrix_view<const X> x, const bf16_weight& weight, matrix_view<Y> y, Activation activation,
-                  matrix_view<const Y> residual) {
+  static void run(context<backend_type> ctx, matrix_view<const X> x, const bf16_weight& weight, matrix_view<Y> y,
+                  Activation activation, matrix_view<const Y> residual) {
     const detail::gemm_bf16_operands<X, Y> g{x, &weight, y, residual};
 #if HEDDLE_HAS_AMX
     if constexpr (isa::includes<Isa, isa::amx>) {
-      if (detail::amx_tiles::available()) return detail::run_gemm_bf16<detail::tile_engine<Isa, detail::amx_tiles>>(ctx, g, activation);
+      if (detail::amx_tiles::available())
+        return detail::run_gemm_bf16<detail::tile_engine<Isa, detail::amx_tiles>>(ctx, g, activation);
     }
 #endif
     detail::run_gemm_bf16<detail::dot_engine<Isa>>(ctx, g, activation);

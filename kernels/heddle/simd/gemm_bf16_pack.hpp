@@ -26,7 +26,7 @@ class gemm_bf16_layout {
 
  public:
   static constexpr std::uint32_t format = 0x2010;
-  static constexpr std::size_t panel = tile_words;    ///< outputs
+  static constexpr std::size_t panel = tile_words;  ///< outputs
   static constexpr std::size_t group = 2 * panel;
 
   constexpr gemm_bf16_layout(std::size_t outputs, std::size_t inputs) noexcept : outputs_(outputs), inputs_(inputs) {}
@@ -87,7 +87,8 @@ HEDDLE_ALWAYS_INLINE void pack_word_row(const X* x, std::size_t inputs, bf16_pai
     _mm512_storeu_si512(out, _mm512_maskz_loadu_epi16((std::uint32_t{1} << left) - 1, x + k));
   } else if constexpr (pairs<Isa>::native) {
     const vec<Isa> low = vec<Isa>::load_partial(x + k, std::min(left, vec<Isa>::size));
-    const vec<Isa> high = left > vec<Isa>::size ? vec<Isa>::load_partial(x + k + vec<Isa>::size, left - vec<Isa>::size) : vec<Isa>::zero();
+    const vec<Isa> high =
+        left > vec<Isa>::size ? vec<Isa>::load_partial(x + k + vec<Isa>::size, left - vec<Isa>::size) : vec<Isa>::zero();
     _mm512_storeu_si512(out, pairs<Isa>::rounded(low, high).words);
   } else {
     X rest[tile_inputs] = {};
@@ -98,7 +99,8 @@ HEDDLE_ALWAYS_INLINE void pack_word_row(const X* x, std::size_t inputs, bf16_pai
 
 /// Rows as blocks of tiles; the last block is filled with rows of zeros.
 template <class Isa, class X>
-HEDDLE_NOINLINE void pack_row_tiles(matrix_view<const X> x, std::size_t first, std::size_t rows, std::size_t steps, bf16_pair* out) noexcept {
+HEDDLE_NOINLINE void pack_row_tiles(matrix_view<const X> x, std::size_t first, std::size_t rows, std::size_t steps,
+                                    bf16_pair* out) noexcept {
   constexpr std::size_t tile_size = tile_rows * tile_words;
   for (std::size_t r = 0; r < round_up(rows, tile_rows); ++r) {
     bf16_pair* const to = out + r / tile_rows * steps * tile_size + r % tile_rows * tile_words;
@@ -115,7 +117,8 @@ constexpr std::size_t word_row_pitch(std::size_t words) noexcept { return words 
 
 /// Rows one after the other, with room for `tile_rows` of them beyond the last (their values do not matter).
 template <class Isa, class X>
-HEDDLE_NOINLINE void pack_word_rows(matrix_view<const X> x, std::size_t first, std::size_t rows, std::size_t words, bf16_pair* out) noexcept {
+HEDDLE_NOINLINE void pack_word_rows(matrix_view<const X> x, std::size_t first, std::size_t rows, std::size_t words,
+                                    bf16_pair* out) noexcept {
   for (std::size_t r = 0; r < rows; ++r)
     pack_word_row<Isa>(x.data_handle() + (first + r) * x.stride(0), x.extent(1), out + r * word_row_pitch(words), tile_words);
 }

@@ -31,8 +31,7 @@ HEDDLE_ALWAYS_INLINE void load_tile(Tiles& t, const void* p, std::size_t pitch) 
 /// step `s` were started: they leave the vector units idle.
 template <int Rows, int Columns, tile_stream Stream, class Tiles, class Meanwhile>
 HEDDLE_ALWAYS_INLINE void tile_block(Tiles& t, const char* const* a, tile_operand ao, const char* const* b, tile_operand bo,
-                                     std::size_t steps, float* out, std::size_t pitch,
-                                     Meanwhile&& meanwhile) noexcept {
+                                     std::size_t steps, float* out, std::size_t pitch, Meanwhile&& meanwhile) noexcept {
   static_assert(Rows * Columns <= 4 && (Rows == 1 || Columns == 1 || (Rows == 2 && Columns == 2)));
   constexpr bool square = Rows == 2 && Columns == 2;
   constexpr bool rows_once = Stream == tile_stream::rows;
@@ -107,7 +106,7 @@ HEDDLE_ALWAYS_INLINE void tile_block(Tiles& t, const char* const* a, tile_operan
 struct dot_tile {
   const bf16_pair* rows;
   std::size_t row_pitch;
-  const bf16_pair* weight;      ///< `[words][weight_pitch]`
+  const bf16_pair* weight;  ///< `[words][weight_pitch]`
   std::size_t weight_pitch;
   std::size_t words;
   float* out;

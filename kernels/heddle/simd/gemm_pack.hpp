@@ -13,7 +13,7 @@ namespace heddle::inline v0::detail {
 struct gemm_panel_place {
   std::size_t first_output;
   std::size_t vectors;
-  std::size_t offset;   ///< floats from the start of the weight
+  std::size_t offset;  ///< floats from the start of the weight
 };
 
 template <class Isa>
@@ -21,7 +21,7 @@ class gemm_packing {
   static constexpr std::size_t lanes = vec<Isa>::size;
   std::size_t inputs_;
   std::size_t vectors_;
-  std::size_t fours_ = 0;    ///< panels of four vectors come first, then those of three, of two, then at most one of one
+  std::size_t fours_ = 0;  ///< panels of four vectors come first, then those of three, of two, then at most one of one
   std::size_t threes_ = 0;
 
  public:
@@ -29,16 +29,16 @@ class gemm_packing {
 
   gemm_packing(std::size_t outputs, std::size_t inputs) noexcept : inputs_(inputs), vectors_((outputs + lanes - 1) / lanes) {
     if (gemm_shape<Isa>::widest < 4 || vectors_ < 3) return;
-    constexpr std::size_t deepest_four = 64;   // 16 KiB: low tiles read a wide panel often, from the first-level cache only
+    constexpr std::size_t deepest_four = 64;  // 16 KiB: low tiles read a wide panel often, from the first-level cache only
     const std::size_t rest = vectors_ % 4;
-    const bool whole = outputs % lanes == 0;   // a panel that is not goes through a buffer: it should be narrow
+    const bool whole = outputs % lanes == 0;  // a panel that is not goes through a buffer: it should be narrow
     if (inputs <= deepest_four && (vectors_ > 6 || (rest == 0 && whole))) {
-      fours_ = rest == 1 ? vectors_ / 4 - 1 : vectors_ / 4;   // 5 = 3 + 2
+      fours_ = rest == 1 ? vectors_ / 4 - 1 : vectors_ / 4;  // 5 = 3 + 2
       threes_ = rest == 1 || rest == 3 ? 1 : 0;
     } else if (vectors_ % 3 == 0) {
       threes_ = vectors_ / 3;
-    } else if (vectors_ % 2 != 0 || inputs % 1024 == 0) {   // rows a page apart share cache sets: 9 of them fit, 14 do not
-      threes_ = vectors_ % 3 == 2 ? vectors_ / 3 : vectors_ / 3 - 1;   // 5 = 3 + 2, 7 = 3 + 2 + 2
+    } else if (vectors_ % 2 != 0 || inputs % 1024 == 0) {  // rows a page apart share cache sets: 9 of them fit, 14 do not
+      threes_ = vectors_ % 3 == 2 ? vectors_ / 3 : vectors_ / 3 - 1;  // 5 = 3 + 2, 7 = 3 + 2 + 2
     }
   }
 
@@ -87,7 +87,7 @@ class gemm_packing {
   static dense_weight prepare_in(matrix_view<const float> weight, float* storage) {
     const std::size_t outputs = weight.extent(0);
     const std::size_t inputs = weight.extent(1);
-    std::fill_n(storage, outputs % lanes == 0 ? 0 : size_in(outputs, inputs), 0.0f);   // lanes that no output fills
+    std::fill_n(storage, outputs % lanes == 0 ? 0 : size_in(outputs, inputs), 0.0f);  // lanes that no output fills
     float* const bias = storage + (size(outputs, inputs) + 15) / 16 * 16;
     std::fill_n(bias, (outputs + lanes - 1) / lanes * lanes, 0.0f);
     if (narrow(outputs, inputs)) {

@@ -12,34 +12,34 @@ namespace heddle::inline v0::detail {
 /// What one tile computes: `out[r, c] = start[c] + sum over k of x[row + r, k] * panel[k, c]`, one chain of multiply-adds
 /// in the order of k, whatever the height of the tile.
 struct gemm_tile {
-  const float* panel;               ///< `[inputs][columns]`
-  const float* start;               ///< `[columns]`: the bias
+  const float* panel;  ///< `[inputs][columns]`
+  const float* start;  ///< `[columns]`: the bias
   const row_segment* segments;
   std::size_t segment_count;
   std::size_t row;
   float* out;
   std::size_t out_stride;
-  bool ahead;                       ///< fetch the panel ahead: it does not come from the first-level cache
-  const float* next = nullptr;      ///< with `ahead`: what to bring into the second-level cache meanwhile, null: nothing,
-  std::size_t next_step = 0;        ///< and how many bytes of it with every input
+  bool ahead;                   ///< fetch the panel ahead: it does not come from the first-level cache
+  const float* next = nullptr;  ///< with `ahead`: what to bring into the second-level cache meanwhile, null: nothing,
+  std::size_t next_step = 0;    ///< and how many bytes of it with every input
 };
 using gemm_tile_function = void (*)(const gemm_tile&);
 
 /// Rows of the tallest tile for panels of `vectors` vectors, and the widest panel.
 template <class Isa>
-struct gemm_shape {   // 16 registers: 12 accumulators, 2 of the panel, 1 input
+struct gemm_shape {  // 16 registers: 12 accumulators, 2 of the panel, 1 input
   static constexpr std::size_t widest = 2;
   static constexpr std::size_t tallest(std::size_t vectors) noexcept { return vectors == 2 ? 6 : 8; }
 };
 template <class Isa>
   requires(isa::includes<Isa, isa::avx512>)
-struct gemm_shape<Isa> {   // 32 registers
+struct gemm_shape<Isa> {  // 32 registers
   static constexpr std::size_t widest = 4;
   static constexpr std::size_t tallest(std::size_t vectors) noexcept { return vectors == 4 ? 6 : vectors == 3 ? 9 : 14; }
 };
 #if defined(__aarch64__)
 template <>
-struct gemm_shape<isa::baseline> {   // 32 registers
+struct gemm_shape<isa::baseline> {  // 32 registers
   static constexpr std::size_t widest = 2;
   static constexpr std::size_t tallest(std::size_t) noexcept { return 8; }
 };
@@ -74,10 +74,11 @@ HEDDLE_ALWAYS_INLINE std::size_t opaque(std::size_t n) noexcept {
 /// multiple of the stride times a scale: half as many registers as rows, and no arithmetic inside the loop, which would take
 /// turns of the multiply-adds.
 template <class Isa, bool Ahead, std::size_t Rows, std::size_t Vectors>
-HEDDLE_ALWAYS_INLINE const float* add_gemm_steps(vec<Isa> (&sum)[Rows][Vectors], const float* x, const float* end, std::size_t stride,
-                                                 const float* panel, const char*& next, std::size_t next_step) noexcept {
+HEDDLE_ALWAYS_INLINE const float* add_gemm_steps(vec<Isa> (&sum)[Rows][Vectors], const float* x, const float* end,
+                                                 std::size_t stride, const float* panel, const char*& next,
+                                                 std::size_t next_step) noexcept {
   using v = vec<Isa>;
-  std::size_t odd[(Rows + 1) / 2];   // bytes from row 0 to rows 1, 3, 5, ...
+  std::size_t odd[(Rows + 1) / 2];  // bytes from row 0 to rows 1, 3, 5, ...
   HEDDLE_UNROLL
   for (std::size_t i = 0; i < (Rows + 1) / 2; ++i) odd[i] = opaque((2 * i + 1) * stride * sizeof(float));
   const auto row = [&](std::size_t i) {
@@ -234,10 +235,14 @@ HEDDLE_NOINLINE void run_dot_tile(const gemm_tile& t, std::size_t inputs) {
 template <class Isa, std::size_t Rows>
 void run_dot_rows(const gemm_tile& t, std::size_t inputs, std::size_t outputs) {
   switch (outputs) {
-    case 1: return run_dot_tile<Isa, Rows, 1>(t, inputs);
-    case 2: return run_dot_tile<Isa, Rows, 2>(t, inputs);
-    case 3: return run_dot_tile<Isa, Rows, 3>(t, inputs);
-    default: return run_dot_tile<Isa, Rows, 4>(t, inputs);
+    case 1:
+      return run_dot_tile<Isa, Rows, 1>(t, inputs);
+    case 2:
+      return run_dot_tile<Isa, Rows, 2>(t, inputs);
+    case 3:
+      return run_dot_tile<Isa, Rows, 3>(t, inputs);
+    default:
+      return run_dot_tile<Isa, Rows, 4>(t, inputs);
   }
 }
 

@@ -29,7 +29,8 @@ struct kernel<op::inverse_cdf, simd_backend<Isa, Executor>> {
     // nearest, which may be one that stands before the nearest of an earlier point.
     for (std::size_t t = 0; t < n; ++t) keys[t] = 0;
     walk at{distribution, n, first};
-    for (std::size_t k = 0; k < options.points; ++k) keys[at.nearest(detail::sample_point(distribution[first], k, options.points))] = 1;
+    for (std::size_t k = 0; k < options.points; ++k)
+      keys[at.nearest(detail::sample_point(distribution[first], k, options.points))] = 1;
     std::size_t count = 0;
     for (std::size_t t = 0; t < n; ++t)
       if (keys[t] != 0) picked[count++] = order[t];
@@ -67,7 +68,7 @@ struct kernel<op::inverse_cdf, simd_backend<Isa, Executor>> {
   struct walk {
     const float* distribution;
     std::size_t n;
-    std::size_t below;   ///< the last place not above the point
+    std::size_t below;  ///< the last place not above the point
 
     std::size_t nearest(float y) noexcept {
       while (below + 1 < n && distribution[below + 1] <= y) ++below;
@@ -75,7 +76,7 @@ struct kernel<op::inverse_cdf, simd_backend<Isa, Executor>> {
       const float distance = y - distribution[below];
       if (below + 1 < n && distribution[below + 1] - y < std::fabs(distance)) return below + 1;
       std::size_t t = below;
-      while (t > 0 && std::fabs(y - distribution[t - 1]) == std::fabs(distance)) --t;   // the first of several
+      while (t > 0 && std::fabs(y - distribution[t - 1]) == std::fabs(distance)) --t;  // the first of several
       return t;
     }
   };

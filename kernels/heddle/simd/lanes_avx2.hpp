@@ -21,8 +21,12 @@ struct lanes<isa::avx2> {
   }
   static HEDDLE_ALWAYS_INLINE reg load(const float* p) { return _mm256_loadu_ps(p); }
   static HEDDLE_ALWAYS_INLINE void store(float* p, reg a) { _mm256_storeu_ps(p, a); }
-  static HEDDLE_ALWAYS_INLINE reg load_partial(const float* p, std::size_t n) { return _mm256_maskload_ps(p, first_integers(n)); }
-  static HEDDLE_ALWAYS_INLINE void store_partial(float* p, reg a, std::size_t n) { _mm256_maskstore_ps(p, first_integers(n), a); }
+  static HEDDLE_ALWAYS_INLINE reg load_partial(const float* p, std::size_t n) {
+    return _mm256_maskload_ps(p, first_integers(n));
+  }
+  static HEDDLE_ALWAYS_INLINE void store_partial(float* p, reg a, std::size_t n) {
+    _mm256_maskstore_ps(p, first_integers(n), a);
+  }
   static HEDDLE_ALWAYS_INLINE mask first(std::size_t n) { return _mm256_castsi256_ps(first_integers(n)); }
   static HEDDLE_ALWAYS_INLINE unsigned bits(mask m) { return static_cast<unsigned>(_mm256_movemask_ps(m)); }
   static HEDDLE_ALWAYS_INLINE reg iota() { return _mm256_set_ps(7.0f, 6.0f, 5.0f, 4.0f, 3.0f, 2.0f, 1.0f, 0.0f); }
@@ -76,7 +80,7 @@ struct lanes<isa::avx2> {
   static HEDDLE_ALWAYS_INLINE void transpose(reg* r) {
     reg t[8];
     HEDDLE_UNROLL
-    for (int i = 0; i < 8; i += 4) {   // 4 x 4 blocks inside the 128-bit halves
+    for (int i = 0; i < 8; i += 4) {  // 4 x 4 blocks inside the 128-bit halves
       const reg a = _mm256_unpacklo_ps(r[i], r[i + 1]);
       const reg b = _mm256_unpackhi_ps(r[i], r[i + 1]);
       const reg c = _mm256_unpacklo_ps(r[i + 2], r[i + 3]);

@@ -44,9 +44,11 @@ struct lanes<isa::avx512> {
   static HEDDLE_ALWAYS_INLINE reg min(reg a, reg b) { return _mm512_min_ps(b, a); }
   static HEDDLE_ALWAYS_INLINE reg max(reg a, reg b) { return _mm512_max_ps(b, a); }
   static HEDDLE_ALWAYS_INLINE reg sqrt(reg a) { return _mm512_sqrt_ps(a); }
-  static HEDDLE_ALWAYS_INLINE reg round(reg a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  static HEDDLE_ALWAYS_INLINE reg round(reg a) {
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  }
   static HEDDLE_ALWAYS_INLINE reg copysign(reg magnitude, reg sign) {
-    const __m512i s = _mm512_set1_epi32(0x7fffffff);   // bit by bit: s ? magnitude : sign
+    const __m512i s = _mm512_set1_epi32(0x7fffffff);  // bit by bit: s ? magnitude : sign
     return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(s, _mm512_castps_si512(magnitude), _mm512_castps_si512(sign), 0xca));
   }
   static HEDDLE_ALWAYS_INLINE reg scale(reg a, reg n) { return _mm512_scalef_ps(a, n); }
@@ -82,7 +84,7 @@ struct lanes<isa::avx512> {
   static HEDDLE_ALWAYS_INLINE void transpose(reg* r) {
     reg t[16];
     HEDDLE_UNROLL
-    for (int i = 0; i < 16; i += 4) {   // 4 x 4 blocks inside the 128-bit quarters
+    for (int i = 0; i < 16; i += 4) {  // 4 x 4 blocks inside the 128-bit quarters
       const reg a = _mm512_unpacklo_ps(r[i], r[i + 1]);
       const reg b = _mm512_unpackhi_ps(r[i], r[i + 1]);
       const reg c = _mm512_unpacklo_ps(r[i + 2], r[i + 3]);
@@ -93,7 +95,7 @@ struct lanes<isa::avx512> {
       t[i + 3] = _mm512_shuffle_ps(b, d, 0xee);
     }
     HEDDLE_UNROLL
-    for (int i = 0; i < 4; ++i) {   // then the blocks themselves
+    for (int i = 0; i < 4; ++i) {  // then the blocks themselves
       const reg even_low = _mm512_shuffle_f32x4(t[i], t[i + 4], 0x88);
       const reg odd_low = _mm512_shuffle_f32x4(t[i], t[i + 4], 0xdd);
       const reg even_high = _mm512_shuffle_f32x4(t[i + 8], t[i + 12], 0x88);

@@ -21,11 +21,16 @@ struct lanes<isa::baseline> {
   static HEDDLE_ALWAYS_INLINE reg load_partial(const float* p, std::size_t n) {
     const reg zero = vdupq_n_f32(0.0f);
     switch (n) {
-      case 0: return zero;
-      case 1: return vld1q_lane_f32(p, zero, 0);
-      case 2: return vcombine_f32(vld1_f32(p), vget_low_f32(zero));
-      case 3: return vld1q_lane_f32(p + 2, vcombine_f32(vld1_f32(p), vget_low_f32(zero)), 2);
-      default: return vld1q_f32(p);
+      case 0:
+        return zero;
+      case 1:
+        return vld1q_lane_f32(p, zero, 0);
+      case 2:
+        return vcombine_f32(vld1_f32(p), vget_low_f32(zero));
+      case 3:
+        return vld1q_lane_f32(p + 2, vcombine_f32(vld1_f32(p), vget_low_f32(zero)), 2);
+      default:
+        return vld1q_f32(p);
     }
   }
   static HEDDLE_ALWAYS_INLINE void store_partial(float* p, reg a, std::size_t n) {
@@ -48,7 +53,9 @@ struct lanes<isa::baseline> {
   // xsimd 8.1 approximates it here
   static HEDDLE_ALWAYS_INLINE reg sqrt(reg a) { return vsqrtq_f32(a); }
   static HEDDLE_ALWAYS_INLINE reg round(reg a) { return vrndnq_f32(a); }
-  static HEDDLE_ALWAYS_INLINE reg copysign(reg magnitude, reg sign) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude); }
+  static HEDDLE_ALWAYS_INLINE reg copysign(reg magnitude, reg sign) {
+    return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude);
+  }
   static HEDDLE_ALWAYS_INLINE reg scale(reg a, reg n) {
     const int32x4_t whole = vcvtq_s32_f32(n);
     const int32x4_t half = vshrq_n_s32(whole, 1);

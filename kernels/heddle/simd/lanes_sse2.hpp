@@ -20,11 +20,16 @@ struct lanes<isa::baseline> {
   static HEDDLE_ALWAYS_INLINE void store(float* p, reg a) { _mm_storeu_ps(p, a); }
   static HEDDLE_ALWAYS_INLINE reg load_partial(const float* p, std::size_t n) {
     switch (n) {
-      case 0: return _mm_setzero_ps();
-      case 1: return _mm_load_ss(p);
-      case 2: return _mm_loadl_pi(_mm_setzero_ps(), reinterpret_cast<const __m64*>(p));
-      case 3: return _mm_movelh_ps(_mm_loadl_pi(_mm_setzero_ps(), reinterpret_cast<const __m64*>(p)), _mm_load_ss(p + 2));
-      default: return _mm_loadu_ps(p);
+      case 0:
+        return _mm_setzero_ps();
+      case 1:
+        return _mm_load_ss(p);
+      case 2:
+        return _mm_loadl_pi(_mm_setzero_ps(), reinterpret_cast<const __m64*>(p));
+      case 3:
+        return _mm_movelh_ps(_mm_loadl_pi(_mm_setzero_ps(), reinterpret_cast<const __m64*>(p)), _mm_load_ss(p + 2));
+      default:
+        return _mm_loadu_ps(p);
     }
   }
   static HEDDLE_ALWAYS_INLINE void store_partial(float* p, reg a, std::size_t n) {
@@ -44,7 +49,7 @@ struct lanes<isa::baseline> {
   static HEDDLE_ALWAYS_INLINE reg min(reg a, reg b) { return _mm_min_ps(b, a); }
   static HEDDLE_ALWAYS_INLINE reg max(reg a, reg b) { return _mm_max_ps(b, a); }
   static HEDDLE_ALWAYS_INLINE reg sqrt(reg a) { return _mm_sqrt_ps(a); }
-  static HEDDLE_ALWAYS_INLINE reg round(reg a) {   // beyond 2^23 every float is whole
+  static HEDDLE_ALWAYS_INLINE reg round(reg a) {  // beyond 2^23 every float is whole
     const reg limit = _mm_cmplt_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), a), _mm_set1_ps(8388608.0f));
     const reg near = _mm_cvtepi32_ps(_mm_cvtps_epi32(a));
     return _mm_or_ps(_mm_and_ps(limit, near), _mm_andnot_ps(limit, a));

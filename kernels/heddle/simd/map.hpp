@@ -72,7 +72,8 @@ struct kernel<op::map, simd_backend<Isa, Executor>> {
   }
 
   template <class F>
-  static void binary(context<backend_type> ctx, matrix_view<const float> a, matrix_view<const float> b, matrix_view<float> y, F f) {
+  static void binary(context<backend_type> ctx, matrix_view<const float> a, matrix_view<const float> b, matrix_view<float> y,
+                     F f) {
     const std::size_t b_stride = b.extent(0) == 1 ? 0 : b.stride(0);
     detail::for_row_ranges(ctx.backend, a.extent(0), [&](std::size_t first, std::size_t count) {
       for (std::size_t r = first; r < first + count; ++r) {
@@ -104,7 +105,8 @@ struct kernel<op::reduce, simd_backend<Isa, Executor>> {
 
  private:
   template <class Combine, class Finish>
-  static void fold(context<backend_type> ctx, matrix_view<const float> x, std::span<float> y, vec<Isa> start, Combine combine, Finish finish) {
+  static void fold(context<backend_type> ctx, matrix_view<const float> x, std::span<float> y, vec<Isa> start, Combine combine,
+                   Finish finish) {
     constexpr std::size_t lanes = vec<Isa>::size;
     ctx.backend.parallel_for((x.extent(1) + lanes - 1) / lanes, [&](std::size_t task, std::size_t) {
       const std::size_t c = task * lanes;

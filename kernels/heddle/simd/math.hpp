@@ -39,13 +39,14 @@ inline constexpr float exp_tail[] = {0.499999934515f, 0.166665206903f, 0.0416683
 // (2^f - 1) / f on |f| <= 1/2: relative error of 2^f 2^-23.
 inline constexpr float exp2_tail[] = {0.693147214825f, 0.240222349307f, 0.055503084719f, 0.00967186094454f, 0.00134072290469f};
 // erf(x) / x in x^2, |x| <= 1: relative error 2^-29.
-inline constexpr float erf_small[] = {1.12837916573f,    -0.376126258234f,   0.112835851377f,  -0.0268538114939f,
+inline constexpr float erf_small[] = {1.12837916573f,    -0.376126258234f,    0.112835851377f,  -0.0268538114939f,
                                       0.00518832688428f, -0.000801018686244f, 7.85383975579e-5f};
 // -log2(erfc(x)), 1 <= x <= 3.93: relative error of erf 2^-29.
-inline constexpr float erfc_exponent[] = {0.000492732582851f, 1.6260459088f,    0.920648511397f,   0.148751495353f,
+inline constexpr float erfc_exponent[] = {0.000492732582851f, 1.6260459088f,     0.920648511397f,    0.148751495353f,
                                           -0.0315056153324f,  0.00425255928173f, -0.000268887044694f};
 // (tanh(x) / x - 1) / x^2 in x^2, |x| <= 0.65: relative error of tanh 2^-27.
-inline constexpr float tanh_tail[] = {-0.333332630305f, 0.133309026071f, -0.0536931494512f, 0.0204837878379f, -0.00552906538189f};
+inline constexpr float tanh_tail[] = {-0.333332630305f, 0.133309026071f, -0.0536931494512f, 0.0204837878379f,
+                                      -0.00552906538189f};
 // (log(1 + x) - x + x^2 / 2) / x^3 on [sqrt(1/2) - 1, sqrt(2) - 1]: relative error of log 2^-27.
 inline constexpr float log_tail[] = {0.333333167271f, -0.250008089315f, 0.200022864281f, -0.166245991257f,
                                      0.141812017987f, -0.131283601054f, 0.128814876654f, -0.0786044172592f};

@@ -49,7 +49,7 @@ struct kernel<op::merge_attention, simd_backend<Isa, Executor>> {
     const float* y = &b.out(i, h, t, 0);
     float* to = &out(i, h, t, 0);
     detail::for_row_vectors<Isa>(D == dyn ? out.extent(3) : D, [&](std::size_t d, std::size_t n) {
-      v value = v::zero();   // a result without weight is not read
+      v value = v::zero();  // a result without weight is not read
       if (use_a) value = detail::load_lanes<Isa>(x + d, n) * wa;
       if (use_b) value = fma(detail::load_lanes<Isa>(y + d, n), wb, value);
       detail::store_lanes<Isa>(value, to + d, n);

@@ -15,8 +15,8 @@ struct kernel<op::normalize, simd_backend<Isa, Executor>> {
   using backend_type = simd_backend<Isa, Executor>;
   using v = vec<Isa>;
 
-  static void layer(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale, std::span<const float> shift, float epsilon,
-                    matrix_view<float> y) {
+  static void layer(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale,
+                    std::span<const float> shift, float epsilon, matrix_view<float> y) {
     const std::size_t channels = x.extent(1);
     const float per_channel = 1.0f / static_cast<float>(channels);
     detail::for_row_ranges(ctx.backend, x.extent(0), [&](std::size_t first, std::size_t count) {
@@ -24,16 +24,19 @@ struct kernel<op::normalize, simd_backend<Isa, Executor>> {
         const float* const from = x.data_handle() + r * x.stride(0);
         const float mean = sum_of(from, channels, [](v a, std::size_t) { return a; }) * per_channel;
         const v m(mean);
-        const float variance = sum_of(from, channels, [&](v a, std::size_t n) {
-          const v d = n == v::size ? a - m : select(vec_mask<Isa>::first(n), a - m, v::zero());
-          return d * d;
-        }) * per_channel;
+        const float variance = sum_of(from, channels,
+                                      [&](v a, std::size_t n) {
+                                        const v d = n == v::size ? a - m : select(vec_mask<Isa>::first(n), a - m, v::zero());
+                                        return d * d;
+                                      }) *
+                               per_channel;
         write(from, y.data_handle() + r * y.stride(0), channels, m, 1.0f / std::sqrt(variance + epsilon), scale, shift);
       }
     });
   }
 
-  static void rms(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale, float epsilon, matrix_view<float> y) {
+  static void rms(context<backend_type> ctx, matrix_view<const float> x, std::span<const float> scale, float epsilon,
+                  matrix_view<float> y) {
     const std::size_t channels = x.extent(1);
     const float per_channel = 1.0f / static_cast<float>(channels);
     detail::for_row_ranges(ctx.backend, x.extent(0), [&](std::size_t first, std::size_t count) {
@@ -63,8 +66,8 @@ struct kernel<op::normalize, simd_backend<Isa, Executor>> {
     return reduce_add(even + odd);
   }
 
-  static HEDDLE_ALWAYS_INLINE void write(const float* from, float* to, std::size_t channels, v mean, float factor, std::span<const float> scale,
-                                         std::span<const float> shift) {
+  static HEDDLE_ALWAYS_INLINE void write(const float* from, float* to, std::size_t channels, v mean, float factor,
+                                         std::span<const float> scale, std::span<const float> shift) {
     const v f(factor);
     detail::for_row_vectors<Isa>(channels, [&](std::size_t c, std::size_t n) {
       v t = (detail::load_lanes<Isa>(from + c, n) - mean) * f;

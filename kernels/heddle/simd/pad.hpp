@@ -19,8 +19,9 @@ struct kernel<op::pad, simd_backend<Isa, Executor>> {
     const std::size_t output_row = y.extent(2) * y.extent(3);
     ctx.backend.parallel_for(y.extent(0) * y.extent(1), [&](std::size_t i, std::size_t) {
       float* to = y.data_handle() + i * output_row;
-      const std::ptrdiff_t source = Mode::source(static_cast<std::ptrdiff_t>(i % y.extent(1)) - static_cast<std::ptrdiff_t>(sides.top),
-                                                 static_cast<std::ptrdiff_t>(height));
+      const std::ptrdiff_t source =
+          Mode::source(static_cast<std::ptrdiff_t>(i % y.extent(1)) - static_cast<std::ptrdiff_t>(sides.top),
+                       static_cast<std::ptrdiff_t>(height));
       if (source < 0) {
         std::memset(to, 0, output_row * sizeof(float));
       } else {
@@ -39,8 +40,8 @@ struct kernel<op::pad, simd_backend<Isa, Executor>> {
   }
 
   template <class Mode>
-  static HEDDLE_ALWAYS_INLINE void pixel(const float* from, std::size_t width, std::size_t channels, std::size_t j, std::size_t left,
-                                         float* to) {
+  static HEDDLE_ALWAYS_INLINE void pixel(const float* from, std::size_t width, std::size_t channels, std::size_t j,
+                                         std::size_t left, float* to) {
     const std::ptrdiff_t source =
         Mode::source(static_cast<std::ptrdiff_t>(j) - static_cast<std::ptrdiff_t>(left), static_cast<std::ptrdiff_t>(width));
     if (source < 0) {

@@ -15,7 +15,8 @@ template <class Isa>
 struct weighted_rows {
   using v = vec<Isa>;
 
-  static HEDDLE_ALWAYS_INLINE void run(const float* rows, std::size_t stride, const tap_run<float>& taps, float* y, std::size_t count) {
+  static HEDDLE_ALWAYS_INLINE void run(const float* rows, std::size_t stride, const tap_run<float>& taps, float* y,
+                                       std::size_t count) {
     std::size_t i = 0;
     for (; i + 4 * v::size <= count; i += 4 * v::size) block<4>(rows + i, stride, taps, y + i);
     for (; i + v::size <= count; i += v::size) block<1>(rows + i, stride, taps, y + i);
@@ -38,7 +39,8 @@ struct weighted_rows {
     for (int n = 0; n < N; ++n) sum[n].store(y + static_cast<std::size_t>(n) * v::size);
   }
 
-  static HEDDLE_ALWAYS_INLINE void rest(const float* rows, std::size_t stride, const tap_run<float>& taps, float* y, std::size_t count) {
+  static HEDDLE_ALWAYS_INLINE void rest(const float* rows, std::size_t stride, const tap_run<float>& taps, float* y,
+                                        std::size_t count) {
     v sum = v::zero();
     for (std::size_t t = 0; t < taps.count(); ++t) sum = fma(v(taps[t]), v::load_partial(rows + t * stride, count), sum);
     sum.store_partial(y, count);
@@ -52,7 +54,8 @@ struct kernel<op::resample, simd_backend<Isa, Executor>> {
   using backend_type = simd_backend<Isa, Executor>;
 
   template <class Rows, class Columns>
-  static std::size_t bytes(const backend_type& backend, std::size_t width, std::size_t channels, const Rows& rows, const Columns& columns) {
+  static std::size_t bytes(const backend_type& backend, std::size_t width, std::size_t channels, const Rows& rows,
+                           const Columns& columns) {
     return scratch_bytes<float>(columns.outputs() * columns.max_taps()) + scratch_bytes<tap_run<float>>(columns.outputs()) +
            backend.concurrency() * (scratch_bytes<float>(rows.max_taps()) + scratch_bytes<float>(width * channels));
   }
@@ -122,7 +125,9 @@ struct kernel<op::grid_sample, simd_backend<Isa, Executor>> {
       sum(map + c, width, channels, rows, columns, [](const float* p) { return v::load(p); }).store(y + c);
     if (c < channels) {
       const std::size_t rest = channels - c;
-      sum(map + c, width, channels, rows, columns, [rest](const float* p) { return v::load_partial(p, rest); }).store_partial(y + c, rest);
+      sum(map + c, width, channels, rows, columns, [rest](const float* p) {
+        return v::load_partial(p, rest);
+      }).store_partial(y + c, rest);
     }
   }
 
@@ -132,7 +137,8 @@ struct kernel<op::grid_sample, simd_backend<Isa, Executor>> {
     v total = v::zero();
     for (std::size_t r = 0; r < rows.count; ++r)
       for (std::size_t s = 0; s < columns.count; ++s)
-        total = fma(v(rows.weight[r] * columns.weight[s]), load(map + (rows.index[r] * width + columns.index[s]) * channels), total);
+        total = fma(v(rows.weight[r] * columns.weight[s]), load(map + (rows.index[r] * width + columns.index[s]) * channels),
+                    total);
     return total;
   }
 };

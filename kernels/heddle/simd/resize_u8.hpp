@@ -32,9 +32,8 @@ struct kernel<op::resize_u8, simd_backend<Isa, Executor>> {
       return;
     }
     for (std::size_t j = 0; j < y.extent(1); ++j) columns[j] = Rule::at(j, x.extent(1), y.extent(1));
-    ctx.backend.parallel_for(y.extent(0), [&](std::size_t i, std::size_t worker) {
-      row<Rule>(x, y, i, columns, buffers + worker * ints);
-    });
+    ctx.backend.parallel_for(y.extent(0),
+                             [&](std::size_t i, std::size_t worker) { row<Rule>(x, y, i, columns, buffers + worker * ints); });
   }
 
  private:
@@ -53,7 +52,8 @@ struct kernel<op::resize_u8, simd_backend<Isa, Executor>> {
       for (std::size_t j = 0; j < y.extent(1); ++j)
         for (std::size_t c = 0; c < channels; ++c) {
           int sum = 0;
-          for (int u = 0; u < Rule::taps; ++u) sum += columns[j].weight[u] * static_cast<int>(source[columns[j].index[u] * channels + c]);
+          for (int u = 0; u < Rule::taps; ++u)
+            sum += columns[j].weight[u] * static_cast<int>(source[columns[j].index[u] * channels + c]);
           sums[j * channels + c] = sum;
         }
     }

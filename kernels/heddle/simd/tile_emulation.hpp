@@ -33,7 +33,8 @@ class emulated_tiles {
   /// 16 rows of 64 bytes, `pitch` bytes apart (0: the same row again and again).
   template <int T>
   void load(const void* p, std::size_t pitch) noexcept {
-    for (std::size_t r = 0; r < tile_rows; ++r) std::memcpy(tile_[T][r], static_cast<const char*>(p) + r * pitch, sizeof tile_[T][r]);
+    for (std::size_t r = 0; r < tile_rows; ++r)
+      std::memcpy(tile_[T][r], static_cast<const char*>(p) + r * pitch, sizeof tile_[T][r]);
   }
   template <int T>
   void load_once(const void* p, std::size_t pitch) noexcept {

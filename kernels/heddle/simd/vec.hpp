@@ -34,7 +34,7 @@ struct vec {
   register_type value;
 
   vec() = default;
-  HEDDLE_ALWAYS_INLINE vec(float x) noexcept : value(batch_type(x)) {}   // implicit: policies mix vectors with floats
+  HEDDLE_ALWAYS_INLINE vec(float x) noexcept : value(batch_type(x)) {}  // implicit: policies mix vectors with floats
   HEDDLE_ALWAYS_INLINE vec(register_type r) noexcept : value(r) {}
   HEDDLE_ALWAYS_INLINE vec(const batch_type& b) noexcept : value(b) {}
   HEDDLE_ALWAYS_INLINE batch_type batch() const noexcept { return batch_type(value); }
@@ -47,7 +47,9 @@ struct vec {
   /// `size` floats; no alignment is required.
   static HEDDLE_ALWAYS_INLINE vec load(const float* p) noexcept { return lanes_type::load(p); }
   /// The first `n <= size` floats, zero in the other lanes; nothing else is read.
-  static HEDDLE_ALWAYS_INLINE vec load_partial(const float* p, std::size_t n) noexcept { return lanes_type::load_partial(p, n); }
+  static HEDDLE_ALWAYS_INLINE vec load_partial(const float* p, std::size_t n) noexcept {
+    return lanes_type::load_partial(p, n);
+  }
   HEDDLE_ALWAYS_INLINE void store(float* p) const noexcept { lanes_type::store(p, value); }
   /// The first `n <= size` lanes; nothing else is written.
   HEDDLE_ALWAYS_INLINE void store_partial(float* p, std::size_t n) const noexcept { lanes_type::store_partial(p, value, n); }
@@ -145,13 +147,15 @@ HEDDLE_ALWAYS_INLINE vec<Isa> copysign(vec<Isa> magnitude, vec<Isa> sign) noexce
 namespace detail {
 template <class Isa>
 struct adder {
-  HEDDLE_ALWAYS_INLINE typename lanes<Isa>::reg operator()(typename lanes<Isa>::reg a, typename lanes<Isa>::reg b) const noexcept {
+  HEDDLE_ALWAYS_INLINE typename lanes<Isa>::reg operator()(typename lanes<Isa>::reg a,
+                                                           typename lanes<Isa>::reg b) const noexcept {
     return (vec<Isa>(a) + vec<Isa>(b)).value;
   }
 };
 template <class Isa>
 struct maximiser {
-  HEDDLE_ALWAYS_INLINE typename lanes<Isa>::reg operator()(typename lanes<Isa>::reg a, typename lanes<Isa>::reg b) const noexcept {
+  HEDDLE_ALWAYS_INLINE typename lanes<Isa>::reg operator()(typename lanes<Isa>::reg a,
+                                                           typename lanes<Isa>::reg b) const noexcept {
     return lanes<Isa>::max(a, b);
   }
 };

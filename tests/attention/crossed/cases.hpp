@@ -15,7 +15,7 @@ namespace heddle::test::crossed {
 
 inline constexpr token_grid grid_of_cases{2, 4, 9};
 inline constexpr std::size_t batch = 2;
-inline constexpr std::size_t other_keys = 61;   ///< of cross attention
+inline constexpr std::size_t other_keys = 61;  ///< of cross attention
 
 /// Of the largest value, for what is computed in f32.
 inline constexpr double f32_bound = 1e-5;
@@ -106,7 +106,7 @@ struct inputs {
   static constexpr std::size_t key_heads = R.source == 2 ? 1 : 2;
   static constexpr std::size_t tokens = grid_of_cases.size();
   static constexpr std::size_t key_tokens = R.source >= 3 ? other_keys : tokens;
-  static constexpr std::size_t slots = key_tokens + 3;   ///< rows in memory
+  static constexpr std::size_t slots = key_tokens + 3;  ///< rows in memory
 
   std::vector<type> q = elements(batch * tokens * heads * level::dim, 1);
   std::vector<type> k = elements(batch * slots * key_heads * level::dim, 2);
@@ -118,8 +118,7 @@ struct inputs {
     return x;
   }
 
-  static auto heads_of(const type* x, std::size_t rows_in_memory, std::size_t n, std::size_t count,
-                       std::size_t first = 0) {
+  static auto heads_of(const type* x, std::size_t rows_in_memory, std::size_t n, std::size_t count, std::size_t first = 0) {
     constexpr std::size_t d = level::fixed;
     const std::size_t pitch = n * level::dim;
     return head_view<const type, d>(x + first * pitch, extents<dyn, dyn, dyn, d>(batch, n, count, level::dim),
@@ -228,7 +227,7 @@ void each_run(std::size_t first_run, std::size_t stride, double bound, double ro
                 << R.observer << ", elements " << R.elements);
     const auto expected = run_reference(c, x);
     compare(expected, run(c, x), bound, rounding);
-    if (R.partition == 0 && R.mask == 1 && step % any_mask::count == 5) {   // lengths: what nobody sees may be anything
+    if (R.partition == 0 && R.mask == 1 && step % any_mask::count == 5) {  // lengths: what nobody sees may be anything
       inputs<R> poisoned = x;
       for (std::size_t item = 0; item < batch; ++item)
         for (auto token = static_cast<std::size_t>(t.lengths[item]); token < inputs<R>::key_tokens; ++token)

@@ -48,20 +48,34 @@ struct any_partition {
 
   map_type map(const token_grid& g) const {
     switch (kind % count) {
-      case 0: return global{}.map(g);
-      case 1: return block<>{2, 3}.map(g);
-      case 2: return grid<>{2, 3}.map(g);
-      case 3: return window<>{3, 4, 1, 2}.map(g);
-      case 4: return window<>{.height = 3, .width = 5, .shift_y = 2, .shift_x = 0, .depth = 2, .shift_t = 1}.map(g);
-      case 5: return adaptive_block{}.map(g);
-      case 6: return adaptive_grid{}.map(g);
-      case 7: return axial<axis::height>{}.map(g);
-      case 8: return axial<axis::width>{}.map(g);
-      case 9: return axial<axis::frames>{}.map(g);
-      case 10: return spatial{}.map(g);
-      case 11: return temporal{}.map(g);
-      case 12: return dilated<>{2, 4}.map(g);
-      default: return window<>{1, 1}.map(g);
+      case 0:
+        return global{}.map(g);
+      case 1:
+        return block<>{2, 3}.map(g);
+      case 2:
+        return grid<>{2, 3}.map(g);
+      case 3:
+        return window<>{3, 4, 1, 2}.map(g);
+      case 4:
+        return window<>{.height = 3, .width = 5, .shift_y = 2, .shift_x = 0, .depth = 2, .shift_t = 1}.map(g);
+      case 5:
+        return adaptive_block{}.map(g);
+      case 6:
+        return adaptive_grid{}.map(g);
+      case 7:
+        return axial<axis::height>{}.map(g);
+      case 8:
+        return axial<axis::width>{}.map(g);
+      case 9:
+        return axial<axis::frames>{}.map(g);
+      case 10:
+        return spatial{}.map(g);
+      case 11:
+        return temporal{}.map(g);
+      case 12:
+        return dilated<>{2, 4}.map(g);
+      default:
+        return window<>{1, 1}.map(g);
     }
   }
 };
@@ -78,7 +92,7 @@ struct tables {
   tables(std::size_t queries, std::size_t keys) {
     const auto q = static_cast<std::int32_t>(queries);
     const auto k = static_cast<std::int32_t>(keys);
-    query_offsets = {0, q / 3, q / 3, q - q / 4};      // an empty sequence, and tokens of none
+    query_offsets = {0, q / 3, q / 3, q - q / 4};  // an empty sequence, and tokens of none
     key_offsets = {0, k / 4, k / 2, k - k / 3};
     const std::vector<float> normal = normal_vector(80 * 80 * 8, 99);
     numbers.assign(normal.begin(), normal.end());
@@ -105,7 +119,8 @@ struct any_mask {
     with(call.queries, call.keys, [&](const auto& m) { heddle::detail::check_policy(m, call); });
   }
   template <class Context>
-  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0, std::size_t k1) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE tile classify(const Context& c, std::size_t q0, std::size_t q1, std::size_t k0,
+                                                   std::size_t k1) const {
     tile result = tile::partial;
     with_map(c, [&](const auto& m) { result = heddle::detail::classify(m, c, q0, q1, k0, k1); });
     return result;
@@ -132,26 +147,43 @@ struct any_mask {
     const auto scalar = visible_if{[](std::size_t q, std::size_t k) { return (q + 2 * k) % 5 != 0; }};
     const auto half = [](std::size_t n) { return n / 2; };
     switch (kind % count) {
-      case 0: return f(causal<>{});
-      case 1: return f(causal<alignment::bottom_right>{});
-      case 2: return f(prefix<>{5});
-      case 3: return f(sliding<>{4});
-      case 4: return f(sliding<3, band_side::both>{});
-      case 5: return f(lengths{t->lengths});
-      case 6: return f(packed_lengths{t->query_offsets, t->key_offsets});
+      case 0:
+        return f(causal<>{});
+      case 1:
+        return f(causal<alignment::bottom_right>{});
+      case 2:
+        return f(prefix<>{5});
+      case 3:
+        return f(sliding<>{4});
+      case 4:
+        return f(sliding<3, band_side::both>{});
+      case 5:
+        return f(lengths{t->lengths});
+      case 6:
+        return f(packed_lengths{t->query_offsets, t->key_offsets});
       case 7:
         return f(mixed<segments<dyn, dyn>, key_segments<dyn, dyn>, sees<0>, sees<0, 1>>{
             {half(queries), queries - half(queries)}, {half(keys), keys - half(keys)}});
-      case 8: return f(block_sparse<5, 7>{t->blocks});
-      case 9: return f(open_if_empty<block_sparse<5, 7>>{block_sparse<5, 7>{t->blocks}});
-      case 10: return f(odd);
-      case 11: return f(scalar);
-      case 12: return f(all_of{causal<>{}, lengths{t->lengths}});
-      case 13: return f(any_of{sliding<>{2}, block_sparse<5, 7>{t->blocks}});
-      case 14: return f(none_of{lengths{t->lengths}, causal<>{}});
-      case 15: return f(visible_if{[](auto q, auto) { return q < decltype(q)(0.0F); }});   // nobody sees anybody
-      case 16: return f(open_if_empty<lengths>{lengths{t->lengths}});
-      default: return f(full{});
+      case 8:
+        return f(block_sparse<5, 7>{t->blocks});
+      case 9:
+        return f(open_if_empty<block_sparse<5, 7>>{block_sparse<5, 7>{t->blocks}});
+      case 10:
+        return f(odd);
+      case 11:
+        return f(scalar);
+      case 12:
+        return f(all_of{causal<>{}, lengths{t->lengths}});
+      case 13:
+        return f(any_of{sliding<>{2}, block_sparse<5, 7>{t->blocks}});
+      case 14:
+        return f(none_of{lengths{t->lengths}, causal<>{}});
+      case 15:
+        return f(visible_if{[](auto q, auto) { return q < decltype(q)(0.0F); }});  // nobody sees anybody
+      case 16:
+        return f(open_if_empty<lengths>{lengths{t->lengths}});
+      default:
+        return f(full{});
     }
   }
 };

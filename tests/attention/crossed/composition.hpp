@@ -11,9 +11,9 @@ namespace heddle::test::crossed {
 /// What the choices of one run are made from.
 struct run_choices {
   const tables* t = nullptr;
-  const std::int32_t* gathered = nullptr;   ///< `[gathered_groups, gathered_size]`
-  std::size_t step = 0;                     ///< number of the run
-  std::size_t queries = 0;                  ///< of a group
+  const std::int32_t* gathered = nullptr;  ///< `[gathered_groups, gathered_size]`
+  std::size_t step = 0;                    ///< number of the run
+  std::size_t queries = 0;                 ///< of a group
   std::size_t keys = 0;
 };
 

@@ -8,7 +8,7 @@
 namespace {
 using namespace heddle::test::crossed;
 
-using pair = std::pair<std::size_t, std::size_t>;   // (factor, level), twice, as numbers
+using pair = std::pair<std::size_t, std::size_t>;  // (factor, level), twice, as numbers
 
 void add_pairs(std::set<pair>& to, const row& r) {
   const auto l = as_array(r);

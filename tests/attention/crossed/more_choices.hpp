@@ -26,16 +26,21 @@ struct any_function {
     }
     const float* tau = t->numbers.data();
     switch (kind % count) {
-      case 0: return alibi<dyn>{tau, most_heads}(c, score, q, k);
-      case 1: return alibi<dyn, alignment::bottom_right>{tau, most_heads}(c, score, q, k);
-      case 2: return soft_cap{1.5F}(score, c.head, q, k);
+      case 0:
+        return alibi<dyn>{tau, most_heads}(c, score, q, k);
+      case 1:
+        return alibi<dyn, alignment::bottom_right>{tau, most_heads}(c, score, q, k);
+      case 2:
+        return soft_cap{1.5F}(score, c.head, q, k);
       case 3:
         return box_geometry{tau, most_heads, t->boxes.data(), queries, 1, t->boxes.data() + 4 * queries, keys}(c, score, q, k);
       case 4:
         return score * batch_traits<T>::broadcast(0.5F) +
                (q - k) * batch_traits<T>::broadcast(0.01F * static_cast<float>(c.group % 3));
-      case 5: return heddle::detail::modified<T>(scalar{}, c, score, q, k);
-      default: return score;
+      case 5:
+        return heddle::detail::modified<T>(scalar{}, c, score, q, k);
+      default:
+        return score;
     }
   }
 
@@ -60,9 +65,12 @@ struct any_row {
   HEDDLE_HOST_DEVICE const float* row(const Context& c, std::size_t q) const {
     const float* data = t->numbers.data();
     switch (kind % count) {
-      case 0: return dense_bias(data, keys, queries, c.head + 1).row(c, q);
-      case 1: return key_bias{data, keys, 1, most_heads}.row(c, q);
-      default: return q % 3 == 1 ? nullptr : data + q;
+      case 0:
+        return dense_bias(data, keys, queries, c.head + 1).row(c, q);
+      case 1:
+        return key_bias{data, keys, 1, most_heads}.row(c, q);
+      default:
+        return q % 3 == 1 ? nullptr : data + q;
     }
   }
 };
@@ -87,7 +95,7 @@ struct any_row_weights {
   using policy_category = normalizer_tag;
   static constexpr normalizer_kind kind = normalizer_kind::whole_row;
   static constexpr std::size_t count = 3;
-  const float* policy = nullptr;   ///< `[batch, keys]`
+  const float* policy = nullptr;  ///< `[batch, keys]`
   std::size_t keys = 0;
   std::size_t which = 0;
   template <class Context>
@@ -118,18 +126,25 @@ struct any_position {
   using policy_category = position_tag;
   static constexpr std::size_t count = 6;
   std::size_t kind = 0;
-  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE void operator()(float* row, std::size_t dim, std::size_t head, std::size_t token, row_role role) const {
+  HEDDLE_HOST_DEVICE HEDDLE_NOINLINE void operator()(float* row, std::size_t dim, std::size_t head, std::size_t token,
+                                                     row_role role) const {
     const rotary<rotary_pairs::halves> halves{.dims = dim / 2 * 2, .query_offset = 3, .key_offset = 1};
     const rotary<rotary_pairs::interleaved> interleaved{.base = 50.0F, .dims = dim / 2 * 2};
     const qk_norm<row_norm::layer> layer{};
     const qk_norm<row_norm::rms> rms{.epsilon = 0.1F};
     switch (kind % count) {
-      case 0: return halves(row, dim, head, token, role);
-      case 1: return interleaved(row, dim, head, token, role);
-      case 2: return layer(row, dim, head, token, role);
-      case 3: return rms(row, dim, head, token, role);
-      case 4: return positions{rms, halves}(row, dim, head, token, role);
-      default: row[0] += static_cast<float>(head) * 0.25F + (role == row_role::key ? 0.5F : 0.0F);
+      case 0:
+        return halves(row, dim, head, token, role);
+      case 1:
+        return interleaved(row, dim, head, token, role);
+      case 2:
+        return layer(row, dim, head, token, role);
+      case 3:
+        return rms(row, dim, head, token, role);
+      case 4:
+        return positions{rms, halves}(row, dim, head, token, role);
+      default:
+        row[0] += static_cast<float>(head) * 0.25F + (role == row_role::key ? 0.5F : 0.0F);
     }
   }
 };

@@ -21,7 +21,8 @@ auto run_simd(const Composition& c, const inputs<R>& x) {
 template <row R>
 void run_row(std::size_t first_run = 0) {
   using level = element_level<R.elements>;
-  each_run<R>(first_run, run_stride, level::bound, level::rounding, [](const auto& c, const inputs<R>& x) { return run_simd<R>(c, x); });
+  each_run<R>(first_run, run_stride, level::bound, level::rounding,
+              [](const auto& c, const inputs<R>& x) { return run_simd<R>(c, x); });
 }
 
 /// Rows `First` to `First + Count - 1`, as far as there are.

@@ -18,7 +18,7 @@ std::vector<std::uint8_t> random_table(std::size_t bytes, std::uint64_t seed, st
 }  // namespace
 
 TEST_CASE("blocks by their table") {
-  const std::vector<std::uint8_t> table{1, 0, 0, 7, 1, 0};   // two rows of blocks, three columns; any value but 0 is seen
+  const std::vector<std::uint8_t> table{1, 0, 0, 7, 1, 0};  // two rows of blocks, three columns; any value but 0 is seen
   const block_sparse<3, 4> mask{table};
   const auto c = problem(5, 10);
   for (std::size_t q = 0; q < 5; ++q)

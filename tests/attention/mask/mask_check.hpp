@@ -34,7 +34,7 @@ class visible_pairs {
       for (std::size_t k = 0; k < keys_; ++k) {
         const bool seen = sees_key(mask, c, q, k);
         sum(q + 1, k + 1) = sum(q, k + 1) + sum(q + 1, k) - sum(q, k) + (seen ? 1 : 0);
-        if (k % 4 == 0)   // a vector of keys says the same, and so does one of queries
+        if (k % 4 == 0)  // a vector of keys says the same, and so does one of queries
           four_keys =
               detail::visible<four>(mask, c, four(static_cast<float>(q)), batch_traits<four>::positions(static_cast<float>(k)));
         lanes = lanes && four_keys.lane[k % 4] == seen;

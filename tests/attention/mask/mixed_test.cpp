@@ -34,7 +34,7 @@ TEST_CASE("segments known at run time say the same") {
   const mixed<segments<dyn, dyn, 6, dyn>, sees<2>, sees<0>, sees<0, 2, 3>, sees<>> sized{{4, 0, 3}};
   const std::vector<std::size_t> sizes{4, 0, 6, 3};
   const std::vector<std::vector<std::size_t>> seen{{2}, {0}, {0, 2, 3}, {}};
-  const auto c = problem(15, 15);   // two tokens behind the last segment see nothing
+  const auto c = problem(15, 15);  // two tokens behind the last segment see nothing
   for (std::size_t q = 0; q < 15; ++q)
     for (std::size_t k = 0; k < 15; ++k) {
       bool expected = false;

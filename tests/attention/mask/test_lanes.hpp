@@ -11,11 +11,17 @@ namespace heddle::test {
 
 struct truths {
   std::array<bool, 4> lane{};
-  friend truths operator&(truths a, truths b) { return zip(a, b, [](bool x, bool y) { return x && y; }); }
-  friend truths operator|(truths a, truths b) { return zip(a, b, [](bool x, bool y) { return x || y; }); }
+  friend truths operator&(truths a, truths b) {
+    return zip(a, b, [](bool x, bool y) { return x && y; });
+  }
+  friend truths operator|(truths a, truths b) {
+    return zip(a, b, [](bool x, bool y) { return x || y; });
+  }
   friend truths operator&&(truths a, truths b) { return a & b; }
   friend truths operator||(truths a, truths b) { return a | b; }
-  friend truths operator!(truths a) { return zip(a, a, [](bool x, bool) { return !x; }); }
+  friend truths operator!(truths a) {
+    return zip(a, a, [](bool x, bool) { return !x; });
+  }
 
  private:
   template <class F>
@@ -43,23 +49,47 @@ struct four {
     for (std::size_t i = 0; i < 4; ++i) r.lane[i] = f(a.lane[i], b.lane[i]);
     return r;
   }
-  friend four operator+(four a, four b) { return each(a, b, [](float x, float y) { return x + y; }); }
-  friend four operator-(four a, four b) { return each(a, b, [](float x, float y) { return x - y; }); }
-  friend four operator*(four a, four b) { return each(a, b, [](float x, float y) { return x * y; }); }
-  friend four operator/(four a, four b) { return each(a, b, [](float x, float y) { return x / y; }); }
+  friend four operator+(four a, four b) {
+    return each(a, b, [](float x, float y) { return x + y; });
+  }
+  friend four operator-(four a, four b) {
+    return each(a, b, [](float x, float y) { return x - y; });
+  }
+  friend four operator*(four a, four b) {
+    return each(a, b, [](float x, float y) { return x * y; });
+  }
+  friend four operator/(four a, four b) {
+    return each(a, b, [](float x, float y) { return x / y; });
+  }
   friend four operator-(four a) { return four(0.0F) - a; }
-  friend truths operator<(four a, four b) { return ask(a, b, [](float x, float y) { return x < y; }); }
-  friend truths operator<=(four a, four b) { return ask(a, b, [](float x, float y) { return x <= y; }); }
+  friend truths operator<(four a, four b) {
+    return ask(a, b, [](float x, float y) { return x < y; });
+  }
+  friend truths operator<=(four a, four b) {
+    return ask(a, b, [](float x, float y) { return x <= y; });
+  }
   friend truths operator>(four a, four b) { return b < a; }
   friend truths operator>=(four a, four b) { return b <= a; }
-  friend truths operator==(four a, four b) { return ask(a, b, [](float x, float y) { return !(x < y) && !(y < x); }); }
+  friend truths operator==(four a, four b) {
+    return ask(a, b, [](float x, float y) { return !(x < y) && !(y < x); });
+  }
   friend truths operator!=(four a, four b) { return !(a == b); }
-  friend four max(four a, four b) { return each(a, b, [](float x, float y) { return x < y ? y : x; }); }
-  friend four min(four a, four b) { return each(a, b, [](float x, float y) { return y < x ? y : x; }); }
+  friend four max(four a, four b) {
+    return each(a, b, [](float x, float y) { return x < y ? y : x; });
+  }
+  friend four min(four a, four b) {
+    return each(a, b, [](float x, float y) { return y < x ? y : x; });
+  }
   friend four abs(four a) { return max(a, -a); }
-  friend four exp(four a) { return each(a, a, [](float x, float) { return math::exp(x); }); }
-  friend four log(four a) { return each(a, a, [](float x, float) { return math::log(x); }); }
-  friend four tanh(four a) { return each(a, a, [](float x, float) { return math::tanh(x); }); }
+  friend four exp(four a) {
+    return each(a, a, [](float x, float) { return math::exp(x); });
+  }
+  friend four log(four a) {
+    return each(a, a, [](float x, float) { return math::log(x); });
+  }
+  friend four tanh(four a) {
+    return each(a, a, [](float x, float) { return math::tanh(x); });
+  }
   friend four select(truths m, four a, four b) {
     four r;
     for (std::size_t i = 0; i < 4; ++i) r.lane[i] = m.lane[i] ? a.lane[i] : b.lane[i];

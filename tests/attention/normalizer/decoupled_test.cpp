@@ -12,7 +12,7 @@ using test::attend_case;
 
 namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr position_range prompts{9, 3};   // behind nine instances
+constexpr position_range prompts{9, 3};  // behind nine instances
 
 /// Joint attention whose scores of prompt keys are raised: what odds must equal.
 struct raised {

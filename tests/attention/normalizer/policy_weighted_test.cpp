@@ -12,7 +12,7 @@ using test::attend_case;
 TEST_CASE("the formula of adaptive token sampling") {
   attend_case a(2, 1, 3, sequence_grid(5), 1);
   const float policy[10] = {1.0F, 0.0F, 0.5F, 1.0F, 0.0F, 1.0F, 1.0F, 0.0F, 0.0F, 0.25F};
-  const double eps = 0.01;   // large, so that it matters
+  const double eps = 0.01;  // large, so that it matters
   a.run<reference>(attention{policy_weighted{policy, 2, 5, 0.01F}});
   for (std::size_t b = 0; b < 2; ++b)
     for (std::size_t q = 0; q < 5; ++q) {
@@ -23,7 +23,7 @@ TEST_CASE("the formula of adaptive token sampling") {
         for (std::size_t d = 0; d < 3; ++d)
           s[k] += static_cast<double>(a.at(0, b, q, 0, d)) * static_cast<double>(a.at(1, b, k, 0, d));
         s[k] /= std::sqrt(3.0);
-        largest = s[k] > largest ? s[k] : largest;   // dropped keys too
+        largest = s[k] > largest ? s[k] : largest;  // dropped keys too
       }
       double w[5];
       double sum = 0.0;

@@ -14,7 +14,7 @@ using test::attend_case;
 namespace {
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
-constexpr int nothing = 0;   // a context that is not looked at
+constexpr int nothing = 0;  // a context that is not looked at
 }  // namespace
 
 TEST_CASE("the largest are taken, of equal ones the first") {
@@ -47,7 +47,7 @@ TEST_CASE("enough keys are all keys") {
   a.run<reference>(attention{top_k<9>{}, causal<>{}});
   b.run<reference>(attention{causal<>{}});
   CHECK(test::worst(b.out, a.out).relative() < 1e-6);
-  a.run<reference>(attention{top_k<1>{}});   // one key: its value
+  a.run<reference>(attention{top_k<1>{}});  // one key: its value
   for (std::size_t d = 0; d < 4; ++d) {
     bool found = false;
     for (std::size_t k = 0; k < 9; ++k) found = found || a.out[d] == a.at(2, 0, k, 0, d);

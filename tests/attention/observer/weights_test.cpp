@@ -42,7 +42,7 @@ using all_observers = observe<logsumexp, key_importance, class_row, probabilitie
 
 TEST_CASE("probabilities are the weights of the output, and the others follow from them") {
   attend_case a(2, 2, 4, {1, 3, 5}, 1);
-  const attention c{window<2, 3>{1, 0}, causal<>{}, all_observers{}};   // with padding
+  const attention c{window<2, 3>{1, 0}, causal<>{}, all_observers{}};  // with padding
   results r(a, c);
   a.run<reference>(c, {}, r.outputs);
   const auto map = c.partition().map(a.grid);

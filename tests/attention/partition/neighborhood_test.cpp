@@ -58,7 +58,7 @@ void require_neighborhood(const token_grid& g, window_extents k, window_extents 
     std::vector<std::int32_t> keys(map.key_group_size());
     map.key_tokens(group, keys.data());
     for (std::size_t i = 0; i < keys.size(); ++i) lists = lists && map.key_token(group, i) == keys[i];
-    std::vector<std::vector<std::size_t>> seen(c.queries, std::vector<std::size_t>(c.keys + 1, 0));   // of the keys before
+    std::vector<std::vector<std::size_t>> seen(c.queries, std::vector<std::size_t>(c.keys + 1, 0));  // of the keys before
     for (std::size_t i = 0; i < c.queries; ++i) {
       std::vector<std::int32_t> found;
       for (std::size_t j = 0; j < c.keys; ++j) {
@@ -101,7 +101,7 @@ TEST_CASE("neighborhoods of a sequence") {
       if (map.visible(c, static_cast<float>(q), static_cast<float>(k))) keys.push_back(k);
     return keys;
   };
-  CHECK(sees(0) == std::vector<int>{0, 1, 2});   // shifted inwards, not cut
+  CHECK(sees(0) == std::vector<int>{0, 1, 2});  // shifted inwards, not cut
   CHECK(sees(2) == std::vector<int>{1, 2, 3});
   CHECK(sees(5) == std::vector<int>{3, 4, 5});
 }
@@ -134,7 +134,7 @@ TEST_CASE("the spellings with sides in the type") {
   CHECK(neighborhood<7>{}.map(sequence_grid(20)).kernel() == window_extents{1, 7});
   CHECK(neighborhood<3, 5>{}.map({2, 14, 20}).kernel() == window_extents{3, 5});
   CHECK(neighborhood<3, 5, 7>{}.map({4, 14, 20}).kernel() == window_extents{5, 7, 3});
-  CHECK(neighborhood<3>{2}.map({1, 14, 20}).groups() == 4 * 2);   // 4 residues of 7 x 10, in tiles of 8 x 8
+  CHECK(neighborhood<3>{2}.map({1, 14, 20}).groups() == 4 * 2);  // 4 residues of 7 x 10, in tiles of 8 x 8
   CHECK(neighborhood<7>{}.map({1, 56, 56}).key_group_size() == 14 * 14);
 }
 

@@ -31,14 +31,14 @@ struct added_head {
 TEST_CASE("rows are normalised by hand") {
   const float gain[4] = {1.0F, 2.0F, 3.0F, 4.0F};
   const float bias[4] = {0.5F, 0.0F, 0.0F, 0.0F};
-  std::array<float, 4> row{1.0F, 2.0F, 3.0F, 6.0F};   // mean 3, variance 3.5
+  std::array<float, 4> row{1.0F, 2.0F, 3.0F, 6.0F};  // mean 3, variance 3.5
   qk_norm<row_norm::layer>{.query_gain = gain, .key_bias = bias, .epsilon = 0.0F}(row.data(), 4, 0, 0, row_role::query);
   CHECK(row[0] == Approx(-2.0 / std::sqrt(3.5)));
   CHECK(row[3] == Approx(4.0 * 3.0 / std::sqrt(3.5)));
   row = {1.0F, 2.0F, 3.0F, 6.0F};
   qk_norm<row_norm::layer>{.query_gain = gain, .key_bias = bias, .epsilon = 0.0F}(row.data(), 4, 0, 0, row_role::key);
   CHECK(row[0] == Approx(0.5 - 2.0 / std::sqrt(3.5)));
-  row = {1.0F, 2.0F, 3.0F, 6.0F};   // mean square 12.5
+  row = {1.0F, 2.0F, 3.0F, 6.0F};  // mean square 12.5
   qk_norm<row_norm::rms>{.key_gain = gain, .epsilon = 1.0F}(row.data(), 4, 0, 0, row_role::key);
   CHECK(row[3] == Approx(4.0 * 6.0 / std::sqrt(13.5)));
 }
@@ -67,7 +67,7 @@ TEST_CASE("several policies act in their order") {
   attend_case a(1, 2, 4, sequence_grid(5), 2);
   attend_case b = a;
   a.run<reference>(attention{positions{doubled_queries{}, rotary<>{}}});
-  b.run<reference>(attention{rotary<>{}, scaled_dot{1.0F}});   // twice 1 / sqrt(4)
+  b.run<reference>(attention{rotary<>{}, scaled_dot{1.0F}});  // twice 1 / sqrt(4)
   CHECK(test::worst(a.out, b.out).relative() < 1e-6);
 }
 
@@ -84,6 +84,6 @@ TEST_CASE("a score policy prepares rows after the position policy") {
   attend_case a(1, 1, 4, sequence_grid(6), 3);
   attend_case b = a;
   a.run<reference>(attention{cosine_like{}, doubled_queries{}});
-  b.run<reference>(attention{scaled_dot{3.0F / 4.0F}, qk_norm<row_norm::rms>{.epsilon = 0.0F}});   // rms rows have length 2
+  b.run<reference>(attention{scaled_dot{3.0F / 4.0F}, qk_norm<row_norm::rms>{.epsilon = 0.0F}});  // rms rows have length 2
   CHECK(test::worst(a.out, b.out).relative() < 1e-6);
 }

@@ -13,7 +13,7 @@ using test::attend_case;
 
 TEST_CASE("pairs are turned by hand") {
   std::array<float, 4> row{1.0F, 2.0F, 3.0F, 4.0F};
-  rotary<rotary_pairs::interleaved>{100.0F}(row.data(), 4, 0, 3, row_role::query);   // angles 3, 0.3
+  rotary<rotary_pairs::interleaved>{100.0F}(row.data(), 4, 0, 3, row_role::query);  // angles 3, 0.3
   CHECK(row[0] == Approx(std::cos(3.0) - 2.0 * std::sin(3.0)));
   CHECK(row[1] == Approx(std::sin(3.0) + 2.0 * std::cos(3.0)));
   CHECK(row[2] == Approx(3.0 * std::cos(0.3) - 4.0 * std::sin(0.3)));
@@ -31,7 +31,7 @@ TEST_CASE("scores depend on distances alone") {
   attend_case b = a;
   a.run<reference>(attention{rotary<>{}});
   b.run<reference>(attention{rotary<>{.query_offset = 1000, .key_offset = 1000}});
-  CHECK(test::worst(a.out, b.out).relative() < 1e-4);   // angles of a thousand radians, in float
+  CHECK(test::worst(a.out, b.out).relative() < 1e-4);  // angles of a thousand radians, in float
   b.run<reference>(attention<>{});
   CHECK(test::worst(a.out, b.out).relative() > 1e-2);
 }

@@ -37,7 +37,7 @@ TEST_CASE("scores fall with the distance, in number and in vector") {
   const alibi<dyn, alignment::bottom_right> last{slopes.data(), 2};
   CHECK(bias(c, 10.0F, 2.0F, 6.0F) == 9.0F);
   CHECK(bias(c, 10.0F, 6.0F, 2.0F) == 9.0F);
-  CHECK(last(c, 10.0F, 2.0F, 6.0F) == 10.0F);   // the last query is level with the last key
+  CHECK(last(c, 10.0F, 2.0F, 6.0F) == 10.0F);  // the last query is level with the last key
   CHECK(last(c, 10.0F, 0.0F, 0.0F) == 9.0F);
   const auto four = bias(c, test::four(10.0F), test::four(2.0F), batch_traits<test::four>::positions(0.0F));
   CHECK((four.lane[0] == 9.5F && four.lane[2] == 10.0F && four.lane[3] == 9.75F));

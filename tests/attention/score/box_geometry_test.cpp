@@ -36,8 +36,8 @@ double log_inside(const float* a, const float* b) {
 TEST_CASE("how much of the query's box lies in the key's") {
   const std::vector<float> tau{0.5F, 2.0F};
   auto boxes = random_boxes(2 * 9, 4);
-  std::copy_n(boxes.begin(), 4, boxes.begin() + 8);   // twins: all of it
-  boxes[14] = boxes[12];                              // a box without area
+  std::copy_n(boxes.begin(), 4, boxes.begin() + 8);  // twins: all of it
+  boxes[14] = boxes[12];                             // a box without area
   const box_geometry bias{tau.data(), 2, boxes.data(), 9, 2};
   for (std::size_t item = 0; item < 2; ++item) {
     const auto c = test::problem(9, 9, item, 1);

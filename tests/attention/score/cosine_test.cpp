@@ -32,7 +32,7 @@ TEST_CASE("rows are made one long, and zeros stay zeros") {
   std::vector<float> zeros(5, 0.0F);
   score.prepare(zeros.data(), 5);
   CHECK(zeros == std::vector<float>(5, 0.0F));
-  std::vector<float> tiny{3e-14F, 4e-14F};   // shorter than 1e-12: divided by that
+  std::vector<float> tiny{3e-14F, 4e-14F};  // shorter than 1e-12: divided by that
   score.prepare(tiny.data(), 2);
   CHECK(static_cast<double>(tiny[0]) == Approx(0.03).epsilon(1e-3));
 }

@@ -20,7 +20,7 @@ TEST_CASE("the position bias of neighborhoods") {
       for (std::size_t j = 0; j < c.keys; ++j) {
         const float q = static_cast<float>(i);
         const float k = static_cast<float>(j);
-        const float out = bias(c, 1.0F, q, k);   // defined for every pair
+        const float out = bias(c, 1.0F, q, k);  // defined for every pair
         const auto vector = bias(c, test::four(1.0F), test::four(q), test::four(k));
         equal = equal && vector.lane[3] == out;
         const int from = map.token(group, i);

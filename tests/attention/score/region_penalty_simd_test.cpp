@@ -35,7 +35,7 @@ double difference_on_windows(std::size_t shift, float value) {
 TEST_CASE("penalties between regions: short windows agree with the plain loops") {
   CHECK(difference_on_windows<8, 16>(4, -100.0F) < 1e-5);
   CHECK(difference_on_windows<8, 16>(0, -100.0F) < 1e-5);
-  CHECK(difference_on_windows<8, 10>(3, -2.0F) < 1e-5);   // no side of a tile divides the head
-  CHECK(difference_on_windows<7, 16>(3, -2.0F) < 1e-5);   // one query behind the last vector
-  CHECK(difference_on_windows<2, 16>(1, -2.0F) < 1e-5);   // fewer keys than a tile
+  CHECK(difference_on_windows<8, 10>(3, -2.0F) < 1e-5);  // no side of a tile divides the head
+  CHECK(difference_on_windows<7, 16>(3, -2.0F) < 1e-5);  // one query behind the last vector
+  CHECK(difference_on_windows<2, 16>(1, -2.0F) < 1e-5);  // fewer keys than a tile
 }

@@ -63,7 +63,7 @@ TEST_CASE("resizing is bilinear with half-pixel centres and clamped edges") {
     const std::size_t low = x < 1.0 ? 0 : 1;
     const double expected =
         static_cast<double>(table[low]) + (x - static_cast<double>(low)) * static_cast<double>(table[low + 1] - table[low]);
-    const std::size_t q = i < 3 ? 0 : i - 3;   // query - key = i - 3
+    const std::size_t q = i < 3 ? 0 : i - 3;  // query - key = i - 3
     const std::size_t k = q + 3 - i;
     CHECK(static_cast<double>(expanded(a, {1, 4}, 1, 0, q, k)) == Approx(expected).epsilon(1e-6));
   }

@@ -21,7 +21,8 @@ struct rows {
       : batch(b), tokens(t), heads(h), dim(d), values(test::normal_vector(b * t * h * d, seed)) {}
 
   head_view<const float> view(std::size_t first, std::size_t count) const {
-    return {values.data() + first * heads * dim, extents<dyn, dyn, dyn, dyn>(batch, heads, count, dim),
+    return {values.data() + first * heads * dim,
+            extents<dyn, dyn, dyn, dyn>(batch, heads, count, dim),
             {tokens * heads * dim, dim, heads * dim, std::size_t{1}}};
   }
   head_view<const float> view() const { return view(0, tokens); }
@@ -53,7 +54,7 @@ TEST_CASE("views one after the other are the keys of one view") {
 TEST_CASE("a ring begins anywhere") {
   const rows q(1, 3, 2, 3, 4);
   const rows k(1, 6, 2, 3, 5);
-  rows turned = k;   // slot (i + 4) % 6
+  rows turned = k;  // slot (i + 4) % 6
   for (std::size_t i = 0; i < 36; ++i) turned.values[(i + 24) % 36] = k.values[i];
   const rows expected = attended(attention<cross_source>{}, q, k.view(0, 5), k.view(0, 5));
   const ring_heads<float> ring{turned.view(), 4, 5};
@@ -92,5 +93,5 @@ TEST_CASE("numbers of heads are checked") {
   REQUIRE_THROWS_AS(attended(attention<grouped<4>>{}, q, two.view(), two.view()), shape_error);
   REQUIRE_THROWS_AS(attended(attention<grouped<>>{}, q, four.view(), four.view()), shape_error);
   REQUIRE_THROWS_AS(attended(attention<multi_query<>>{}, q, two.view(), two.view()), shape_error);
-  REQUIRE_THROWS_AS(attended(attention<grouped<>>{}, q, two.view(), q.view()), shape_error);   // k and v
+  REQUIRE_THROWS_AS(attended(attention<grouped<>>{}, q, two.view(), q.view()), shape_error);  // k and v
 }

@@ -29,7 +29,8 @@ struct slots {
 };
 
 head_view<const float> part(const head_view<const float>& x, std::size_t first, std::size_t count) {
-  return {x.data_handle() + first * x.stride(2), extents<dyn, dyn, dyn, dyn>(x.extent(0), x.extent(1), count, x.extent(3)),
+  return {x.data_handle() + first * x.stride(2),
+          extents<dyn, dyn, dyn, dyn>(x.extent(0), x.extent(1), count, x.extent(3)),
           {x.stride(0), x.stride(1), x.stride(2), x.stride(3)}};
 }
 
@@ -52,7 +53,7 @@ TEST_CASE("decoding token by token is causal attention") {
   slots<float> memory(10);
   auto cache = memory.cache();
   const auto x = a.inputs();
-  cache.append(part(x.k, 0, 4), part(x.v, 0, 4));   // a prompt of four, then one by one
+  cache.append(part(x.k, 0, 4), part(x.v, 0, 4));  // a prompt of four, then one by one
   step(attention{cross_source{}, causal<alignment::bottom_right>{}, rotary<>{}}, a, cache, 0, 4);
   for (std::size_t t = 4; t < 9; ++t) {
     cache.append(part(x.k, t, 1), part(x.v, t, 1));
@@ -79,7 +80,7 @@ TEST_CASE("a ring keeps the last tokens") {
   CHECK(test::worst(whole.out, a.out).relative() < 1e-5);
   auto at_once = slots<float>(5);
   auto other = at_once.cache<cache_mode::ring>();
-  other.append(x.k, x.v);   // more than it holds
+  other.append(x.k, x.v);  // more than it holds
   CHECK(other.first_position() == 6);
   for (std::size_t i = 0; i < 5; ++i) CHECK(*other.keys().row(0, 1, i) == *cache.keys().row(0, 1, i));
 }

@@ -33,7 +33,7 @@ enum class padding { dropped, kept, none };
 /// An image of a padded batch: rows of zeros and a policy of 0 where nothing is left.
 struct padded_image {
   matrix x;
-  std::size_t left = tokens_at_first;   ///< rows with policy 1, in front
+  std::size_t left = tokens_at_first;  ///< rows with policy 1, in front
   double policy(std::size_t i) const { return i < left ? 1.0 : 0.0; }
   void mask() {
     for (std::size_t i = left; i < x.size(); ++i) std::fill(x[i].begin(), x[i].end(), 0.0);
@@ -69,7 +69,8 @@ std::vector<std::size_t> sampled(const row& m) {
   std::vector<bool> taken(f.size());
   for (std::size_t k = 0; k + 1 < tokens_at_first; ++k) {
     const double y = y0 + (1.0 - y0) * static_cast<double>(k) / static_cast<double>(tokens_at_first - 2);
-    const auto nearest = std::min_element(f.begin(), f.end(), [&](double a, double b) { return std::abs(a - y) < std::abs(b - y); });
+    const auto nearest =
+        std::min_element(f.begin(), f.end(), [&](double a, double b) { return std::abs(a - y) < std::abs(b - y); });
     taken[static_cast<std::size_t>(nearest - f.begin())] = true;
   }
   std::vector<std::size_t> kept{0};
@@ -86,7 +87,8 @@ matrix attend_and_sample(const block_type& b, const padded_image& image) {
   matrix merged(qkv.size(), row(channels, 0.0));
   row score(qkv.size() - 1, 0.0);
   for (std::size_t h = 0; h < heads; ++h) {
-    matrix weights = test::naive::scores(test::naive::columns(qkv, h * dim, dim), test::naive::columns(qkv, channels + h * dim, dim));
+    matrix weights =
+        test::naive::scores(test::naive::columns(qkv, h * dim, dim), test::naive::columns(qkv, channels + h * dim, dim));
     masked_softmax(weights, image);
     test::naive::weigh(weights, test::naive::columns(qkv, 2 * channels + h * dim, dim), merged, h * dim);
     for (std::size_t j = 0; j < score.size(); ++j) score[j] += weights[0][j + 1];
@@ -117,8 +119,9 @@ void run_naive(const block_type& b, std::vector<padded_image>& batch, padding ho
     if (how != padding::none) image.x.resize(how == padding::kept ? tokens_at_first : longest, row(channels, 0.0));
     const auto& f = b.feed_forward;
     const matrix h = test::naive::layer_norm(image.x, f.norm.weight.span(), f.norm.bias.span(), 1e-6);
-    test::naive::add(image.x, test::naive::linear(test::naive::gelu(test::naive::linear(h, f.fn.fc1.weight.span(), f.fn.fc1.bias.span())),
-                                                  f.fn.fc2.weight.span(), f.fn.fc2.bias.span()));
+    test::naive::add(
+        image.x, test::naive::linear(test::naive::gelu(test::naive::linear(h, f.fn.fc1.weight.span(), f.fn.fc1.bias.span())),
+                                     f.fn.fc2.weight.span(), f.fn.fc2.bias.span()));
     image.mask();
   }
 }
@@ -128,7 +131,8 @@ std::vector<std::size_t> require_like_formulas(padding how, unsigned seed) {
   std::vector<float> x = test::normal_vector(images * tokens_at_first * channels, seed);
   std::vector<padded_image> batch(images);
   for (std::size_t b = 0; b < images; ++b)
-    batch[b].x = test::naive::from_floats(std::span<const float>(x).subspan(b * tokens_at_first * channels, tokens_at_first * channels), channels);
+    batch[b].x = test::naive::from_floats(
+        std::span<const float>(x).subspan(b * tokens_at_first * channels, tokens_at_first * channels), channels);
 
   std::vector<std::size_t> starts(images + 1);
   std::vector<std::int32_t> room(tokens_at_first);
@@ -146,14 +150,16 @@ std::vector<std::size_t> require_like_formulas(padding how, unsigned seed) {
     test::bind_random_weights(block, seed + 100 * (i + 1));
     prepare<reference>(block);
     const workspace memory(block_type::scratch_bytes(reference{}, images, tokens_at_first));
-    block.forward(context<reference>{{}, memory.scratch()}, t, sampler, [](std::size_t, std::size_t) { return inverse_cdf_trace{}; });
+    block.forward(context<reference>{{}, memory.scratch()}, t, sampler,
+                  [](std::size_t, std::size_t) { return inverse_cdf_trace{}; });
     run_naive(block, batch, how);
     for (std::size_t b = 0; b < images; ++b) {
       INFO("seed " << seed << ", block " << i << ", image " << b);
       REQUIRE(t.sequences.length(b) == batch[b].left);
       const matrix left(batch[b].x.begin(), batch[b].x.begin() + static_cast<std::ptrdiff_t>(batch[b].left));
       const auto own = t.sequences.of(t.rows, b);
-      CHECK(test::worst(test::naive::to_floats(left), std::vector<float>(own.data_handle(), own.data_handle() + own.size())).relative() < 1e-5);
+      CHECK(test::worst(test::naive::to_floats(left), std::vector<float>(own.data_handle(), own.data_handle() + own.size()))
+                .relative() < 1e-5);
       counts.push_back(batch[b].left);
     }
   }
@@ -170,5 +176,5 @@ TEST_CASE("ats_block: a padded batch with its policy, as released and with dropp
     const auto none = require_like_formulas(padding::none, seed);
     differs = differs || (kept != dropped && dropped != none);
   }
-  CHECK(differs);   // otherwise the three were not told apart
+  CHECK(differs);  // otherwise the three were not told apart
 }

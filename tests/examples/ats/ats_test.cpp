@@ -15,8 +15,16 @@ using namespace heddle;
 
 namespace {
 
-constexpr examples::ats_config small{.classes = 5, .height = 16, .width = 24, .patch = 4, .channels = 8, .depth = 3, .heads = 2,
-                                     .hidden = 12, .sampled = examples::sampled_blocks(1, 2), .padded_scores = false};
+constexpr examples::ats_config small{.classes = 5,
+                                     .height = 16,
+                                     .width = 24,
+                                     .patch = 4,
+                                     .channels = 8,
+                                     .depth = 3,
+                                     .heads = 2,
+                                     .hidden = 12,
+                                     .sampled = examples::sampled_blocks(1, 2),
+                                     .padded_scores = false};
 using network = examples::ats<small>;
 constexpr map_extents images(3, 16, 24, 3);
 static_assert(workspace_bytes<network, reference>(images) > 0, "a constant for constant shapes");
@@ -68,9 +76,9 @@ TEST_CASE("ats: sampling leaves fewer tokens and allocates nothing") {
   std::vector<std::size_t> found(3);
   const workspace scratch(workspace_bytes<network, reference>(images));
   const test::allocations counted;
-  net.forward(context<reference>{{}, scratch.scratch()}, map_view<const float>(x.data(), images), map_view<float>(y.data(), map_extents(3, 1, 1, 5)),
-              remaining{found});
-  const std::size_t count = counted.count();   // before the macro, which allocates
+  net.forward(context<reference>{{}, scratch.scratch()}, map_view<const float>(x.data(), images),
+              map_view<float>(y.data(), map_extents(3, 1, 1, 5)), remaining{found});
+  const std::size_t count = counted.count();  // before the macro, which allocates
   CHECK(count == 0);
   for (const std::size_t n : found) {
     CHECK(n > 1);

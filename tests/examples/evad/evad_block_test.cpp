@@ -22,7 +22,7 @@ constexpr std::size_t heads = 3;
 constexpr std::size_t dim = channels / heads;
 constexpr std::size_t clips = 3;
 constexpr std::size_t keyframe = 5;
-constexpr double weight = 4.0;   // of key-frame queries
+constexpr double weight = 4.0;  // of key-frame queries
 constexpr double rate = 0.7;
 using test::naive::matrix;
 using test::naive::row;
@@ -68,7 +68,8 @@ void run_naive(const Block& b, clip& c, bool drops) {
   matrix merged(c.x.size(), row(channels, 0.0));
   row score(c.x.size(), 0.0);
   for (std::size_t h = 0; h < heads; ++h) {
-    matrix weights = test::naive::scores(test::naive::columns(qkv, h * dim, dim), test::naive::columns(qkv, channels + h * dim, dim));
+    matrix weights =
+        test::naive::scores(test::naive::columns(qkv, h * dim, dim), test::naive::columns(qkv, channels + h * dim, dim));
     for (std::size_t i = 0; i < weights.size(); ++i) {
       double sum = 0.0;
       for (double& w : weights[i]) sum += w = std::exp(w);
@@ -79,8 +80,11 @@ void run_naive(const Block& b, clip& c, bool drops) {
   test::naive::add(c.x, test::naive::linear(merged, b.attn.proj.weight.span(), b.attn.proj.bias.span()), b.gamma_1.span());
   if (drops) drop(c, score);
   const matrix h = test::naive::layer_norm(c.x, b.norm2.weight.span(), b.norm2.bias.span(), 1e-6);
-  test::naive::add(c.x, test::naive::linear(test::naive::gelu(test::naive::linear(h, b.mlp.fc1.weight.span(), b.mlp.fc1.bias.span())),
-                                            b.mlp.fc2.weight.span(), b.mlp.fc2.bias.span()), b.gamma_2.span());
+  test::naive::add(
+      c.x,
+      test::naive::linear(test::naive::gelu(test::naive::linear(h, b.mlp.fc1.weight.span(), b.mlp.fc1.bias.span())),
+                          b.mlp.fc2.weight.span(), b.mlp.fc2.bias.span()),
+      b.gamma_2.span());
 }
 
 template <bool Bias, bool Scaled>
@@ -109,7 +113,8 @@ void require_like_formulas(unsigned seed) {
     block_type block;
     test::bind_random_weights(block, seed += 50);
     prepare<reference>(block);
-    const workspace memory(std::max(block_type::scratch_bytes(reference{}, clips, n), block_type::dropping_bytes(reference{}, clips, n)));
+    const workspace memory(
+        std::max(block_type::scratch_bytes(reference{}, clips, n), block_type::dropping_bytes(reference{}, clips, n)));
     const context<reference> ctx{{}, memory.scratch()};
     if (drops) {
       block.forward(ctx, t, typename block_type::dropout_type{{.weight = static_cast<float>(weight)}, {rate}});
@@ -123,7 +128,8 @@ void require_like_formulas(unsigned seed) {
       const auto left = t.numbers_of(b);
       CHECK(std::vector<std::int32_t>(left.begin(), left.end()) == expected[b].numbers);
       const float* const own = t.rows.data_handle() + b * t.tokens * channels;
-      CHECK(test::worst(test::naive::to_floats(expected[b].x), std::vector<float>(own, own + t.tokens * channels)).relative() < 1e-5);
+      CHECK(test::worst(test::naive::to_floats(expected[b].x), std::vector<float>(own, own + t.tokens * channels)).relative() <
+            1e-5);
     }
   }
 }

@@ -57,11 +57,13 @@ constexpr evad_config without_bias = [] {
   return c;
 }();
 // That is the encoder's: queries and values of the decoder always have biases.
-static_assert(parameters<typename evad<without_bias>::branch_type::block_type> == parameters<typename network::branch_type::block_type>);
-static_assert(parameters<typename evad<without_bias>::block_type> == parameters<typename network::block_type> - 2 * small.channels);
+static_assert(parameters<typename evad<without_bias>::branch_type::block_type> ==
+              parameters<typename network::branch_type::block_type>);
+static_assert(parameters<typename evad<without_bias>::block_type> ==
+              parameters<typename network::block_type> - 2 * small.channels);
 
-constexpr std::size_t frame = 4 * 64 * 96 * 3;   // floats of a clip
-static_assert(network::tokens_left(24) == 28);   // 48 -> ceil(33.6) = 34 -> ceil(27.2) = 28
+constexpr std::size_t frame = 4 * 64 * 96 * 3;  // floats of a clip
+static_assert(network::tokens_left(24) == 28);  // 48 -> ceil(33.6) = 34 -> ceil(27.2) = 28
 
 struct result {
   std::vector<float> logits;
@@ -89,7 +91,8 @@ result run_clips(const network& net, const float* x, std::size_t clips) {
   result r(clips);
   const workspace scratch(network::scratch_bytes(reference{}, e));
   const test::allocations counted;
-  net.forward(context<reference>{{}, scratch.scratch()}, volume_view<const float>(x, e), make_matrix(sizes.data(), clips, 2), r.views());
+  net.forward(context<reference>{{}, scratch.scratch()}, volume_view<const float>(x, e), make_matrix(sizes.data(), clips, 2),
+              r.views());
   r.allocations = counted.count();
   return r;
 }
@@ -102,7 +105,8 @@ TEST_CASE("evad: clips of a batch do not meet, and nothing allocates") {
   const result together = run_clips(*net, x.data(), 2);
   const result alone = run_clips(*net, x.data(), 1);
   CHECK(test::worst(alone.boxes, std::vector<float>(together.boxes.begin(), together.boxes.begin() + 16)).relative() < 1e-6);
-  CHECK(test::worst(alone.actions, std::vector<float>(together.actions.begin(), together.actions.begin() + 20)).relative() < 1e-6);
+  CHECK(test::worst(alone.actions, std::vector<float>(together.actions.begin(), together.actions.begin() + 20)).relative() <
+        1e-6);
   CHECK(together.allocations == 0);
 }
 
@@ -113,7 +117,8 @@ TEST_CASE("evad: what does not fit is refused before any work") {
   result r(1);
   [[maybe_unused]] const auto run = [&](const dynamic_extents<5>& e, std::size_t bytes) {
     const workspace scratch(bytes);
-    net->forward(context<reference>{{}, scratch.scratch()}, volume_view<const float>(x.data(), e), make_matrix(sizes.data(), 1, 2), r.views());
+    net->forward(context<reference>{{}, scratch.scratch()}, volume_view<const float>(x.data(), e),
+                 make_matrix(sizes.data(), 1, 2), r.views());
   };
   [[maybe_unused]] const std::size_t enough = network::scratch_bytes(reference{}, dynamic_extents<5>(1, 4, 64, 96, 3));
   REQUIRE_THROWS_AS(run(dynamic_extents<5>(1, 6, 64, 96, 3), enough), shape_error);

@@ -15,8 +15,14 @@ namespace {
 using namespace heddle;
 using namespace heddle::examples;
 
-constexpr mixvit_config small{.search_size = 32, .template_size = 16, .patch = 8, .dim = 16, .depth = 2, .heads = 2,
-                              .head_channels = 8, .score_heads = 2};
+constexpr mixvit_config small{.search_size = 32,
+                              .template_size = 16,
+                              .patch = 8,
+                              .dim = 16,
+                              .depth = 2,
+                              .heads = 2,
+                              .head_channels = 8,
+                              .score_heads = 2};
 using network = mixformer_vit<small>;
 using tracker = mixvit_tracker<small, reference>;
 static_assert(box_tracker<tracker>);
@@ -68,13 +74,16 @@ TEST_CASE("templates run once are mixed attention", "[mixformer_vit]") {
   };
   embed(templates[0], net.backbone.pos_embed_t.data(), 0, t);
   embed(templates[1], net.backbone.pos_embed_t.data(), t, t);
-  embed(map_view<const float>(search.data(), network::backbone_type::search_extents(1)), net.backbone.pos_embed_s.data(), 2 * t, s);
+  embed(map_view<const float>(search.data(), network::backbone_type::search_extents(1)), net.backbone.pos_embed_s.data(), 2 * t,
+        s);
   using rule = mixed<segments<t, t, s>, sees<0, 1>, sees<0, 1>, sees<0, 1, 2>>;
-  using masked = encoder_block<layer_norm<small.dim, ratio{1, 1000000}>, self_attention<small.dim, small.heads, rule>, mlp<small.dim, 4 * small.dim>>;
+  using masked = encoder_block<layer_norm<small.dim, ratio{1, 1000000}>, self_attention<small.dim, small.heads, rule>,
+                               mlp<small.dim, 4 * small.dim>>;
   test::run_masked(net.backbone.blocks, masked{}, x, map_extents(1, 1, tokens, small.dim));
   const std::span<const float> all(x);
   CHECK(test::worst(all.subspan(2 * t * small.dim), std::span<const float>(features)).relative() < 1e-5);
-  CHECK(test::worst(all.first(2 * t * small.dim), std::span<const float>(memory.tokens().data_handle(), 2 * t * small.dim)).relative() < 1e-5);
+  CHECK(test::worst(all.first(2 * t * small.dim), std::span<const float>(memory.tokens().data_handle(), 2 * t * small.dim))
+            .relative() < 1e-5);
 }
 
 TEST_CASE("the MixFormer-ViT tracker", "[mixformer_vit]") {
@@ -128,14 +137,14 @@ TEST_CASE("MixFormer-ViT refuses what does not fit before any work", "[mixformer
   const map_view<const float> image(pixels.data(), network::backbone_type::search_extents(1));
   std::vector<float> boxes(4), logits(1);
   [[maybe_unused]] const map_view<float> y(boxes.data(), map_extents(1, 1, 1, 4));
-  REQUIRE_THROWS_AS(net.forward(ctx, image, memory, y, logits), shape_error);   // no template
+  REQUIRE_THROWS_AS(net.forward(ctx, image, memory, y, logits), shape_error);  // no template
   [[maybe_unused]] const map_view<const float> wrong[] = {image};
   REQUIRE_THROWS_AS(net.set_templates(ctx, wrong, memory), shape_error);
   const map_extents te = network::backbone_type::template_extents(1);
   [[maybe_unused]] const map_view<const float> two[] = {{pixels.data(), te}, {pixels.data(), te}};
   const workspace large(network::template_bytes(reference{}, 1, 2));
   [[maybe_unused]] const context<reference> roomy{reference{}, large.scratch()};
-  REQUIRE_THROWS_AS(net.set_templates(roomy, two, memory), shape_error);        // room for one
+  REQUIRE_THROWS_AS(net.set_templates(roomy, two, memory), shape_error);  // room for one
   const workspace tiny(64);
   [[maybe_unused]] const context<reference> cramped{reference{}, tiny.scratch()};
   REQUIRE_THROWS_AS(net.set_templates(cramped, std::span(two).first(1), memory), workspace_error);

@@ -25,8 +25,12 @@ static_assert(parameters<mixformerv2<without_score(mixformerv2_b)>> == 58'855'20
 static_assert(parameters<decltype(mixformerv2<mixformerv2_b>::box_head)> == 666'144);
 static_assert(parameters<decltype(mixformerv2<mixformerv2_12>::box_head)> == 647'640);
 static_assert(parameters<decltype(mixformerv2<mixformerv2_b>::score_head)> == 591'361);
-static_assert(parameters<decltype(mixformerv2<mixformerv2_b>::search_positions)> + parameters<decltype(mixformerv2<mixformerv2_b>::template_positions)> == 297'984);
-static_assert(parameters<decltype(mixformerv2<mixformerv2_s>::search_positions)> + parameters<decltype(mixformerv2<mixformerv2_s>::template_positions)> == 188'160);
+static_assert(parameters<decltype(mixformerv2<mixformerv2_b>::search_positions)> +
+                  parameters<decltype(mixformerv2<mixformerv2_b>::template_positions)> ==
+              297'984);
+static_assert(parameters<decltype(mixformerv2<mixformerv2_s>::search_positions)> +
+                  parameters<decltype(mixformerv2<mixformerv2_s>::template_positions)> ==
+              188'160);
 static_assert(mixformerv2<mixformerv2_b>::multiply_adds() == 28'130'970'624);
 static_assert(mixformerv2<mixformerv2_s>::multiply_adds() == 4'822'035'456);
 static_assert(mixformerv2<mixformerv2_12>::multiply_adds() == 42'058'211'328);
@@ -51,7 +55,9 @@ struct pictures {
   std::vector<float> search = test::normal_vector(network::search_extents().size(), 13);
 
   mixformerv2_images images() const {
-    return {{first.data(), network::template_extents()}, {online.data(), network::template_extents()}, {search.data(), network::search_extents()}};
+    return {{first.data(), network::template_extents()},
+            {online.data(), network::template_extents()},
+            {search.data(), network::search_extents()}};
   }
   std::vector<float> templates() const {
     std::vector<float> both = first;
@@ -61,7 +67,7 @@ struct pictures {
 };
 
 struct prediction {
-  std::vector<float> numbers = std::vector<float>(5, -1.0F);   ///< box and score
+  std::vector<float> numbers = std::vector<float>(5, -1.0F);  ///< box and score
   mixformerv2_outputs outputs() {
     mixformerv2_outputs out;
     out.boxes = make_matrix(numbers.data(), 1, 4);
@@ -77,9 +83,10 @@ TEST_CASE("names are those of the official weights") {
   std::vector<std::string> names;
   for (const parameter_entry& e : list_parameters(net)) names.push_back(e.name);
   CHECK(names.size() == 6 + 2 * 12 + 8 + 4);
-  for (const char* name : {"backbone.pos_embed_s", "backbone.pos_embed_t", "backbone.reg_tokens", "backbone.pos_embed_reg", "backbone.patch_embed.proj.weight",
-                           "backbone.blocks.1.attn.qkv.bias", "backbone.blocks.0.mlp.fc2.weight", "box_head.layers.0.1.weight", "box_head.layers.1.0.bias",
-                           "score_head.layers.0.0.weight", "score_head.layers.1.bias"})
+  for (const char* name :
+       {"backbone.pos_embed_s", "backbone.pos_embed_t", "backbone.reg_tokens", "backbone.pos_embed_reg",
+        "backbone.patch_embed.proj.weight", "backbone.blocks.1.attn.qkv.bias", "backbone.blocks.0.mlp.fc2.weight",
+        "box_head.layers.0.1.weight", "box_head.layers.1.0.bias", "score_head.layers.0.0.weight", "score_head.layers.1.bias"})
     CHECK(std::count(names.begin(), names.end(), name) == 1);
 }
 
@@ -123,9 +130,9 @@ TEST_CASE("what does not fit is refused") {
   wrong.scores = std::span<float>(out.numbers).last(2);
   REQUIRE_THROWS_AS(net.forward(ctx, p.images(), wrong), shape_error);
   mixformerv2_templates<small_config> templates(1);
-  REQUIRE_THROWS_AS(templates.forward(ctx, net, p.images().search, out.outputs()), shape_error);   // nothing was set
+  REQUIRE_THROWS_AS(templates.forward(ctx, net, p.images().search, out.outputs()), shape_error);  // nothing was set
   const std::vector<float> both = p.templates();
-  REQUIRE_THROWS_AS(templates.set(ctx, net, {both.data(), network::template_extents(2)}), shape_error);   // room for one
+  REQUIRE_THROWS_AS(templates.set(ctx, net, {both.data(), network::template_extents(2)}), shape_error);  // room for one
 }
 
 TEST_CASE("a checkpoint is loaded without its pruned blocks") {
@@ -148,7 +155,7 @@ TEST_CASE("a checkpoint is loaded without its pruned blocks") {
   CHECK(std::count(sources.begin(), sources.end(), "backbone.blocks.3.mlp.fc2.bias") == 1);
   for (const std::string& s : sources) CHECK(s.find("blocks.0.") == std::string::npos);
   CHECK(std::count(sources.begin(), sources.end(), "backbone.reg_tokens") == 1);
-  std::size_t left = 0;   // every tensor of the deep network is in the pruned one, or known to be left
+  std::size_t left = 0;  // every tensor of the deep network is in the pruned one, or known to be left
   for (const parameter_entry& e : list_parameters(deep)) {
     const bool used = std::count(sources.begin(), sources.end(), e.name) == 1;
     CHECK(used != map.is_ignored(e.name));

@@ -55,14 +55,14 @@ TEST_CASE("a tracker allocates nothing after it was made") {
   const frame first(60, 80, 1);
   const frame larger(120, 90, 2);
   const frame next(60, 80, 3);
-  tracker_type tracker(net, {.update_interval = 2});   // confident: templates are renewed on the way
+  tracker_type tracker(net, {.update_interval = 2});  // confident: templates are renewed on the way
   const test::allocations counted;
   tracker.init(first.view(), {30, 20, 14, 18});
   for (int i = 0; i < 3; ++i) {
     tracker.track(next.view());
     tracker.track(larger.view());
   }
-  const std::size_t count = counted.count();   // before the macro, which allocates
+  const std::size_t count = counted.count();  // before the macro, which allocates
   CHECK(count == 0);
 }
 
@@ -70,7 +70,7 @@ TEST_CASE("a box stays inside frames of any size") {
   const network net = network_with_score(2.0F);
   tracker_type tracker(net);
   const frame first(60, 80, 1);
-  tracker.init(first.view(), {-6, -8, 20, 20});   // partly outside
+  tracker.init(first.view(), {-6, -8, 20, 20});  // partly outside
   for (unsigned i = 0; i < 6; ++i) {
     const frame f(i % 2 == 0 ? 33 : 140, i % 2 == 0 ? 150 : 31, 2 + i);
     const track_result r = tracker.track(f.view());

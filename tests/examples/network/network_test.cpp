@@ -87,7 +87,7 @@ TEST_CASE("the shipped weights are for one scale, and cut short they are refused
   const std::string cut = refusal("cut.safetensors", 2);
   CHECK(one_sentence(cut));
   CHECK(cut.find("refused for ") != std::string::npos);
-  CHECK(cut.find("; the first: tensor \"") != std::string::npos);   // and what is wrong
+  CHECK(cut.find("; the first: tensor \"") != std::string::npos);  // and what is wrong
   std::remove("cut.safetensors");
 }
 

@@ -22,7 +22,8 @@ image enlarged(const maxsr_app::network& net, const image& small) {
   options.tiles.side = 256;
   options.threads = 2;
   std::size_t y = 0;
-  maxsr_app::enlarge(small, net, options, [&](const std::uint8_t* row) { std::memcpy(large.row(y++), row, large.row_bytes()); });
+  maxsr_app::enlarge(small, net, options,
+                     [&](const std::uint8_t* row) { std::memcpy(large.row(y++), row, large.row_bytes()); });
   REQUIRE(y == large.height);
   return large;
 }
@@ -45,11 +46,11 @@ TEST_CASE("ngswin: Set5 x2 is as good as with the official network") {
   std::string line;
   std::getline(expected, line);
   std::size_t pictures = 0;
-  while (std::getline(expected, line)) {   // set,image,hr_size,psnr_y,ssim_y,...
+  while (std::getline(expected, line)) {  // set,image,hr_size,psnr_y,ssim_y,...
     std::istringstream fields(line);
     std::string set, name, size, psnr, ssim;
     for (std::string* field : {&set, &name, &size, &psnr, &ssim}) std::getline(fields, *field, ',');
-    if (name == "MEAN" || name == "baby") continue;   // the largest picture takes as long as the others together
+    if (name == "MEAN" || name == "baby") continue;  // the largest picture takes as long as the others together
     const std::string pair = *data + "/images/Set5/";
     const image small = examples::read_image(pair + "LR_bicubic/X2/" + name + "x2.png");
     const image original = examples::read_image(pair + "HR/" + name + ".png");

@@ -42,7 +42,7 @@ TEST_CASE("a replaced file keeps its permissions, and a link stays a link") {
   atomic_file file(folder / "link");
   std::fputs("new", file.stream());
   file.commit();
-  struct stat status {};
+  struct stat status{};
   REQUIRE(::lstat((folder / "link").c_str(), &status) == 0);
   CHECK(S_ISLNK(status.st_mode));
   REQUIRE(::stat((folder / "a").c_str(), &status) == 0);

@@ -14,7 +14,8 @@ namespace {
 using namespace heddle;
 using namespace heddle::examples;
 
-constexpr romtrack_config small{.search_size = 32, .template_size = 16, .patch = 8, .dim = 16, .depth = 2, .heads = 2, .head_channels = 8};
+constexpr romtrack_config small{
+    .search_size = 32, .template_size = 16, .patch = 8, .dim = 16, .depth = 2, .heads = 2, .head_channels = 8};
 using network = romtrack<small>;
 using encoder = network::encoder_type;
 using tracker = romtrack_tracker<small, reference>;
@@ -59,12 +60,15 @@ TEST_CASE("an inherent template that is run once is the joint pass", "[romtrack]
   net.set_template(ctx, inherent, hybrid, memory, false);
   std::vector<float> features(s * d), last;
   net.encoder.forward(ctx, region, memory, map_view<float>(features.data(), encoder::feature_extents(1)),
-                      [&](std::size_t, matrix_view<const float> rows) { last.assign(rows.data_handle(), rows.data_handle() + rows.extent(0) * d); });
+                      [&](std::size_t, matrix_view<const float> rows) {
+                        last.assign(rows.data_handle(), rows.data_handle() + rows.extent(0) * d);
+                      });
 
-  std::vector<float> x((2 * t + s) * d);   // hybrid template, inherent template, search region
+  std::vector<float> x((2 * t + s) * d);  // hybrid template, inherent template, search region
   const auto embed = [&](map_view<const float> image, const float* positions, std::size_t first, std::size_t count) {
     const workspace own(workspace_bytes<encoder::patch_type, reference>(image.extents()));
-    run<reference>(net.encoder.patch_embed_t, image, map_view<float>(x.data() + first * d, encoder::patch_type::output_extents(image.extents())), own);
+    run<reference>(net.encoder.patch_embed_t, image,
+                   map_view<float>(x.data() + first * d, encoder::patch_type::output_extents(image.extents())), own);
     for (std::size_t i = 0; i < count * d; ++i) x[first * d + i] += positions[i];
   };
   embed(hybrid, net.encoder.pos_embed_t.data(), 0, t);
@@ -77,7 +81,7 @@ TEST_CASE("an inherent template that is run once is the joint pass", "[romtrack]
   const std::span<const float> mine(last);
   CHECK(test::worst(all.first(t * d), mine.first(t * d)).relative() < 1e-5);
   CHECK(test::worst(all.subspan(2 * t * d), mine.subspan(t * d)).relative() < 1e-5);
-  CHECK(memory.variation_tokens() == t);   // the template's, for the next frame
+  CHECK(memory.variation_tokens() == t);  // the template's, for the next frame
 }
 
 TEST_CASE("the search region alone in the last block is the same as every token in it", "[romtrack]") {
@@ -94,13 +98,15 @@ TEST_CASE("the search region alone in the last block is the same as every token 
   net.set_template(ctx, templ, templ, skipping);
   for (int frame = 0; frame < 2; ++frame) {
     std::vector<float> expected(encoder::feature_extents(batch).size()), got(expected.size());
-    net.encoder.forward(ctx, region, whole, map_view<float>(expected.data(), encoder::feature_extents(batch)), [](std::size_t, matrix_view<const float>) {});
+    net.encoder.forward(ctx, region, whole, map_view<float>(expected.data(), encoder::feature_extents(batch)),
+                        [](std::size_t, matrix_view<const float>) {});
     net.encoder.forward(ctx, region, skipping, map_view<float>(got.data(), encoder::feature_extents(batch)));
     CHECK(test::worst(expected, got).relative() < 1e-6);
   }
   for (std::size_t l = 0; l < small.depth; ++l) {
     const std::size_t count = batch * small.template_tokens() * 2 * small.dim;
-    CHECK(test::worst(std::span<const float>(whole.variation(l), count), std::span<const float>(skipping.variation(l), count)).relative() < 1e-6);
+    CHECK(test::worst(std::span<const float>(whole.variation(l), count), std::span<const float>(skipping.variation(l), count))
+              .relative() < 1e-6);
   }
 }
 
@@ -121,9 +127,9 @@ TEST_CASE("variation tokens are read before they are replaced", "[romtrack]") {
   net.set_template(ctx, templ, templ, memory);
   const std::vector<float> first = features_of();
   const std::vector<float> second = features_of();
-  CHECK(test::worst(first, second).relative() > 1e-5);   // the state moved on
+  CHECK(test::worst(first, second).relative() > 1e-5);  // the state moved on
   net.set_template(ctx, templ, templ, memory);
-  CHECK(features_of() == first);                         // and is forgotten
+  CHECK(features_of() == first);  // and is forgotten
   CHECK(features_of() == second);
 }
 

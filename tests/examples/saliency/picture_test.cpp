@@ -29,12 +29,12 @@ TEST_CASE("a photograph becomes a square, padded or cut") {
   CHECK(at(padded, 10, 10) == 0);
   CHECK(at(padded, side / 2, 10) == 60);
   CHECK(at(padded, side / 2, side - 10) == 200);
-  CHECK(at(padded, side / 2 - 27, 10) == 60);   // 56 rows of picture in the middle
+  CHECK(at(padded, side / 2 - 27, 10) == 60);  // 56 rows of picture in the middle
   CHECK(at(padded, side / 2 - 29, 10) == 0);
   const auto cut = fitted(photo, fit::crop);
   CHECK(at(cut, 10, 10) == 60);
   CHECK(at(cut, 10, side - 10) == 200);
-  CHECK(fitted(two_halves(1, 900), fit::pad).size() == side * side * 3);   // one row is left
+  CHECK(fitted(two_halves(1, 900), fit::pad).size() == side * side * 3);  // one row is left
 }
 
 TEST_CASE("maps are compared") {
@@ -42,7 +42,7 @@ TEST_CASE("maps are compared") {
   const std::vector<float> b{0.2F, 0.4F, 1.8F, 1.6F};
   CHECK(correlation(a, b) == Approx(1.0));
   CHECK(correlation(a, {0.9F, 0.8F, 0.1F, 0.2F}) == Approx(-1.0).margin(0.1));
-  CHECK(correlation(a, std::vector<float>(4, 0.5F)) == 1.0);   // nothing to compare
+  CHECK(correlation(a, std::vector<float>(4, 0.5F)) == 1.0);  // nothing to compare
   CHECK(overlap(a, {0.6F, 0.1F, 0.9F, 0.1F}) == Approx(1.0 / 3.0));
   CHECK(overlap(std::vector<float>(4), std::vector<float>(4)) == 1.0);
 }
@@ -53,12 +53,12 @@ TEST_CASE("panels show what was merged") {
   plain.map.assign(side * side, 0.5F);
   plain.tokens = patches * patches + 1;
   result merged = plain;
-  merged.tokens = 3;   // the class token, the left and the right half
+  merged.tokens = 3;  // the class token, the left and the right half
   for (std::size_t p = 0; p < patches * patches; ++p) merged.origin.push_back(p % patches < patches / 2 ? 1 : 2);
   const examples::image two = panels(rgb, plain, nullptr);
   const examples::image four = panels(rgb, plain, &merged);
   CHECK(four.width > two.width);
-  const std::size_t first = four.width / 2 + 40;   // inside the third panel
+  const std::size_t first = four.width / 2 + 40;  // inside the third panel
   const std::uint8_t* const row = four.row(four.height / 2);
   CHECK(row[3 * first] == 60);
   CHECK(std::count(row, row + 3 * four.width, 200) > 0);

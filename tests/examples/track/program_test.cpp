@@ -56,7 +56,9 @@ struct workplace {
 
   bool wrote() const {
     const auto names = folder.entries();
-    return std::any_of(names.begin(), names.end(), [](const std::string& name) { return name == "boxes.csv" || name == "out.mp4" || name.rfind(".heddle", 0) == 0; });
+    return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+      return name == "boxes.csv" || name == "out.mp4" || name.rfind(".heddle", 0) == 0;
+    });
   }
 };
 
@@ -154,12 +156,17 @@ TEST_CASE("what cannot be tracked is refused with one sentence and leaves nothin
   check_refused(place, place.run({"--csv", c, "--box", "10,8,0.5,16", place.frames}), "at least one pixel");
   check_refused(place, place.run({"--csv", c, "--box", "10,8,20", place.frames}), "x,y,w,h");
   check_refused(place, place.run({"--csv", c, "--box", "10,8,20,inf", place.frames}), "x,y,w,h");
-  check_refused(place, place.run({"--csv", c, "--box", "10,8,20,16", "--model", "other", place.frames}), "no network is called other");
+  check_refused(place, place.run({"--csv", c, "--box", "10,8,20,16", "--model", "other", place.frames}),
+                "no network is called other");
   check_refused(place, place.run({"--csv", c, "--box", "10,8,20,16", place.folder / "nowhere"}), "No such file");
   check_refused(place, place.run({"--csv", c, "--box", "10,8,20,16", place.folder.path()}), "holds no .jpg or .png");
-  check_refused(place, place.run({"--csv", place.folder / "no/boxes.csv", "--box", "10,8,20,16", place.frames}), "cannot write");
+  check_refused(place, place.run({"--csv", place.folder / "no/boxes.csv", "--box", "10,8,20,16", place.frames}),
+                "cannot write");
   check_refused(place, place.run({"--csv", place.weights, "--box", "10,8,20,16", place.frames}), "would overwrite");
-  check_refused(place, run_program(HEDDLE_TEST_TRACK, {"--weights", place.folder / "none", "--csv", c, "--box", "10,8,20,16", place.frames}), "cannot be read");
+  check_refused(
+      place,
+      run_program(HEDDLE_TEST_TRACK, {"--weights", place.folder / "none", "--csv", c, "--box", "10,8,20,16", place.frames}),
+      "cannot be read");
   check_refused(place, run_program(HEDDLE_TEST_TRACK, {"--csv", c, "--box", "10,8,20,16", place.frames}), "no weights");
   check_refused(place, place.run({"--csv", c, "--threads", "0", "--box", "10,8,20,16", place.frames}), "--threads");
   check_refused(place, place.run({"--csv", c, "--precision", "bf16", "--box", "10,8,20,16", place.frames}), "f32 only");
@@ -175,7 +182,8 @@ TEST_CASE("a first frame that cannot be decoded is refused") {
 
 TEST_CASE("a full disk leaves nothing behind") {
   const workplace place(40);
-  check_refused(place, place.run({"--csv", place.csv, "--box", "10,8,20,16", place.frames}, {.file_bytes = 500}), "cannot write");
+  check_refused(place, place.run({"--csv", place.csv, "--box", "10,8,20,16", place.frames}, {.file_bytes = 500}),
+                "cannot write");
 }
 
 TEST_CASE("memory does not grow with the number of frames") {
@@ -226,17 +234,19 @@ TEST_CASE("what is no video, and a video without its index, are refused") {
   REQUIRE(place.follow({"--out", place.folder / "video.mp4"}).code == 0);
   ::unlink(place.csv.c_str());
   std::vector<std::uint8_t> bytes = read_bytes(place.folder / "video.mp4");
-  bytes.resize(bytes.size() / 2);   // the index of an mp4 is at its end
+  bytes.resize(bytes.size() / 2);  // the index of an mp4 is at its end
   write_bytes(place.folder / "half.mp4", bytes);
   check_refused(place, place.run({"--box", "10,8,20,16", "--csv", place.csv, place.folder / "half.mp4"}), "half.mp4");
   check_refused(place, place.run({"--box", "10,8,20,16", "--csv", place.csv, place.weights}), "weights");
-  check_refused(place, place.run({"--box", "10,8,20,16", "--csv", place.csv, "--out", place.folder / "out.txt", place.frames}), ".mp4, .mkv or .avi");
+  check_refused(place, place.run({"--box", "10,8,20,16", "--csv", place.csv, "--out", place.folder / "out.txt", place.frames}),
+                ".mp4, .mkv or .avi");
 }
 
 TEST_CASE("a program that is stopped leaves no half-written files") {
   const workplace place(1);
   for (std::size_t i = 1; i < 3000; ++i) REQUIRE(::link(place.frame(0).c_str(), place.frame(i).c_str()) == 0);
-  const outcome result = place.run({"--box", "10,8,20,16", "--csv", place.csv, "--out", place.video, place.frames}, {.terminate_after_ms = 200});
+  const outcome result =
+      place.run({"--box", "10,8,20,16", "--csv", place.csv, "--out", place.video, place.frames}, {.terminate_after_ms = 200});
   CHECK(result.code != 0);
   CHECK_FALSE(place.wrote());
 }

@@ -28,7 +28,8 @@ std::vector<box> boxes_of(const std::string& path) {
 }
 
 std::vector<box> follow(const std::string& data, const std::string& sequence, const box& target) {
-  const auto tracker = track_app::load_tracker(track_app::find_model("vittrack"), {data + "/weights/vittrack/weights.safetensors"});
+  const auto tracker =
+      track_app::load_tracker(track_app::find_model("vittrack"), {data + "/weights/vittrack/weights.safetensors"});
   const auto frames = track_app::open_frames(data + "/tracking/" + sequence + "/img", 1);
   std::vector<box> boxes{target};
   examples::image picture;
@@ -53,7 +54,8 @@ double mean_overlap(const std::vector<box>& a, const std::vector<box>& b) {
 
 std::optional<std::string> data_with_sequences() {
   const auto data = heddle::test::data_dir("ViTTrack on sequences");
-  if (data && ::access((*data + "/tracking/bag/groundtruth.csv").c_str(), R_OK) == 0 && ::access((*data + "/weights/vittrack/weights.safetensors").c_str(), R_OK) == 0)
+  if (data && ::access((*data + "/tracking/bag/groundtruth.csv").c_str(), R_OK) == 0 &&
+      ::access((*data + "/weights/vittrack/weights.safetensors").c_str(), R_OK) == 0)
     return data;
   if (data) std::printf("skipped: ViTTrack on sequences (HEDDLE_DATA_DIR has no tracking/ or weights/vittrack)\n");
   return std::nullopt;
@@ -66,7 +68,7 @@ TEST_CASE("vittrack follows as the published tracker does") {
   if (!data) return;
   struct expectation {
     const char* sequence;
-    double overlap;   // the published tracker's, on the same frames
+    double overlap;  // the published tracker's, on the same frames
   };
   for (const auto& [sequence, overlap] : {expectation{"bag", 0.766}, expectation{"crossing", 0.611}}) {
     const auto truth = boxes_of(*data + "/tracking/" + sequence + "/groundtruth.csv");

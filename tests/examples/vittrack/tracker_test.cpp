@@ -17,14 +17,15 @@ namespace {
 using namespace heddle;
 using namespace heddle::examples;
 
-constexpr vittrack_config small_config{.channels = 8, .depth = 1, .mlp_ratio = 2, .head_channels = {4, 4, 4, 4}, .template_side = 32, .search_side = 48};
+constexpr vittrack_config small_config{
+    .channels = 8, .depth = 1, .mlp_ratio = 2, .head_channels = {4, 4, 4, 4}, .template_side = 32, .search_side = 48};
 using small_network = vittrack<small_config>;
 using small_tracker = vittrack_tracker<reference, small_config>;
 static_assert(box_tracker<small_tracker>);
 static_assert(parameters<vittrack<>> == 173'953);
 // What the exported network computes: both images, and their attention.
 static_assert(vittrack<>::multiply_adds_with_template() == 84'571'136);
-static_assert(vittrack<>::multiply_adds() == 81'916'928);   // of a frame: the template's tokens are kept
+static_assert(vittrack<>::multiply_adds() == 81'916'928);  // of a frame: the template's tokens are kept
 
 const small_network& network() {
   static const small_network net = [] {
@@ -90,7 +91,8 @@ TEST_CASE("vittrack_tracker: what it cannot begin with is refused by name") {
   small_tracker tracker(network());
   CHECK_THROWS_AS(tracker.track(first.view()), shape_error);
   CHECK_THROWS_AS(tracker.init({}, {0, 0, 10, 10}), shape_error);
-  for (const box& b : {box{80, 0, 10, 10}, box{-10, 0, 10, 10}, box{0, 60, 10, 10}, box{0, 0, 0, 10}, box{0, 0, std::nan(""), 10}, box{0, 0, 1e9, 10}})
+  for (const box& b : {box{80, 0, 10, 10}, box{-10, 0, 10, 10}, box{0, 60, 10, 10}, box{0, 0, 0, 10},
+                       box{0, 0, std::nan(""), 10}, box{0, 0, 1e9, 10}})
     CHECK_THROWS_AS(tracker.init(first.view(), b), shape_error);
   CHECK_THROWS_AS(tracker.track(first.view()), shape_error);
 }

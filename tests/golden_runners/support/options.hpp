@@ -41,7 +41,8 @@ inline std::optional<options> parse_options(int argc, char** argv) {
       result.mid = true;
     } else if (argument == "--backend") {
       result.backend = argv[++i];
-      if (result.backend != "reference" && result.backend != "simd" && result.backend != "cuda") return refuse("no backend is called " + result.backend);
+      if (result.backend != "reference" && result.backend != "simd" && result.backend != "cuda")
+        return refuse("no backend is called " + result.backend);
     } else if (argument == "--tolerance") {
       char* end = nullptr;
       result.tolerance = std::strtod(argv[++i], &end);

@@ -48,7 +48,9 @@ class placed {
 
  public:
   explicit placed(std::size_t count) : memory_(dynamic_extents<1>(count)) {}
-  explicit placed(std::span<const T> from) : memory_(dynamic_extents<1>(from.size())) { memory_of<Backend>::put(Backend{}, from.data(), memory_.data(), memory_.size()); }
+  explicit placed(std::span<const T> from) : memory_(dynamic_extents<1>(from.size())) {
+    memory_of<Backend>::put(Backend{}, from.data(), memory_.data(), memory_.size());
+  }
   explicit placed(const std::vector<T>& from) : placed(std::span<const T>(from)) {}
 
   std::size_t size() const noexcept { return memory_.size(); }
@@ -89,7 +91,7 @@ class frame_step<cuda_backend<Arch>, F> {
  public:
   explicit frame_step(F f) : graph_(device::capture(stream_, [f, s = stream_.get()] { f(cuda_backend<Arch>{s}); })) {}
   void operator()() {
-    device::wait();   // for inputs
+    device::wait();  // for inputs
     graph_.launch(stream_);
     device::wait(stream_);
   }

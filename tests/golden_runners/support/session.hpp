@@ -32,7 +32,8 @@ class session {
   std::size_t failures_ = 0;
 
  public:
-  session(const io::safetensors& file, const options& o, std::string backend) : file_(file), options_(o), backend_(std::move(backend)) {}
+  session(const io::safetensors& file, const options& o, std::string backend)
+      : file_(file), options_(o), backend_(std::move(backend)) {}
 
   bool wants_mid() const noexcept { return options_.mid; }
   const std::string& folder() const noexcept { return options_.folder; }
@@ -55,7 +56,8 @@ class session {
   /// A tensor stored `[batch, channels, height, width]`, in token order.
   map_tensor map(std::string_view name) const {
     const std::vector<std::size_t> s = shape(name);
-    if (s.size() != 4) heddle::detail::raise<shape_error>(std::string(name) + ": expected 4 axes, got " + std::to_string(s.size()));
+    if (s.size() != 4)
+      heddle::detail::raise<shape_error>(std::string(name) + ": expected 4 axes, got " + std::to_string(s.size()));
     return to_token_order(file_.floats(name), s);
   }
 
@@ -66,7 +68,8 @@ class session {
   }
 
   /// Compares numbers in the order of the file. `tolerance` is the system's own; the command line's goes before it.
-  void check(std::string_view name, std::span<const float> got, std::span<const std::size_t> got_shape, double tolerance = default_tolerance) {
+  void check(std::string_view name, std::span<const float> got, std::span<const std::size_t> got_shape,
+             double tolerance = default_tolerance) {
     if (!begin(name, got_shape)) return;
     const std::vector<float> expected = file_.floats(name);
     const test::worst_element worst = test::worst(std::span<const float>(expected), got);
@@ -83,7 +86,8 @@ class session {
   }
 
   /// Compares bytes, which may differ by `levels`.
-  void check_bytes(std::string_view name, std::span<const std::uint8_t> got, std::span<const std::size_t> got_shape, double levels) {
+  void check_bytes(std::string_view name, std::span<const std::uint8_t> got, std::span<const std::size_t> got_shape,
+                   double levels) {
     if (!begin(name, got_shape)) return;
     const std::vector<std::int64_t> expected = file_.integers(name);
     const test::worst_element worst = test::worst(std::span<const std::int64_t>(expected), got);
@@ -123,16 +127,16 @@ class session {
     return false;
   }
 
-  void report(std::string_view name, std::span<const std::size_t> shape_of_it, const test::worst_element& worst, bool passed, double measured,
-              double allowed, const char* unit) {
+  void report(std::string_view name, std::span<const std::size_t> shape_of_it, const test::worst_element& worst, bool passed,
+              double measured, double allowed, const char* unit) {
     if (!passed) ++failures_;
     if (worst.difference == 0.0) {
       std::printf("ok      %s: %.*s: equal\n", backend_.c_str(), static_cast<int>(name.size()), name.data());
       return;
     }
-    std::printf("%s  %s: %.*s: worst at %s: expected %.9g, got %.9g, difference %.3g %s (allowed %.3g)\n", passed ? "ok    " : "FAILED",
-                backend_.c_str(), static_cast<int>(name.size()), name.data(), index_text(worst.index, shape_of_it).c_str(), worst.expected,
-                worst.actual, measured, unit, allowed);
+    std::printf("%s  %s: %.*s: worst at %s: expected %.9g, got %.9g, difference %.3g %s (allowed %.3g)\n",
+                passed ? "ok    " : "FAILED", backend_.c_str(), static_cast<int>(name.size()), name.data(),
+                index_text(worst.index, shape_of_it).c_str(), worst.expected, worst.actual, measured, unit, allowed);
   }
 
   /// A flat index as an index per axis.

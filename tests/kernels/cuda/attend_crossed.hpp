@@ -11,7 +11,9 @@ namespace heddle::test::crossed {
 
 /// Weights are rounded to the elements' type where products are of it.
 template <class T>
-inline constexpr double device_bound = std::is_same_v<T, float> ? f32_bound : std::is_same_v<T, bfloat16> ? 2e-2 : 3e-3;
+inline constexpr double device_bound = std::is_same_v<T, float>      ? f32_bound
+                                       : std::is_same_v<T, bfloat16> ? 2e-2
+                                                                     : 3e-3;
 
 template <row R, class Composition>
 auto run_device(const Composition& c, const inputs<R>& x) {
@@ -54,15 +56,16 @@ void run_rows_on_device() {
     constexpr row r = rows[I];
     using level = element_level<r.elements>;
     std::uint64_t seed = 0;
-    each_run<r>(I % Stride, Stride, device_bound<typename level::type>, level::rounding, [&](const auto& c, const inputs<r>& x) {
-      const device::emulation::options_scope order({.seed = seed, .races = true});
-      seed = seed == 0 ? 5 : 0;
-      device::emulation::report_scope reports;
-      auto results = run_device<r>(c, x);
-      INFO(reports.text());
-      CHECK(reports.empty());
-      return results;
-    });
+    each_run<r>(I % Stride, Stride, device_bound<typename level::type>, level::rounding,
+                [&](const auto& c, const inputs<r>& x) {
+                  const device::emulation::options_scope order({.seed = seed, .races = true});
+                  seed = seed == 0 ? 5 : 0;
+                  device::emulation::report_scope reports;
+                  auto results = run_device<r>(c, x);
+                  INFO(reports.text());
+                  CHECK(reports.empty());
+                  return results;
+                });
   };
   (one(std::integral_constant<std::size_t, Rows>{}), ...);
 }

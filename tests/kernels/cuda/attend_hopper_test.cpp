@@ -37,7 +37,8 @@ void check(const Composition& c, const way_case& s, double rounding) {
 }  // namespace
 
 TEST_CASE("attend cuda hopper: dense, lengths around tiles") {
-  for (const std::size_t n : {65U, 128U, 300U}) check<64, bfloat16>(attention{logsumexp{}}, way_case::self(sequence_grid(n), n, 1), bf16_rounding);
+  for (const std::size_t n : {65U, 128U, 300U})
+    check<64, bfloat16>(attention{logsumexp{}}, way_case::self(sequence_grid(n), n, 1), bf16_rounding);
 }
 
 TEST_CASE("attend cuda hopper: grouped heads of 128, halves to floats") {
@@ -47,7 +48,8 @@ TEST_CASE("attend cuda hopper: grouped heads of 128, halves to floats") {
 }
 
 TEST_CASE("attend cuda hopper: causal, a soft cap, more tiles than stages") {
-  check<128, bfloat16>(attention{causal<>{}, soft_cap{10.0F}, softmax_one{}, logsumexp{}}, way_case::self(sequence_grid(500), 3, 1), bf16_rounding);
+  check<128, bfloat16>(attention{causal<>{}, soft_cap{10.0F}, softmax_one{}, logsumexp{}},
+                       way_case::self(sequence_grid(500), 3, 1), bf16_rounding);
 }
 
 TEST_CASE("attend cuda hopper: tiles left out, poisoned keys and values") {

@@ -21,7 +21,9 @@ TEST_CASE("attend cuda: more tiles than blocks, as where there are more than a g
     const device_workspace memory(plan_bytes(c, s.grid, s.heads));
     arena scratch = memory.scratch();
     const auto plan = plan_attention(c, s.grid, s.heads, scratch);
-    const auto view = [&](const float* data) { return heads_of_rows<const float, 8>(data, s.batch, s.heads, s.grid.size(), s.dim); };
+    const auto view = [&](const float* data) {
+      return heads_of_rows<const float, 8>(data, s.batch, s.heads, s.grid.size(), s.dim);
+    };
     const auto a = detail::make_arguments(detail::plan_of_kernel(plan), view(q.data()), view(k.data()), view(v.data()),
                                           heads_of_rows<float, 8>(out.data(), s.batch, s.heads, s.grid.size(), s.dim),
                                           attend_outputs(rows_of_heads(lse.data(), s, s.grid.size())));
@@ -38,7 +40,8 @@ TEST_CASE("attend cuda: more tiles than blocks, as where there are more than a g
 TEST_CASE("attend cuda: classes of tiles are listed piece by piece") {
   attend_sizes_of_call s = self_call(sequence_grid(9), 128, 1);
   s.key_grid = sequence_grid(17'000);
-  require_like_definition<128>(attention<cross_source, sliding<30, band_side::past, alignment::bottom_right>, logsumexp>{}, s, 2);
+  require_like_definition<128>(attention<cross_source, sliding<30, band_side::past, alignment::bottom_right>, logsumexp>{}, s,
+                               2);
 }
 
 TEST_CASE("attend cuda: the same bits in every order") {
@@ -98,7 +101,8 @@ TEST_CASE("attend cuda: memory of the host is refused") {
   const context<cuda<>> ctx{cuda<>{}, memory.scratch()};
   const auto x = views(there.data());
   std::vector<float> out(4 * 2 * 8);
-  CHECK_THROWS_AS(attend(ctx, c, views(host.data()).q, x.k, x.v, merged_heads<8>(there.data(), 1, 4, 2), sequence_grid(4)), error);
+  CHECK_THROWS_AS(attend(ctx, c, views(host.data()).q, x.k, x.v, merged_heads<8>(there.data(), 1, 4, 2), sequence_grid(4)),
+                  error);
   CHECK_THROWS_AS(attend(ctx, c, x.q, x.k, x.v, merged_heads<8>(out.data(), 1, 4, 2), sequence_grid(4)), device_error);
 }
 

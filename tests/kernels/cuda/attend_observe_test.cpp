@@ -13,7 +13,8 @@ template <class T>
 struct shared_table {
   device::memory memory;
   std::size_t size;
-  explicit shared_table(const std::vector<T>& values) : memory(device::allocate_managed(values.size() * sizeof(T))), size(values.size()) {
+  explicit shared_table(const std::vector<T>& values)
+      : memory(device::allocate_managed(values.size() * sizeof(T))), size(values.size()) {
     std::copy(values.begin(), values.end(), memory.template as<T>());
   }
   const T* data() { return memory.template as<T>(); }
@@ -26,8 +27,8 @@ constexpr bool in_two_passes = detail::attend_observe_way<attend_arguments<typen
 static_assert(in_two_passes<attention<key_importance>, 64>);
 static_assert(in_two_passes<attention<window<>, same_region, softmax_one, everything>>);
 static_assert(in_two_passes<attention<cross_source, smoothed_softmax, class_row, lengths>, 64>);
-static_assert(!in_two_passes<attention<smoothed_softmax, class_row, causal<>>, 64>);        // another sum for every query
-static_assert(!in_two_passes<attention<neighborhood<3>, key_importance>>);                  // groups add to the same keys
+static_assert(!in_two_passes<attention<smoothed_softmax, class_row, causal<>>, 64>);  // another sum for every query
+static_assert(!in_two_passes<attention<neighborhood<3>, key_importance>>);            // groups add to the same keys
 static_assert(!in_two_passes<attention<top_k<3>, class_row>>);
 
 }  // namespace
@@ -46,13 +47,16 @@ TEST_CASE("attend cuda observe: rows of importance have weights, keys are hidden
 }
 
 TEST_CASE("attend cuda observe: padded windows with biases, and a virtual key") {
-  require_like_definition(attention{everything{}, window<>{4, 4, 1, 2}, same_region{}, softmax_one{}, alibi<2>{}}, self_call({1, 9, 7}, 8), 3);
+  require_like_definition(attention{everything{}, window<>{4, 4, 1, 2}, same_region{}, softmax_one{}, alibi<2>{}},
+                          self_call({1, 9, 7}, 8), 3);
 }
 
 TEST_CASE("attend cuda observe: stored bfloat16, changed rows, weights of single scores") {
   shared_table<float> scales({1.0F, 2.0F});
-  require_like_definition<32, bfloat16, float>(attention{observe<key_importance, class_row>{}, cosine{scales.data(), 2}}, self_call(sequence_grid(40), 32), 5, 8e-3, 8e-3);
-  require_like_definition(attention{observe<key_importance, probabilities>{}, sigmoid_weights{}}, self_call(sequence_grid(33), 8), 6);
+  require_like_definition<32, bfloat16, float>(attention{observe<key_importance, class_row>{}, cosine{scales.data(), 2}},
+                                               self_call(sequence_grid(40), 32), 5, 8e-3, 8e-3);
+  require_like_definition(attention{observe<key_importance, probabilities>{}, sigmoid_weights{}},
+                          self_call(sequence_grid(33), 8), 6);
 }
 
 TEST_CASE("attend cuda observe: a small constant in the softmax") {
@@ -62,7 +66,8 @@ TEST_CASE("attend cuda observe: a small constant in the softmax") {
   for (const float epsilon : {1e-6F, 0.5F}) {
     require_like_definition<16>(attention{cross_source{}, smoothed_softmax{epsilon}, class_row{}, shorter}, cross, 7);
     require_like_definition<16>(attention{cross_source{}, smoothed_softmax{epsilon}}, cross, 8);
-    require_like_definition(attention{smoothed_softmax{epsilon}, observe<key_importance, probabilities>{}}, self_call(sequence_grid(70), 20), 9);
+    require_like_definition(attention{smoothed_softmax{epsilon}, observe<key_importance, probabilities>{}},
+                            self_call(sequence_grid(70), 20), 9);
   }
 }
 
@@ -74,7 +79,8 @@ TEST_CASE("attend cuda observe: outputs in the place of queries") {
     const auto heads = [&](const float* p) { return merged_heads<dyn>(p, 1, n, 1, dim); };
     attend_outputs o;
     o.importance = head_rows<float>(sums, extents<dyn, dyn, dyn>(1, 1, n), {n, n, 1});
-    attend(ctx, attention{key_importance{}}, heads(q), heads(kv), heads(kv), merged_heads<dyn>(q, 1, n, 1, dim), sequence_grid(n), o);
+    attend(ctx, attention{key_importance{}}, heads(q), heads(kv), heads(kv), merged_heads<dyn>(q, 1, n, 1, dim),
+           sequence_grid(n), o);
   };
   const attention c{key_importance{}};
   const workspace memory(attend_bytes(reference{}, c, sequence_grid(n), dim));

@@ -20,7 +20,7 @@ struct attend_sizes_of_call {
   std::size_t key_heads = 2;
   std::size_t dim = 16;
   token_grid grid{};
-  token_grid key_grid{};   ///< that of the queries unless keys come from elsewhere
+  token_grid key_grid{};  ///< that of the queries unless keys come from elsewhere
 };
 
 template <class T>
@@ -42,7 +42,7 @@ struct attend_results {
   explicit attend_results(const attend_sizes_of_call& s, std::size_t groups, std::size_t queries, std::size_t keys)
       : out(s.batch * s.grid.size() * s.heads * s.dim, Out(77.0F)),
         lse(s.batch * s.heads * s.grid.size(), 77.0F),
-        importance(s.batch * s.heads * s.key_grid.size(), 0.25F),   // added to
+        importance(s.batch * s.heads * s.key_grid.size(), 0.25F),  // added to
         class_rows(importance.size(), 55.0F),
         probability(s.batch * s.heads * groups * queries * keys, 55.0F) {}
 };
@@ -62,7 +62,7 @@ struct attend_inputs {
   std::vector<T> q;
   std::vector<T> k;
   std::vector<T> v;
-  std::vector<float> weights;   ///< of rows; empty: none
+  std::vector<float> weights;  ///< of rows; empty: none
 
   attend_inputs(const attend_sizes_of_call& s, std::uint64_t seed)
       : q(random_elements<T>(s.batch * s.grid.size() * s.heads * s.dim, seed)),
@@ -71,8 +71,8 @@ struct attend_inputs {
 };
 
 template <std::size_t D, class Out, class Backend, class T, class Composition>
-void call_attend(const Backend& backend, const arena& memory, const Composition& c, const attend_sizes_of_call& s, const T* q, const T* k,
-                 const T* v, Out* out, const attend_outputs& outputs) {
+void call_attend(const Backend& backend, const arena& memory, const Composition& c, const attend_sizes_of_call& s, const T* q,
+                 const T* k, const T* v, Out* out, const attend_outputs& outputs) {
   context<Backend> ctx{backend, memory};
   const auto keys = [&](const T* x) { return heads_of_rows<const T, D>(x, s.batch, s.key_heads, s.key_grid.size(), s.dim); };
   attend(ctx, c, heads_of_rows<const T, D>(q, s.batch, s.heads, s.grid.size(), s.dim), keys(k), keys(v),
@@ -107,7 +107,8 @@ attend_results<float> run_definition(const Composition& c, const attend_sizes_of
 
 /// On the device, with exactly the scratch that the call asks for; arrays begin `offset` elements behind an aligned address.
 template <std::size_t D, class Out, class T, class Composition>
-attend_results<Out> run_on_device(const Composition& c, const attend_sizes_of_call& s, const attend_inputs<T>& x, std::size_t offset = 0) {
+attend_results<Out> run_on_device(const Composition& c, const attend_sizes_of_call& s, const attend_inputs<T>& x,
+                                  std::size_t offset = 0) {
   const auto map = c.partition().map(s.grid);
   const std::size_t keys = detail::keys_of<Composition>(map, s.key_grid);
   attend_results<Out> r(s, map.groups(), map.group_size(), keys);
@@ -143,7 +144,8 @@ attend_results<Out> run_on_device(const Composition& c, const attend_sizes_of_ca
 
 /// Everything that comes out, `bound` of the largest value; `rounding` more for the elements of the output.
 template <class Out>
-void require_same_results(const attend_results<float>& expected, const attend_results<Out>& got, double bound, double rounding = 0.0) {
+void require_same_results(const attend_results<float>& expected, const attend_results<Out>& got, double bound,
+                          double rounding = 0.0) {
   std::vector<float> out;
   for (const Out x : got.out) out.push_back(static_cast<float>(x));
   const auto close = [](const char* what, const std::vector<float>& e, const std::vector<float>& g, double limit) {

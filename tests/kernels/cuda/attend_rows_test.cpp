@@ -8,18 +8,20 @@ using namespace heddle::test;
 namespace {
 
 using everything = observe<logsumexp, key_importance, class_row, probabilities>;
-constexpr std::size_t longer = 130;   // than tiles of floats
+constexpr std::size_t longer = 130;  // than tiles of floats
 
 }  // namespace
 
 TEST_CASE("attend cuda rows: observers of weights") {
-  for (const std::size_t n : {1U, 17U, 40U}) require_like_definition(attention{everything{}}, self_call(sequence_grid(n), longer), n);
-  require_like_definition(attention{everything{}, window<>{4, 4, 1, 2}, same_region{}, softmax_one{}}, self_call({1, 9, 7}, longer), 3);
+  for (const std::size_t n : {1U, 17U, 40U})
+    require_like_definition(attention{everything{}}, self_call(sequence_grid(n), longer), n);
+  require_like_definition(attention{everything{}, window<>{4, 4, 1, 2}, same_region{}, softmax_one{}},
+                          self_call({1, 9, 7}, longer), 3);
 }
 
 TEST_CASE("attend cuda rows: importance of more rows than a launch takes") {
   const attention c{everything{}, window<>{1, 2, 0, 1}, same_region{}, softmax_one{}};
-  require_like_definition(c, self_call({1, 30, 36}, longer), 4);   // 1080 problems, of which 1024 have scratch
+  require_like_definition(c, self_call({1, 30, 36}, longer), 4);  // 1080 problems, of which 1024 have scratch
 }
 
 TEST_CASE("attend cuda rows: importance weighs rows") {
@@ -32,6 +34,7 @@ TEST_CASE("attend cuda rows: importance weighs rows") {
 }
 
 TEST_CASE("attend cuda rows: heads that are longer than tiles") {
-  for (const std::size_t dim : {129U, 257U, 512U}) require_like_definition(attention<causal<>, logsumexp>{}, self_call(sequence_grid(20), dim, 1), dim);
+  for (const std::size_t dim : {129U, 257U, 512U})
+    require_like_definition(attention<causal<>, logsumexp>{}, self_call(sequence_grid(20), dim, 1), dim);
   require_like_definition<dyn, bfloat16, float>(attention<logsumexp>{}, self_call(sequence_grid(20), 300, 1), 7);
 }

@@ -9,7 +9,7 @@
 
 namespace heddle::test {
 
-inline constexpr double bf16_rounding = 0.008;   // of outputs, and of weights before the second product
+inline constexpr double bf16_rounding = 0.008;  // of outputs, and of weights before the second product
 inline constexpr double f16_rounding = 0.001;
 
 template <class Arguments>
@@ -27,7 +27,8 @@ void check_inputs(const Composition& c, const way_case& s, const way_inputs<T>& 
   INFO("tokens " << s.grid.size() << ", head_dim " << D << ", offset " << s.offset);
   const auto expected = by_definition<D>(c, s, x);
   const auto keys = [&](const T* p) { return merged_heads<D>(p, s.batch, s.grid.size(), s.heads); };
-  in_both_orders([&] { require_close(expected, by_way<short_way, D, Out>(c, s, x, keys), has_logsumexp<Composition>, bound, rounding); });
+  in_both_orders(
+      [&] { require_close(expected, by_way<short_way, D, Out>(c, s, x, keys), has_logsumexp<Composition>, bound, rounding); });
 }
 
 template <std::size_t D, class T = float, class Out = T, class Composition>

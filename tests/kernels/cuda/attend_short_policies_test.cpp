@@ -25,7 +25,7 @@ TEST_CASE("attend cuda short: windows with tables, shifts and padding") {
   const attention c{window<4>{.shift_y = 1, .shift_x = 2}, same_region{}, bias, logsumexp{}};
   check_short<12>(c, way_case::self({1, 8, 12}, 8, 2, 2));
   check_short<12>(c, way_case::self({1, 7, 9}, 9));
-  check_short<12>(c, way_case::self({1, 31, 30}, 15, 2, 9));   // several problems to a block
+  check_short<12>(c, way_case::self({1, 31, 30}, 15, 2, 9));  // several problems to a block
   check_poisoned<12>(c, way_case::self({1, 8, 8}, 10), 0);
 }
 
@@ -33,8 +33,9 @@ TEST_CASE("attend cuda short: cosine scores and penalties, floats out") {
   const policy_table<float> table(normal_vector(7 * 7 * 2, 9));
   const policy_table<float> scales({0.5F, 1.5F});
   const relative_position_bias<4> bias{.table = table.data(), .heads = 2};
-  check_short<16, bfloat16, float>(attention{shifted_window<4>{}, cosine{.logit_scale = scales.data(), .heads = 2}, bias, region_penalty{}},
-                                   way_case::self({1, 8, 8}, 11), 4e-3, bf16_rounding);
+  check_short<16, bfloat16, float>(
+      attention{shifted_window<4>{}, cosine{.logit_scale = scales.data(), .heads = 2}, bias, region_penalty{}},
+      way_case::self({1, 8, 8}, 11), 4e-3, bf16_rounding);
 }
 
 TEST_CASE("attend cuda short: masks and functions of pairs") {

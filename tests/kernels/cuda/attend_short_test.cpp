@@ -6,13 +6,15 @@ using namespace heddle;
 using namespace heddle::test;
 
 TEST_CASE("attend cuda short: floats, lengths around tiles") {
-  for (const std::size_t n : {1U, 7U, 16U, 49U, 64U, 65U, 130U}) check_short<16>(attention{logsumexp{}}, way_case::self(sequence_grid(n), n));
-  check_short<16>(attention{logsumexp{}}, way_case::self(sequence_grid(20), 7, 3, 2, 1));   // not aligned
+  for (const std::size_t n : {1U, 7U, 16U, 49U, 64U, 65U, 130U})
+    check_short<16>(attention{logsumexp{}}, way_case::self(sequence_grid(n), n));
+  check_short<16>(attention{logsumexp{}}, way_case::self(sequence_grid(20), 7, 3, 2, 1));  // not aligned
 }
 
 TEST_CASE("attend cuda short: elements of 16 bits") {
   check_short<32, bfloat16>(attention{logsumexp{}}, way_case::self(sequence_grid(49), 1, 3, 2), 2e-3, bf16_rounding);
-  check_short<32, bfloat16>(attention{logsumexp{}}, way_case::self(sequence_grid(97), 2), 2e-3, bf16_rounding);   // shared by blocks
+  check_short<32, bfloat16>(attention{logsumexp{}}, way_case::self(sequence_grid(97), 2), 2e-3,
+                            bf16_rounding);  // shared by blocks
   check_short<10, half>(attention{block<4>{}, logsumexp{}}, way_case::self({1, 8, 8}, 3), 2e-3, f16_rounding);
   check_short<10, half>(attention{block<4>{}, logsumexp{}}, way_case::self({1, 8, 8}, 3, 3, 1, 1), 2e-3, f16_rounding);
 }

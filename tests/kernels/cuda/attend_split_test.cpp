@@ -33,7 +33,8 @@ void check(const Composition& c, const way_case& s, double bound = 1e-5, double 
   check_inputs<D, T, Out>(c, s, random_inputs<D, T>(s), bound, rounding);
 }
 
-way_case few(std::size_t queries, std::size_t keys, std::size_t heads, std::size_t key_heads, std::size_t batch, std::uint64_t seed) {
+way_case few(std::size_t queries, std::size_t keys, std::size_t heads, std::size_t key_heads, std::size_t batch,
+             std::uint64_t seed) {
   return {sequence_grid(queries), sequence_grid(keys), heads, key_heads, batch, 0, seed};
 }
 
@@ -56,7 +57,7 @@ TEST_CASE("attend cuda split: one query, heads that share keys") {
   const attention c{grouped<4, cross_source>{}, logsumexp{}};
   check<dim, bfloat16>(c, few(1, 1100, 8, 2, 1, 1), 2e-3, bf16_rounding);
   check<dim, bfloat16>(c, few(1, 300, 8, 2, 2, 2), 2e-3, bf16_rounding);
-  check<dim, bfloat16>(c, few(5, 513, 8, 2, 1, 3), 2e-3, bf16_rounding);   // 20 rows
+  check<dim, bfloat16>(c, few(5, 513, 8, 2, 1, 3), 2e-3, bf16_rounding);  // 20 rows
 }
 
 TEST_CASE("attend cuda split: floats, causal, poisoned keys") {
@@ -70,5 +71,6 @@ TEST_CASE("attend cuda split: floats, causal, poisoned keys") {
 }
 
 TEST_CASE("attend cuda split: a window that leaves parts unseen") {
-  check<dim>(attention{cross_source{}, sliding<40, band_side::past, alignment::bottom_right>{}, logsumexp{}}, few(1, 900, 2, 2, 1, 5));
+  check<dim>(attention{cross_source{}, sliding<40, band_side::past, alignment::bottom_right>{}, logsumexp{}},
+             few(1, 900, 2, 2, 1, 5));
 }

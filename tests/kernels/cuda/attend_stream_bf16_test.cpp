@@ -37,14 +37,15 @@ void check(const Composition& c, const attend_sizes_of_call& s, std::uint64_t se
     INFO("tokens " << s.grid.size() << ", head_dim " << s.dim << ": " << worst_difference << ' ' << root << " of " << scale);
     CHECK(worst_difference <= scale * unit + rounding);
     CHECK(root <= scale * unit / 8.0 + rounding / 2.0);
-    CHECK(worst(expected.lse, got.lse).relative() < 1e-5);   // sums are of floats
+    CHECK(worst(expected.lse, got.lse).relative() < 1e-5);  // sums are of floats
   });
 }
 
 }  // namespace
 
 TEST_CASE("attend cuda bf16: every number of tokens and head_dim around tiles") {
-  for (const std::size_t n : {1U, 15U, 16U, 17U, 63U, 64U, 65U, 129U}) check<dyn, bfloat16, bfloat16>(attention<logsumexp>{}, self_call(sequence_grid(n), 12), n);
+  for (const std::size_t n : {1U, 15U, 16U, 17U, 63U, 64U, 65U, 129U})
+    check<dyn, bfloat16, bfloat16>(attention<logsumexp>{}, self_call(sequence_grid(n), 12), n);
   for (const std::size_t dim : {1U, 15U, 33U, 64U, 72U, 128U, 130U, 200U, 256U})
     check<dyn, bfloat16, bfloat16>(attention<logsumexp>{}, self_call(sequence_grid(43), dim, 1), dim);
 }

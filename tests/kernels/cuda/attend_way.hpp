@@ -22,10 +22,11 @@ struct way_case {
   std::size_t heads = 2;
   std::size_t key_heads = 2;
   std::size_t batch = 1;
-  std::size_t offset = 0;   ///< elements from an aligned address to the first
+  std::size_t offset = 0;  ///< elements from an aligned address to the first
   std::uint64_t seed = 1;
 
-  static way_case self(token_grid grid, std::uint64_t seed, std::size_t heads = 2, std::size_t batch = 1, std::size_t offset = 0) {
+  static way_case self(token_grid grid, std::uint64_t seed, std::size_t heads = 2, std::size_t batch = 1,
+                       std::size_t offset = 0) {
     return {grid, grid, heads, heads, batch, offset, seed};
   }
 };
@@ -64,19 +65,22 @@ struct way_results {
 };
 
 inline head_rows<float> lse_view(float* data, const way_case& s) {
-  return {data, extents<dyn, dyn, dyn>(s.batch, s.heads, s.grid.size()), {s.heads * s.grid.size(), s.grid.size(), std::size_t{1}}};
+  return {
+      data, extents<dyn, dyn, dyn>(s.batch, s.heads, s.grid.size()), {s.heads * s.grid.size(), s.grid.size(), std::size_t{1}}};
 }
 
 /// By the definition.
 template <std::size_t D, class T, class Composition>
 way_results by_definition(const Composition& c, const way_case& s, const way_inputs<T>& x) {
-  way_results r{std::vector<float>(s.batch * s.grid.size() * s.heads * D), std::vector<float>(s.batch * s.heads * s.grid.size())};
+  way_results r{std::vector<float>(s.batch * s.grid.size() * s.heads * D),
+                std::vector<float>(s.batch * s.heads * s.grid.size())};
   const workspace memory(plan_bytes(c, s.grid, s.key_grid, s.heads) + attend_bytes<T>(reference{}, c, s.grid, s.key_grid, D));
   arena scratch = memory.scratch();
   const auto plan = plan_of(c, s, scratch);
   const auto keys = [&](const T* p) { return merged_heads<D>(p, s.batch, s.key_grid.size(), s.key_heads); };
-  attend(context<reference>{reference{}, scratch}, plan, merged_heads<D>(x.q.data(), s.batch, s.grid.size(), s.heads), keys(x.k.data()),
-         keys(x.v.data()), merged_heads<D>(r.out.data(), s.batch, s.grid.size(), s.heads), lse_view(r.lse.data(), s));
+  attend(context<reference>{reference{}, scratch}, plan, merged_heads<D>(x.q.data(), s.batch, s.grid.size(), s.heads),
+         keys(x.k.data()), keys(x.v.data()), merged_heads<D>(r.out.data(), s.batch, s.grid.size(), s.heads),
+         lse_view(r.lse.data(), s));
   return r;
 }
 
@@ -94,9 +98,10 @@ way_results by_way(const Composition& c, const way_case& s, const way_inputs<T>&
   arena scratch = memory.scratch();
   const auto plan = plan_of(c, s, scratch);
   const auto& kernel_plan = detail::plan_of_kernel(plan);
-  const auto a = detail::make_arguments(kernel_plan, merged_heads<D>(static_cast<const T*>(q.data()), s.batch, s.grid.size(), s.heads),
-                                        make_keys(static_cast<const T*>(k.data())), make_keys(static_cast<const T*>(v.data())),
-                                        merged_heads<D>(out.data(), s.batch, s.grid.size(), s.heads), lse_view(lse.data(), s));
+  const auto a =
+      detail::make_arguments(kernel_plan, merged_heads<D>(static_cast<const T*>(q.data()), s.batch, s.grid.size(), s.heads),
+                             make_keys(static_cast<const T*>(k.data())), make_keys(static_cast<const T*>(v.data())),
+                             merged_heads<D>(out.data(), s.batch, s.grid.size(), s.heads), lse_view(lse.data(), s));
   using arguments = std::remove_const_t<decltype(a)>;
   using kernel_composition = typename arguments::composition_type;
   if constexpr (detail::bias_runs<kernel_composition>::count > 0) {

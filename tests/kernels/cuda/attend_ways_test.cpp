@@ -35,6 +35,6 @@ auto tiles_of_call(const way_case& s) {
 
 TEST_CASE("attend cuda ways: the tile engine where it can read the views") {
   CHECK(tiles_of_call(way_case::self(sequence_grid(300), 1, 1)) > 0);
-  CHECK(tiles_of_call(way_case::self(sequence_grid(300), 2, 1, 1, 1)) == 0);   // not aligned
-  CHECK(tiles_of_call(way_case::self(sequence_grid(60), 3, 1)) == 0);          // a small problem
+  CHECK(tiles_of_call(way_case::self(sequence_grid(300), 2, 1, 1, 1)) == 0);  // not aligned
+  CHECK(tiles_of_call(way_case::self(sequence_grid(60), 3, 1)) == 0);         // a small problem
 }

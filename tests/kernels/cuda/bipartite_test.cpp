@@ -14,20 +14,21 @@ using namespace heddle;
 using list = std::vector<std::int32_t>;
 
 /// `groups` slices of the channels of `x` `[rows, channels]` are averaged.
-void check(const std::vector<float>& x, std::size_t channels, std::size_t groups, const list& sources, const list& destinations) {
+void check(const std::vector<float>& x, std::size_t channels, std::size_t groups, const list& sources,
+           const list& destinations) {
   const std::size_t rows = x.size() / channels;
   list best(sources.size());
   std::vector<float> similarity(sources.size());
   const workspace memory(match_bytes(reference{}, sources.size(), destinations.size(), channels / groups));
-  match_bipartite(context<reference>{{}, memory.scratch()}, mean_of_groups(make_matrix(x.data(), rows, channels), groups), sources, destinations, best,
-                  similarity);
+  match_bipartite(context<reference>{{}, memory.scratch()}, mean_of_groups(make_matrix(x.data(), rows, channels), groups),
+                  sources, destinations, best, similarity);
   INFO(sources.size() << " with " << destinations.size() << " of " << channels / groups);
   test::in_both_orders([&] {
     const test::device_scratch scratch(match_bytes(cuda<>{}, sources.size(), destinations.size(), channels / groups));
     test::on_device<float> metric(x), found(std::vector<float>(sources.size()));
     test::on_device<std::int32_t> a(sources), b(destinations), at(list(sources.size(), -7));
-    match_bipartite(scratch.ctx(), mean_of_groups(make_matrix<const float>(metric.data(), rows, channels), groups), a.span(), b.span(), at.span(),
-                    found.span());
+    match_bipartite(scratch.ctx(), mean_of_groups(make_matrix<const float>(metric.data(), rows, channels), groups), a.span(),
+                    b.span(), at.span(), found.span());
     CHECK(at.to_host() == best);
     CHECK(test::worst(similarity, found.to_host()).difference == 0.0);
   });

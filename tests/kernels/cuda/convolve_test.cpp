@@ -25,7 +25,8 @@ struct problem {
   }
 
   template <class Backend, class Activation>
-  void run(Backend backend, const float* x, const std::vector<float>& weight, const std::vector<float>& bias, float* y, Activation activation) const {
+  void run(Backend backend, const float* x, const std::vector<float>& weight, const std::vector<float>& bias, float* y,
+           Activation activation) const {
     const map_view<float> to(y, y_extents());
     const dense_weight w = prepare_dense(backend, make_matrix(weight.data(), outputs, weight.size() / outputs), bias);
     convolve(context<Backend>{backend, {}}, map_view<const float>(x, x_extents), w, window, to, activation,
@@ -66,9 +67,9 @@ TEST_CASE("cuda convolve: strides", "[cuda]") {
 }
 
 TEST_CASE("cuda convolve: windows without padding are runs", "[cuda]") {
-  problem{{2, 8, 12, 3}, 10, {4, 4, 4}, true}.check();     // an embedding of patches
-  problem{{1, 6, 9, 3}, 4, {2, 3, 1}}.check();             // overlapping, not in whole pieces
-  problem{{1, 5, 6, 4}, 4, {3, 2, 1, 1, 0, 1, 0}}.check(); // padding above and below does not part them
+  problem{{2, 8, 12, 3}, 10, {4, 4, 4}, true}.check();      // an embedding of patches
+  problem{{1, 6, 9, 3}, 4, {2, 3, 1}}.check();              // overlapping, not in whole pieces
+  problem{{1, 5, 6, 4}, 4, {3, 2, 1, 1, 0, 1, 0}}.check();  // padding above and below does not part them
 }
 
 TEST_CASE("cuda convolve: pointwise", "[cuda]") {

@@ -18,8 +18,13 @@ struct problem {
   std::vector<float> x, weight, bias, y, other;
 
   problem(const extents5& s, const volume_window& w, std::size_t seed)
-      : shape(s), window(w), x(test::normal_vector(s.size(), seed)), weight(test::normal_vector(s.extent(4) * w.size(), seed + 1000)),
-        bias(test::normal_vector(s.extent(4), seed + 2000)), y(test::normal_vector(w.output_extents(s).size(), 77)), other(y) {
+      : shape(s),
+        window(w),
+        x(test::normal_vector(s.size(), seed)),
+        weight(test::normal_vector(s.extent(4) * w.size(), seed + 1000)),
+        bias(test::normal_vector(s.extent(4), seed + 2000)),
+        y(test::normal_vector(w.output_extents(s).size(), 77)),
+        other(y) {
     for (float& v : other) v += 1.0F;
   }
 
@@ -32,7 +37,8 @@ struct problem {
                                             mode != 1 ? std::span<const float>(bias) : std::span<const float>());
     matrix_view<const float> residual;
     if (mode >= 2) residual = make_matrix(mode == 2 ? another : static_cast<const float*>(to), out.size() / channels, channels);
-    convolve_depthwise(ctx, volume_view<const float>(from, shape), prepared, window, volume_view<float>(to, out), silu{}, residual);
+    convolve_depthwise(ctx, volume_view<const float>(from, shape), prepared, window, volume_view<float>(to, out), silu{},
+                       residual);
   }
 };
 
@@ -40,8 +46,9 @@ void check(const problem& p, std::size_t round) {
   const int mode = static_cast<int>(round % 4);
   std::vector<float> expected = p.y;
   p.run(context<reference>{}, p.x.data(), expected.data(), p.other.data(), mode);
-  INFO("round " << round << ", [" << p.shape.extent(0) << ' ' << p.shape.extent(1) << ' ' << p.shape.extent(2) << ' ' << p.shape.extent(3) << ' '
-                << p.shape.extent(4) << "], window " << p.window.frames.size << ' ' << p.window.rows.size << ' ' << p.window.columns.size);
+  INFO("round " << round << ", [" << p.shape.extent(0) << ' ' << p.shape.extent(1) << ' ' << p.shape.extent(2) << ' '
+                << p.shape.extent(3) << ' ' << p.shape.extent(4) << "], window " << p.window.frames.size << ' '
+                << p.window.rows.size << ' ' << p.window.columns.size);
   test::in_both_orders([&] {
     test::on_device<float> x(p.x, round % 7 == 6 ? 1 : 0), y(p.y), other(p.other);
     p.run(test::device_scratch().ctx(), x.data(), y.data(), other.data(), mode);
@@ -62,8 +69,10 @@ TEST_CASE("depthwise convolution of random windows on a device", "[depthwise]") 
   test::generator random(5);
   for (std::size_t round = 0; round < 24; ++round) {
     const std::size_t channels = round % 3 == 0 ? random.integer(1, 40) : 4 * random.integer(1, 10);
-    const extents5 shape(random.integer(1, 2), round % 2 == 0 ? 1 : random.integer(1, 4), random.integer(1, 9), random.integer(1, 14), channels);
-    const volume_window window{round % 2 == 0 ? window_axis{} : random_axis(random, 3, 2), random_axis(random, 5, 3), random_axis(random, 6, 3)};
+    const extents5 shape(random.integer(1, 2), round % 2 == 0 ? 1 : random.integer(1, 4), random.integer(1, 9),
+                         random.integer(1, 14), channels);
+    const volume_window window{round % 2 == 0 ? window_axis{} : random_axis(random, 3, 2), random_axis(random, 5, 3),
+                               random_axis(random, 6, 3)};
     if (fits(window.frames, shape.extent(1)) && fits(window.rows, shape.extent(2)) && fits(window.columns, shape.extent(3)))
       check(problem(shape, window, round), round);
   }
@@ -73,7 +82,8 @@ TEST_CASE("depthwise windows of 3, 5 and 7 columns on a device", "[depthwise]") 
   std::size_t round = 0;
   for (const std::size_t size : std::initializer_list<std::size_t>{3, 5, 7})
     for (const std::size_t columns : std::initializer_list<std::size_t>{1, 8, 13}) {
-      check(problem(extents5(1, round % 3 + 1, 9, columns, 36), volume_window::centred(size == 3 ? 3 : 1, size, size), round), round);
+      check(problem(extents5(1, round % 3 + 1, 9, columns, 36), volume_window::centred(size == 3 ? 3 : 1, size, size), round),
+            round);
       ++round;
     }
 }

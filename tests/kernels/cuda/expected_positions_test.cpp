@@ -15,11 +15,12 @@ using namespace heddle;
 
 namespace {
 
-constexpr std::size_t pitch = 4;   // the columns of boxes
+constexpr std::size_t pitch = 4;  // the columns of boxes
 
 std::vector<float> expected(const std::vector<float>& scores, const map_extents& e) {
   std::vector<float> y(e.extent(0) * pitch, 7.0F);
-  expected_positions(context<reference>{}, map_view<const float>(scores.data(), e), make_matrix(y.data() + 2, e.extent(0), 2, pitch));
+  expected_positions(context<reference>{}, map_view<const float>(scores.data(), e),
+                     make_matrix(y.data() + 2, e.extent(0), 2, pitch));
   return y;
 }
 
@@ -35,7 +36,8 @@ std::vector<float> got(const std::vector<float>& scores, const map_extents& e) {
 }  // namespace
 
 TEST_CASE("expected positions on a device are those of the definition", "[cuda]") {
-  for (const map_extents& e : {map_extents(3, 18, 18, 1), map_extents(1, 1, 1, 1), map_extents(2, 5, 7, 1), map_extents(1, 72, 40, 1)}) {
+  for (const map_extents& e :
+       {map_extents(3, 18, 18, 1), map_extents(1, 1, 1, 1), map_extents(2, 5, 7, 1), map_extents(1, 72, 40, 1)}) {
     std::vector<float> scores = test::normal_vector(e.size(), 3);
     for (float& s : scores) s = 4.0F * s + 30.0F;
     CHECK(test::worst(expected(scores, e), got(scores, e)).relative() < 1e-6);
@@ -46,13 +48,13 @@ TEST_CASE("a peak is where it is, whatever lies around it", "[cuda]") {
   const map_extents e(2, 9, 33, 1);
   std::vector<float> scores(e.size(), -std::numeric_limits<float>::infinity());
   scores[4 * 33 + 20] = 1e30F;
-  scores[9 * 33 + 8 * 33 + 2] = -1e30F;   // of the second map
+  scores[9 * 33 + 8 * 33 + 2] = -1e30F;  // of the second map
   const std::vector<float> y = got(scores, e);
   CHECK(y[2] == 20.0F / 33.0F);
   CHECK(y[3] == 4.0F / 9.0F);
   CHECK(y[6] == 2.0F / 33.0F);
   CHECK(y[7] == 8.0F / 9.0F);
-  CHECK(y[0] == 7.0F);   // beside the positions
+  CHECK(y[0] == 7.0F);  // beside the positions
 }
 
 TEST_CASE("scores that are no numbers give no position", "[cuda]") {

@@ -20,7 +20,8 @@ struct shape {
 std::vector<std::int32_t> random_positions(std::size_t count, std::size_t rows, std::uint64_t seed) {
   test::generator random(seed);
   std::vector<std::int32_t> positions(count);
-  for (auto& p : positions) p = static_cast<std::int32_t>(random.integer(0, rows + rows / 4)) - static_cast<std::int32_t>(rows / 4 + 1);
+  for (auto& p : positions)
+    p = static_cast<std::int32_t>(random.integer(0, rows + rows / 4)) - static_cast<std::int32_t>(rows / 4 + 1);
   return positions;
 }
 
@@ -33,8 +34,8 @@ void check(const shape& s, double bound, Move move) {
   const std::vector<float> table = test::normal_vector(s.rows * pitch, 2);
   const std::vector<float> weights = test::normal_vector(s.count, 3);
   const auto run = [&](auto ctx, float* a, float* b, const std::int32_t* at, const float* w) {
-    move(ctx, make_matrix(a, s.count, s.columns, pitch), make_matrix(b, s.rows, s.columns, pitch), std::span<const std::int32_t>(at, s.count),
-         std::span<const float>(w, s.count));
+    move(ctx, make_matrix(a, s.count, s.columns, pitch), make_matrix(b, s.rows, s.columns, pitch),
+         std::span<const std::int32_t>(at, s.count), std::span<const float>(w, s.count));
   };
   std::vector<float> a = list;
   std::vector<float> b = table;
@@ -49,7 +50,8 @@ void check(const shape& s, double bound, Move move) {
   });
 }
 
-constexpr shape shapes[] = {{1, 1, 1, 0, 0}, {40, 13, 48, 4, 0}, {70, 9, 300, 0, 0}, {33, 65, 7, 2, 1}, {100, 1, 12, 0, 0}, {5, 200, 4, 0, 0}};
+constexpr shape shapes[] = {{1, 1, 1, 0, 0},   {40, 13, 48, 4, 0}, {70, 9, 300, 0, 0},
+                            {33, 65, 7, 2, 1}, {100, 1, 12, 0, 0}, {5, 200, 4, 0, 0}};
 
 }  // namespace
 
@@ -75,5 +77,6 @@ TEST_CASE("positions beyond the rows are left out on a device", "[gather]") {
 
 TEST_CASE("no positions are no work for a device", "[gather]") {
   gather_rows(test::device_scratch().ctx(), make_matrix<const float>(nullptr, 0, 4), {}, make_matrix<float>(nullptr, 0, 4));
-  scatter_add_rows(test::device_scratch().ctx(), make_matrix<const float>(nullptr, 0, 4), {}, make_matrix<float>(nullptr, 3, 4));
+  scatter_add_rows(test::device_scratch().ctx(), make_matrix<const float>(nullptr, 0, 4), {},
+                   make_matrix<float>(nullptr, 3, 4));
 }

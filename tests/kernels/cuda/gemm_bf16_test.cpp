@@ -29,14 +29,22 @@ struct problem {
   std::vector<Y> residual;
 
   problem(std::size_t m, std::size_t n, std::size_t k, std::size_t gap_x = 3, std::size_t gap_y = 5)
-      : rows(m), outputs(n), inputs(k), x_gap(gap_x), y_gap(gap_y), x(values<X>(m * (k + gap_x), 1)), weight(test::normal_vector(n * k, 2)),
-        bias(test::normal_vector(n, 3)), residual(values<Y>(m * (n + gap_y), 4)) {}
+      : rows(m),
+        outputs(n),
+        inputs(k),
+        x_gap(gap_x),
+        y_gap(gap_y),
+        x(values<X>(m * (k + gap_x), 1)),
+        weight(test::normal_vector(n * k, 2)),
+        bias(test::normal_vector(n, 3)),
+        residual(values<Y>(m * (n + gap_y), 4)) {}
 
   std::size_t pitch() const { return outputs + y_gap; }
 
   template <class Tile, class Backend, class Activation>
   void run(Backend backend, const X* from, Y* y, Activation activation, bool adds) const {
-    const bf16_weight w = prepare_bf16(backend, make_matrix(weight.data(), outputs, inputs), adds ? std::span<const float>(bias) : std::span<const float>());
+    const bf16_weight w = prepare_bf16(backend, make_matrix(weight.data(), outputs, inputs),
+                                       adds ? std::span<const float>(bias) : std::span<const float>());
     const matrix_view<Y> to = make_matrix(y, rows, outputs, pitch());
     const matrix_view<const Y> base = adds ? as_const(to) : matrix_view<const Y>{};
     const matrix_view<const X> in = make_matrix(from, rows, inputs, inputs + x_gap);
@@ -44,7 +52,8 @@ struct problem {
       gemm(context<Backend>{backend, {}}, in, w, to, activation, base);
     } else {
       using products = std::conditional_t<std::is_same_v<X, bfloat16>, device::bf16_products, device::rounded_products>;
-      device::launch_tiles<Tile, products>({}, device::source_of(in), device::weights_of(w), device::epilogue_of("gemm", to, w.bias, activation, base));
+      device::launch_tiles<Tile, products>({}, device::source_of(in), device::weights_of(w),
+                                           device::epilogue_of("gemm", to, w.bias, activation, base));
     }
   }
 
@@ -102,7 +111,7 @@ TEST_CASE("cuda gemm_bf16: fragments are read without bank conflicts", "[cuda]")
   problem<bfloat16, float>(64, 64, 64, 0, 0).check<device::medium_tile>(identity{}, false);
   CHECK(emulation::counters().matrix_phases > 0);
   CHECK(emulation::counters().matrix_passes == emulation::counters().matrix_phases);
-  CHECK(emulation::counters().products == 2 * 4 * 4 * 2 * 4);   // runs, warps, steps of 16 inputs, 2 x 4 parts
+  CHECK(emulation::counters().products == 2 * 4 * 4 * 2 * 4);  // runs, warps, steps of 16 inputs, 2 x 4 parts
   emulation::counters() = {};
   problem<float, float>(64, 64, 64, 0, 0).check<device::medium_tile>(identity{}, false);
   CHECK(emulation::counters().matrix_passes == emulation::counters().matrix_phases);

@@ -25,8 +25,15 @@ struct problem {
   std::vector<float> x, weight, bias, residual;
 
   problem(std::size_t m, std::size_t n, std::size_t k, std::size_t gap_x = 3, std::size_t gap_y = 5)
-      : rows(m), outputs(n), inputs(k), x_gap(gap_x), y_gap(gap_y), x(test::normal_vector(m * (k + gap_x), 1)),
-        weight(test::normal_vector(n * k, 2)), bias(test::normal_vector(n, 3)), residual(test::normal_vector(m * (n + gap_y), 4)) {
+      : rows(m),
+        outputs(n),
+        inputs(k),
+        x_gap(gap_x),
+        y_gap(gap_y),
+        x(test::normal_vector(m * (k + gap_x), 1)),
+        weight(test::normal_vector(n * k, 2)),
+        bias(test::normal_vector(n, 3)),
+        residual(test::normal_vector(m * (n + gap_y), 4)) {
     for (std::size_t r = 0; r < m; ++r)
       for (std::size_t g = 0; g < gap_x; ++g) x[r * (k + gap_x) + k + g] = std::numeric_limits<float>::quiet_NaN();
   }
@@ -38,8 +45,8 @@ struct problem {
   std::vector<float> expected(Activation activation, bool adds) const {
     std::vector<float> y = residual;
     const matrix_view<float> to = make_matrix(y.data(), rows, outputs, outputs + y_gap);
-    gemm(context<reference>{{}, {}}, make_matrix(x.data(), rows, inputs, inputs + x_gap), prepare_dense(reference{}, weights(), shift()), to,
-         activation, adds ? as_const(to) : matrix_view<const float>{});
+    gemm(context<reference>{{}, {}}, make_matrix(x.data(), rows, inputs, inputs + x_gap),
+         prepare_dense(reference{}, weights(), shift()), to, activation, adds ? as_const(to) : matrix_view<const float>{});
     return y;
   }
 
@@ -56,7 +63,8 @@ struct problem {
       gemm(context<cuda<>>{{}, {}}, in, w, to, activation, base);
     } else {
       const row_segment whole{in.data_handle(), in.stride(0), inputs};
-      device::launch_tiles<Tile, device::tf32_products>({}, device::source_of<float>(std::span(&whole, 1), rows), device::weights_of(w),
+      device::launch_tiles<Tile, device::tf32_products>({}, device::source_of<float>(std::span(&whole, 1), rows),
+                                                        device::weights_of(w),
                                                         device::epilogue_of("gemm", to, w.bias, activation, base));
     }
     return y.to_host();
@@ -108,11 +116,11 @@ TEST_CASE("cuda gemm: every activation ends the product", "[cuda]") {
 
 TEST_CASE("cuda gemm: rows in several segments are read in place", "[cuda]") {
   const std::size_t rows = 37, outputs = 20;
-  for (const std::size_t length : {8U, 7U}) {   // in whole pieces, and not
+  for (const std::size_t length : {8U, 7U}) {  // in whole pieces, and not
     const std::size_t stride = length == 8 ? 12 : 10;
     const std::vector<float> x = test::normal_vector(rows * stride + 40, 5);
     const std::vector<float> weight = test::normal_vector(outputs * (2 * length + 24), 6);
-    const auto segments = [&](const float* data) {   // the second overlaps the rows of the first, the third itself
+    const auto segments = [&](const float* data) {  // the second overlaps the rows of the first, the third itself
       return std::vector<row_segment>{{data, stride, length}, {data, stride, 0}, {data + 4, stride, length}, {data, 4, 24}};
     };
     const auto run = [&](auto backend, const float* data, float* y) {
@@ -149,7 +157,8 @@ TEST_CASE("cuda gemm: weights that are results are prepared on the device", "[cu
   const auto check = [&](const dense_weight& made, const std::vector<float>& weight, std::span<const float> bias) {
     std::vector<float> expected(p.rows * p.outputs);
     gemm(context<reference>{{}, {}}, make_matrix(p.x.data(), p.rows, p.inputs),
-         prepare_dense(reference{}, make_matrix(weight.data(), p.outputs, p.inputs), bias), make_matrix(expected.data(), p.rows, p.outputs));
+         prepare_dense(reference{}, make_matrix(weight.data(), p.outputs, p.inputs), bias),
+         make_matrix(expected.data(), p.rows, p.outputs));
     on_device<float> y(std::vector<float>(p.rows * p.outputs));
     gemm(context<cuda<>>{backend, {}}, in, made, make_matrix(y.data(), p.rows, p.outputs));
     CHECK(test::worst(expected, y.to_host()).relative() < 1e-5);
@@ -159,8 +168,10 @@ TEST_CASE("cuda gemm: weights that are results are prepared on the device", "[cu
     for (std::size_t k = 0; k < p.inputs; ++k) turned[k * p.outputs + n] = p.weight[n * p.inputs + k];
   const on_device<float> other(turned);
   on_device<float> storage(std::vector<float>(dense_weight_size(backend, p.outputs, p.inputs)));
-  check(prepare_dense_in(backend, matrix_view<const float>(other.data(), extents<dyn, dyn>(p.outputs, p.inputs), {1, p.outputs}), storage.data()),
-        p.weight, {});
+  check(
+      prepare_dense_in(backend, matrix_view<const float>(other.data(), extents<dyn, dyn>(p.outputs, p.inputs), {1, p.outputs}),
+                       storage.data()),
+      p.weight, {});
 
   const std::vector<float> scale = test::normal_vector(p.inputs, 9);
   std::vector<float> scaled = p.weight;
@@ -179,7 +190,8 @@ TEST_CASE("cuda gemm: fragments are read without bank conflicts", "[cuda]") {
   static_cast<void>(p.actual<device::medium_tile>(identity{}, false));
   CHECK(emulation::counters().matrix_phases > 0);
   CHECK(emulation::counters().matrix_passes == emulation::counters().matrix_phases);
-  CHECK(emulation::counters().products == 4 * 2 * 4 * 2 * 4 * 3);   // warps, steps, of 8 inputs each, 2 x 4 parts, three products
+  CHECK(emulation::counters().products ==
+        4 * 2 * 4 * 2 * 4 * 3);  // warps, steps, of 8 inputs each, 2 x 4 parts, three products
 }
 #endif
 
@@ -189,8 +201,8 @@ TEST_CASE("cuda gemm: more segments than a kernel takes are refused", "[cuda]") 
   on_device<float> x(std::vector<float>(64));
   const std::vector<float> weight(33);
   const std::vector<row_segment> parts(33, row_segment{x.data(), 1, 1});
-  CHECK_THROWS_AS(gemm(context<cuda<>>{backend, {}}, segmented_rows{2, parts}, prepare_dense(backend, make_matrix(weight.data(), 1, 33)),
-                       make_matrix(x.data() + 40, 2, 1)),
+  CHECK_THROWS_AS(gemm(context<cuda<>>{backend, {}}, segmented_rows{2, parts},
+                       prepare_dense(backend, make_matrix(weight.data(), 1, 33)), make_matrix(x.data() + 40, 2, 1)),
                   shape_error);
 }
 

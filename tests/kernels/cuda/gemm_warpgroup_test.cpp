@@ -45,7 +45,8 @@ struct problem {
 
   std::vector<float> expected() const {
     std::vector<float> y(rows * outputs);
-    gemm(context<reference>{{}, {}}, make_matrix(x.data(), rows, inputs, pitch), prepared(reference{}), make_matrix(y.data(), rows, outputs), relu{});
+    gemm(context<reference>{{}, {}}, make_matrix(x.data(), rows, inputs, pitch), prepared(reference{}),
+         make_matrix(y.data(), rows, outputs), relu{});
     return y;
   }
 
@@ -75,24 +76,28 @@ struct problem {
 
 TEST_CASE("cuda gemm by warpgroups: tiles that are not filled, rings that go round", "[cuda]") {
   problem{150, 140, 72}.check_tile<device::square_tile>();
-  problem{20, 100, 460}.check_tile<device::square_tile>();   // eight steps, six buffers
-  problem{70, 260, 330}.check_tile<device::wide_tile>();     // six steps, four buffers
+  problem{20, 100, 460}.check_tile<device::square_tile>();  // eight steps, six buffers
+  problem{70, 260, 330}.check_tile<device::wide_tile>();    // six steps, four buffers
 }
 
 TEST_CASE("cuda gemm by warpgroups: what gemm chooses for many tiles", "[cuda]") {
   const problem p{1300, 1310, 16};
   const bf16_weight w = p.prepared(cuda<arch::sm_90a>{});
   tiles_copied();
-  p.check([&](matrix_view<const bfloat16> from, matrix_view<float> to) { gemm(context<cuda<arch::sm_90a>>{{}, {}}, from, w, to, relu{}); });
+  p.check([&](matrix_view<const bfloat16> from, matrix_view<float> to) {
+    gemm(context<cuda<arch::sm_90a>>{{}, {}}, from, w, to, relu{});
+  });
   const std::int64_t tiles = tiles_copied();
-  CHECK((tiles == -1 || tiles == 2 * 121 * 2));   // runs, tiles of the output, operands
+  CHECK((tiles == -1 || tiles == 2 * 121 * 2));  // runs, tiles of the output, operands
 }
 
 TEST_CASE("cuda gemm by warpgroups: other rows go by warps", "[cuda]") {
   const problem p{5, 9, 12};
   const bf16_weight w = p.prepared(cuda<arch::sm_90a>{});
   tiles_copied();
-  p.check([&](matrix_view<const bfloat16> from, matrix_view<float> to) { gemm(context<cuda<arch::sm_90a>>{{}, {}}, from, w, to, relu{}); });
+  p.check([&](matrix_view<const bfloat16> from, matrix_view<float> to) {
+    gemm(context<cuda<arch::sm_90a>>{{}, {}}, from, w, to, relu{});
+  });
   CHECK(tiles_copied() <= 0);
 }
 

@@ -33,7 +33,8 @@ void check(const std::vector<float>& scores, const inverse_cdf_options& options)
   const test::device_scratch scratch(inverse_cdf_bytes(cuda<>{}, scores.size()));
   test::on_device<float> x(scores), distribution(expected.distribution), points(expected.points);
   test::on_device<std::int32_t> picked(list(expected.picked.size(), -7)), order(list(scores.size(), -7));
-  const std::size_t count = inverse_cdf(scratch.ctx(), x.span(), options, picked.span(), {order.span(), distribution.span(), points.span()});
+  const std::size_t count =
+      inverse_cdf(scratch.ctx(), x.span(), options, picked.span(), {order.span(), distribution.span(), points.span()});
   INFO(scores.size() << " scores, " << options.points << " points");
   std::size_t found = 0;
   while (found < expected.picked.size() && expected.picked[found] != -1) ++found;

@@ -24,7 +24,8 @@ struct shape {
   std::size_t rows, columns, gap, offset;
 };
 
-constexpr shape shapes[] = {{1, 1, 0, 0}, {3, 5, 0, 0}, {7, 48, 0, 0}, {5, 48, 4, 0}, {5, 48, 3, 1}, {2, 1030, 2, 0}, {70, 4, 0, 1}, {300, 12, 0, 0}};
+constexpr shape shapes[] = {{1, 1, 0, 0},  {3, 5, 0, 0},    {7, 48, 0, 0}, {5, 48, 4, 0},
+                            {5, 48, 3, 1}, {2, 1030, 2, 0}, {70, 4, 0, 1}, {300, 12, 0, 0}};
 
 matrix_view<float> matrix(float* p, const shape& s) { return make_matrix(p, s.rows, s.columns, s.columns + s.gap); }
 matrix_view<const float> matrix(const float* p, const shape& s) { return make_matrix(p, s.rows, s.columns, s.columns + s.gap); }
@@ -43,16 +44,19 @@ TEST_CASE("functions of rows on a device", "[map]") {
     std::vector<float> repeated = a;
     map(plain(), matrix(a.data(), s), matrix(one.data(), s), gelu{});
     map(plain(), matrix(a.data(), s), matrix(b.data(), s), matrix(two.data(), s), difference{});
-    map(plain(), matrix(std::as_const(repeated).data(), s), make_matrix(b.data(), 1, s.columns), matrix(repeated.data(), s), difference{});
+    map(plain(), matrix(std::as_const(repeated).data(), s), make_matrix(b.data(), 1, s.columns), matrix(repeated.data(), s),
+        difference{});
     INFO(s.rows << " x " << s.columns << ", gap " << s.gap << ", offset " << s.offset);
     test::in_both_orders([&] {
       test::on_device<float> x(a, s.offset), other(b, s.offset), y(std::vector<float>(size, 7.0F), s.offset);
       const test::device_scratch none;
       map(none.ctx(), matrix(std::as_const(x).data(), s), matrix(y.data(), s), gelu{});
       CHECK(test::worst(one, y.to_host()).relative() < 1e-6);
-      map(none.ctx(), matrix(std::as_const(x).data(), s), matrix(std::as_const(other).data(), s), matrix(y.data(), s), difference{});
+      map(none.ctx(), matrix(std::as_const(x).data(), s), matrix(std::as_const(other).data(), s), matrix(y.data(), s),
+          difference{});
       CHECK(test::worst(two, y.to_host()).relative() < 1e-6);
-      map(none.ctx(), matrix(std::as_const(x).data(), s), make_matrix<const float>(other.data(), 1, s.columns), matrix(x.data(), s), difference{});
+      map(none.ctx(), matrix(std::as_const(x).data(), s), make_matrix<const float>(other.data(), 1, s.columns),
+          matrix(x.data(), s), difference{});
       CHECK(test::worst(repeated, x.to_host()).relative() < 1e-6);
     });
   }
@@ -70,7 +74,8 @@ TEST_CASE("more rows than a grid of two numbers could have", "[map]") {
 }
 
 TEST_CASE("means and maxima of columns on a device", "[reduce]") {
-  for (const shape& s : {shape{1, 1, 0, 0}, shape{3, 5, 1, 0}, shape{601, 12, 0, 0}, shape{1031, 7, 2, 1}, shape{9, 8200, 0, 0}, shape{2100, 3, 0, 0}}) {
+  for (const shape& s : {shape{1, 1, 0, 0}, shape{3, 5, 1, 0}, shape{601, 12, 0, 0}, shape{1031, 7, 2, 1}, shape{9, 8200, 0, 0},
+                         shape{2100, 3, 0, 0}}) {
     const std::size_t size = s.rows * (s.columns + s.gap);
     std::vector<float> a = test::normal_vector(size, s.columns);
     for (float& v : a) v += 1.0F;
@@ -106,5 +111,6 @@ TEST_CASE("no rows and no columns are no work for a device", "[map]") {
   map(none.ctx(), make_matrix<const float>(nullptr, 8, 0), make_matrix<float>(nullptr, 8, 0), relu{});
   mean_rows(none.ctx(), make_matrix<const float>(nullptr, 3, 0), {});
   std::vector<float> host(8);
-  REQUIRE_THROWS_AS(map(none.ctx(), make_matrix<const float>(host.data(), 1, 8), make_matrix(host.data(), 1, 8), relu{}), device_error);
+  REQUIRE_THROWS_AS(map(none.ctx(), make_matrix<const float>(host.data(), 1, 8), make_matrix(host.data(), 1, 8), relu{}),
+                    device_error);
 }

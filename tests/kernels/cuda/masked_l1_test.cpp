@@ -32,11 +32,10 @@ TEST_CASE("targets are normalised by their neighbourhood on a device", "[cuda]")
     normalize_locally(map_of(x.data()), patch, map_view<float>(y.data(), e), memory.scratch());
     test::on_device<float> there(x), result(std::vector<float>(e.size(), -7.0F));
     const test::device_scratch scratch(normalize_locally_bytes(cuda<>{}, e));
-    test::in_both_orders([&] {
-      normalize_locally(scratch.ctx(), map_of(there.data()), patch, map_view<float>(result.data(), e));
-    });
+    test::in_both_orders(
+        [&] { normalize_locally(scratch.ctx(), map_of(there.data()), patch, map_view<float>(result.data(), e)); });
     CHECK(test::worst(y, result.to_host()).relative() < 1e-6);
-    normalize_locally(scratch.ctx(), map_of(there.data()), patch, map_view<float>(there.data(), e));   // in place
+    normalize_locally(scratch.ctx(), map_of(there.data()), patch, map_view<float>(there.data(), e));  // in place
     CHECK(there.to_host() == result.to_host());
   }
   const test::device_scratch scratch(normalize_locally_bytes(cuda<>{}, e));
@@ -51,7 +50,8 @@ TEST_CASE("the loss of hidden pixels on a device", "[cuda]") {
   test::on_device<float> a(x), b(target), loss(std::vector<float>(1, -1.0F));
   for (const auto& [rows, columns] : {std::pair<std::size_t, std::size_t>{12, 18}, {4, 3}, {1, 1}}) {
     for (const bool any : {true, false}) {
-      const std::vector<std::uint8_t> mask = any ? some_hidden(2 * rows * columns) : std::vector<std::uint8_t>(2 * rows * columns);
+      const std::vector<std::uint8_t> mask =
+          any ? some_hidden(2 * rows * columns) : std::vector<std::uint8_t>(2 * rows * columns);
       test::on_device<std::uint8_t> hidden(mask);
       const double expected = masked_l1(map_of(x.data()), map_of(target.data()), mask, rows, columns);
       test::in_both_orders([&, rows = rows, columns = columns] {

@@ -17,19 +17,25 @@ struct problem {
   std::vector<float> a, b, la, lb;
 
   problem(std::size_t n, std::size_t h, std::size_t t, std::size_t d)
-      : batch(n), heads(h), tokens(t), dims(d), a(test::normal_vector(n * h * t * d, 1)), b(test::normal_vector(n * h * t * d, 2)),
-        la(test::normal_vector(n * h * t, 3, 4.0)), lb(test::normal_vector(n * h * t, 4, 4.0)) {
+      : batch(n),
+        heads(h),
+        tokens(t),
+        dims(d),
+        a(test::normal_vector(n * h * t * d, 1)),
+        b(test::normal_vector(n * h * t * d, 2)),
+        la(test::normal_vector(n * h * t, 3, 4.0)),
+        lb(test::normal_vector(n * h * t, 4, 4.0)) {
     constexpr float nothing = -std::numeric_limits<float>::infinity();
     constexpr float nan = std::numeric_limits<float>::quiet_NaN();
     for (std::size_t i = 0; i < la.size(); ++i) {
-      la[i] += 500.0F;   // large logarithms that lie close together
+      la[i] += 500.0F;  // large logarithms that lie close together
       lb[i] += 500.0F;
     }
     la[0] = nothing;
     lb[0] = nothing;
     if (la.size() < 4) return;
     la[1] = nothing;
-    a[rows_begin(1)] = nan;   // without weight it is not read
+    a[rows_begin(1)] = nan;  // without weight it is not read
     lb[2] = nothing;
   }
 
@@ -39,12 +45,14 @@ struct problem {
     return ((i * tokens + t) * heads + h) * dims;
   }
   head_view<float> outputs(float* p) const { return merged_heads(p, batch, tokens, heads, dims); }
-  head_rows<float> logsumexps(float* p) const { return {p, dynamic_extents<3>(batch, heads, tokens), {heads * tokens, tokens, 1}}; }
+  head_rows<float> logsumexps(float* p) const {
+    return {p, dynamic_extents<3>(batch, heads, tokens), {heads * tokens, tokens, 1}};
+  }
 
   template <class Context>
   void run(const Context& ctx, float* x, float* lx, float* y, float* ly, float* out, float* lse) const {
-    merge_attention(ctx, head_view<const float>(outputs(x)), head_rows<const float>(logsumexps(lx)), head_view<const float>(outputs(y)),
-                    head_rows<const float>(logsumexps(ly)), outputs(out), logsumexps(lse));
+    merge_attention(ctx, head_view<const float>(outputs(x)), head_rows<const float>(logsumexps(lx)),
+                    head_view<const float>(outputs(y)), head_rows<const float>(logsumexps(ly)), outputs(out), logsumexps(lse));
   }
 };
 
@@ -62,7 +70,7 @@ TEST_CASE("results over disjoint keys are merged by a device", "[merge]") {
       p.run(none.ctx(), x.data(), lx.data(), y.data(), ly.data(), to.data(), to_lse.data());
       CHECK(test::worst(out, to.to_host()).relative() < 1e-5);
       CHECK(test::worst(lse, to_lse.to_host()).relative() < 1e-6);
-      p.run(none.ctx(), x.data(), lx.data(), y.data(), ly.data(), y.data(), ly.data());   // into b
+      p.run(none.ctx(), x.data(), lx.data(), y.data(), ly.data(), y.data(), ly.data());  // into b
       CHECK(test::worst(out, y.to_host()).relative() < 1e-5);
       CHECK(test::worst(lse, ly.to_host()).relative() < 1e-6);
     });

@@ -43,10 +43,12 @@ void check(const Match& match, const Match& on_device_match, Combine) {
   const context<reference> plain{{}, scratch.scratch()};
   const auto rows = [](const float* p, std::size_t n) { return make_matrix(p, n, channels); };
   const source_map map = merge.plan(plain, metric_rows{rows(x.data(), batch * tokens)}, batch, kept);
-  merge.apply(plain, map, rows(x.data(), batch * tokens), make_matrix(y.data(), batch * left, channels), {sizes.data(), after.data()});
+  merge.apply(plain, map, rows(x.data(), batch * tokens), make_matrix(y.data(), batch * left, channels),
+              {sizes.data(), after.data()});
   merge.invert(plain, map, rows(y.data(), batch * left), make_matrix(restored.data(), batch * tokens, channels));
 
-  const test::device_scratch on_scratch(there.plan_scratch_bytes(cuda<>{}, tokens, channels) + there.apply_scratch_bytes(tokens));
+  const test::device_scratch on_scratch(there.plan_scratch_bytes(cuda<>{}, tokens, channels) +
+                                        there.apply_scratch_bytes(tokens));
   const device_workspace on_maps(source_map_bytes(batch, tokens));
   arena on_kept = on_maps.scratch();
   const auto ctx = on_scratch.ctx();
@@ -55,7 +57,8 @@ void check(const Match& match, const Match& on_device_match, Combine) {
   list positions(batch * tokens);
   device::copy_to_host<std::int32_t>({}, positions.data(), on_map.positions, positions.size());
   CHECK(positions == list(map.positions, map.positions + batch * tokens));
-  there.apply(ctx, on_map, rows(a.data(), batch * tokens), make_matrix(b.data(), batch * left, channels), {before.data(), now.data()});
+  there.apply(ctx, on_map, rows(a.data(), batch * tokens), make_matrix(b.data(), batch * left, channels),
+              {before.data(), now.data()});
   CHECK(test::worst(y, b.to_host()).relative() < 1e-6);
   CHECK(after == now.to_host());
   there.invert(ctx, on_map, rows(b.data(), batch * left), make_matrix(back.data(), batch * tokens, channels));

@@ -45,7 +45,8 @@ class policy_table {
   std::size_t size_;
 
  public:
-  explicit policy_table(const std::vector<T>& values) : memory_(device::allocate_managed(values.size() * sizeof(T))), size_(values.size()) {
+  explicit policy_table(const std::vector<T>& values)
+      : memory_(device::allocate_managed(values.size() * sizeof(T))), size_(values.size()) {
     std::copy(values.begin(), values.end(), memory_.template as<T>());
   }
   const T* data() const noexcept { return memory_.template as<const T>(); }

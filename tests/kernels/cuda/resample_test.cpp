@@ -21,7 +21,8 @@ void resized(const extents4& from, const extents4& to, Rule rule, const Factors&
   const std::vector<float> x = test::normal_vector(from.size(), from.extent(3));
   std::vector<float> expected(to.size());
   const workspace memory(resize_bytes(reference{}, from, to, rule, factors...));
-  resize(context<reference>{{}, memory.scratch()}, map_view<const float>(x.data(), from), map_view<float>(expected.data(), to), rule, factors...);
+  resize(context<reference>{{}, memory.scratch()}, map_view<const float>(x.data(), from), map_view<float>(expected.data(), to),
+         rule, factors...);
   const test::device_scratch scratch(resize_bytes(cuda<>{}, from, to, rule, factors...));
   test::on_device<float> a(x), y(std::vector<float>(to.size(), -7.0F));
   resize(scratch.ctx(), map_view<const float>(a.data(), from), map_view<float>(y.data(), to), rule, factors...);
@@ -34,7 +35,7 @@ template <class Rule>
 void resized_to_many(Rule rule) {
   resized({2, 5, 7, 3}, {2, 9, 4, 3}, rule);
   resized({1, 6, 6, 8}, {1, 13, 12, 8}, rule);
-  resized({2, 40, 33, 4}, {2, 3, 2, 4}, rule);   // two passes where the rule has many taps
+  resized({2, 40, 33, 4}, {2, 3, 2, 4}, rule);  // two passes where the rule has many taps
   resized({1, 1, 1, 5}, {1, 3, 2, 5}, rule);
 }
 
@@ -61,10 +62,12 @@ void pooled(std::size_t channels, Pool pool) {
   const extents4 to(count, 3, 4, channels);
   std::vector<float> expected(to.size());
   const workspace memory(roi_bytes(reference{}, from, to));
-  pool(context<reference>{{}, memory.scratch()}, map_view<const float>(x.data(), from), make_matrix(boxes.data(), count, 5), map_view<float>(expected.data(), to));
+  pool(context<reference>{{}, memory.scratch()}, map_view<const float>(x.data(), from), make_matrix(boxes.data(), count, 5),
+       map_view<float>(expected.data(), to));
   const test::device_scratch scratch(roi_bytes(cuda<>{}, from, to));
   test::on_device<float> a(x), b(boxes), y(std::vector<float>(to.size(), -7.0F));
-  pool(scratch.ctx(), map_view<const float>(a.data(), from), make_matrix<const float>(b.data(), count, 5), map_view<float>(y.data(), to));
+  pool(scratch.ctx(), map_view<const float>(a.data(), from), make_matrix<const float>(b.data(), count, 5),
+       map_view<float>(y.data(), to));
   const auto worst = test::worst(expected, y.to_host());
   INFO(worst.text());
   CHECK(worst.relative() < 1e-5);
@@ -75,16 +78,16 @@ void sampled(Mode mode, Padding padding, Align align, std::size_t channels) {
   const extents4 from(2, 6, 5, channels), at(2, 4, 7, 2), to(2, 4, 7, channels);
   const std::vector<float> x = test::normal_vector(from.size(), 6);
   std::vector<float> grid = test::normal_vector(at.size(), 7, 0.8);
-  for (std::size_t i = 0; i < 20; ++i) grid[i] = static_cast<float>(i) * 0.2F - 2.0F;   // between two pixels, where ties round
+  for (std::size_t i = 0; i < 20; ++i) grid[i] = static_cast<float>(i) * 0.2F - 2.0F;  // between two pixels, where ties round
   grid[30] = std::numeric_limits<float>::infinity();
   grid[33] = std::numeric_limits<float>::quiet_NaN();
   grid[35] = -1e30F;
   std::vector<float> expected(to.size());
-  grid_sample(context<reference>{}, map_view<const float>(x.data(), from), map_view<const float>(grid.data(), at), map_view<float>(expected.data(), to),
-              mode, padding, align);
+  grid_sample(context<reference>{}, map_view<const float>(x.data(), from), map_view<const float>(grid.data(), at),
+              map_view<float>(expected.data(), to), mode, padding, align);
   test::on_device<float> a(x), g(grid), y(std::vector<float>(to.size(), -7.0F));
-  grid_sample(test::device_scratch().ctx(), map_view<const float>(a.data(), from), map_view<const float>(g.data(), at), map_view<float>(y.data(), to), mode,
-              padding, align);
+  grid_sample(test::device_scratch().ctx(), map_view<const float>(a.data(), from), map_view<const float>(g.data(), at),
+              map_view<float>(y.data(), to), mode, padding, align);
   const auto worst = test::worst(expected, y.to_host());
   INFO(worst.text());
   CHECK(worst.relative() < 1e-5);
@@ -109,8 +112,12 @@ TEST_CASE("maps resized by a device", "[resample]") {
 TEST_CASE("boxes of maps pooled by a device", "[resample]") {
   for (const std::size_t channels : std::initializer_list<std::size_t>{3, 8}) {
     test::in_both_orders([&] {
-      pooled(channels, [](auto ctx, auto x, auto rois, auto y) { roi_align(ctx, x, rois, y, {.scale = 0.75F, .samples = 0, .aligned = true}); });
-      pooled(channels, [](auto ctx, auto x, auto rois, auto y) { roi_align(ctx, x, rois, y, {.scale = 1.0F, .samples = 2, .aligned = false}); });
+      pooled(channels, [](auto ctx, auto x, auto rois, auto y) {
+        roi_align(ctx, x, rois, y, {.scale = 0.75F, .samples = 0, .aligned = true});
+      });
+      pooled(channels, [](auto ctx, auto x, auto rois, auto y) {
+        roi_align(ctx, x, rois, y, {.scale = 1.0F, .samples = 2, .aligned = false});
+      });
       pooled(channels, [](auto ctx, auto x, auto rois, auto y) { precise_roi_pool(ctx, x, rois, y, 0.5F); });
     });
   }
@@ -120,8 +127,10 @@ TEST_CASE("a box that names no image gives what is not a number on a device", "[
   const extents4 from(1, 3, 3, 4), to(3, 2, 2, 4);
   const test::device_scratch scratch(roi_bytes(cuda<>{}, from, to));
   test::on_device<float> x(test::normal_vector(from.size(), 1)), y(std::vector<float>(to.size()));
-  test::on_device<float> rois(std::vector<float>{0, 0, 0, 2, 2, 1, 0, 0, 2, 2, std::numeric_limits<float>::quiet_NaN(), 0, 0, 2, 2});
-  precise_roi_pool(scratch.ctx(), map_view<const float>(x.data(), from), make_matrix<const float>(rois.data(), 3, 5), map_view<float>(y.data(), to));
+  test::on_device<float> rois(
+      std::vector<float>{0, 0, 0, 2, 2, 1, 0, 0, 2, 2, std::numeric_limits<float>::quiet_NaN(), 0, 0, 2, 2});
+  precise_roi_pool(scratch.ctx(), map_view<const float>(x.data(), from), make_matrix<const float>(rois.data(), 3, 5),
+                   map_view<float>(y.data(), to));
   const std::vector<float> values = y.to_host();
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(std::isnan(values[i]) == (i >= values.size() / 3));
 }

@@ -16,9 +16,11 @@ void compare(const extents3& from, const extents3& to, Rule rule) {
   std::vector<std::uint8_t> x(from.size());
   for (auto& byte : x) byte = static_cast<std::uint8_t>(random.integer(0, 255));
   std::vector<std::uint8_t> expected(to.size());
-  resize_u8(context<reference>{}, image_u8_view<const std::uint8_t>(x.data(), from), image_u8_view<std::uint8_t>(expected.data(), to), rule);
+  resize_u8(context<reference>{}, image_u8_view<const std::uint8_t>(x.data(), from),
+            image_u8_view<std::uint8_t>(expected.data(), to), rule);
   test::on_device<std::uint8_t> a(x), y(std::vector<std::uint8_t>(to.size()));
-  resize_u8(test::device_scratch().ctx(), image_u8_view<const std::uint8_t>(a.data(), from), image_u8_view<std::uint8_t>(y.data(), to), rule);
+  resize_u8(test::device_scratch().ctx(), image_u8_view<const std::uint8_t>(a.data(), from),
+            image_u8_view<std::uint8_t>(y.data(), to), rule);
   CHECK(y.to_host() == expected);
 }
 

@@ -34,7 +34,9 @@ struct on_host_memory {
   const float* operator()(const std::vector<float>& x) { return floats.emplace_back(x).data(); }
   std::int32_t* operator()(const list& x) { return lists.emplace_back(x).data(); }
   template <class T>
-  std::vector<T> take(const T* data, std::size_t n) const { return {data, data + n}; }
+  std::vector<T> take(const T* data, std::size_t n) const {
+    return {data, data + n};
+  }
   on_host_memory() { lists.reserve(16), floats.reserve(16); }
 };
 struct on_device_memory {
@@ -83,36 +85,38 @@ TEST_CASE("tokens cuda: a padded batch is sampled, and nobody waits", "[tokens]"
   for (const bool padded : {false, true}) {
     const sampling<class_attention_times_value_norm, inverse_transform> sampler{{}, {.points = 25, .from_zero = padded}};
     const std::size_t most = sampler.limit(places, 1);
-    require_same(sampler.bytes_of_all(reference{}, batch, places, 1), sampler.bytes_of_all(cuda<>{}, batch, places, 1), [&](auto ctx, auto& where) {
-      std::int32_t* const lengths = where(list{40, 17, 1});
-      std::int32_t* const kept = where(list(batch * most, 7));
-      std::int32_t* const counts = where(list(batch, 7));
-      std::int32_t* const rows = where(list(batch * most, 7));
-      sampler.plan_all(ctx, evidence(where), {{lengths, batch}, places}, 1, make_matrix(kept, batch, most), {counts, batch},
-                       lowest_score::of_shorter_sequences);
-      rows_of_kept(ctx, make_matrix<const std::int32_t>(kept, batch, most), places, {rows, batch * most});
-      list all = where.take(rows, batch * most);
-      const list numbers = where.take(counts, batch);
-      CHECK(numbers[2] == 1);
-      CHECK(all[2 * most] == static_cast<std::int32_t>(2 * places));
-      all.insert(all.end(), numbers.begin(), numbers.end());
-      return all;
-    });
+    require_same(sampler.bytes_of_all(reference{}, batch, places, 1), sampler.bytes_of_all(cuda<>{}, batch, places, 1),
+                 [&](auto ctx, auto& where) {
+                   std::int32_t* const lengths = where(list{40, 17, 1});
+                   std::int32_t* const kept = where(list(batch * most, 7));
+                   std::int32_t* const counts = where(list(batch, 7));
+                   std::int32_t* const rows = where(list(batch * most, 7));
+                   sampler.plan_all(ctx, evidence(where), {{lengths, batch}, places}, 1, make_matrix(kept, batch, most),
+                                    {counts, batch}, lowest_score::of_shorter_sequences);
+                   rows_of_kept(ctx, make_matrix<const std::int32_t>(kept, batch, most), places, {rows, batch * most});
+                   list all = where.take(rows, batch * most);
+                   const list numbers = where.take(counts, batch);
+                   CHECK(numbers[2] == 1);
+                   CHECK(all[2 * most] == static_cast<std::int32_t>(2 * places));
+                   all.insert(all.end(), numbers.begin(), numbers.end());
+                   return all;
+                 });
   }
 }
 
 TEST_CASE("tokens cuda: thresholds leave their numbers on the device", "[tokens]") {
   const auto check = [](const auto& drop) {
-    require_same(drop.bytes_of_all(reference{}, batch, places), drop.bytes_of_all(cuda<>{}, batch, places), [&](auto ctx, auto& where) {
-      const std::size_t most = drop.limit(places, 2);
-      std::int32_t* const kept = where(list(batch * most, 7));
-      std::int32_t* const counts = where(list(batch, 7));
-      drop.plan_all(ctx, evidence(where), batch, places, 2, make_matrix(kept, batch, most), {counts, batch});
-      list all = where.take(kept, batch * most);
-      const list numbers = where.take(counts, batch);
-      all.insert(all.end(), numbers.begin(), numbers.end());
-      return all;
-    });
+    require_same(drop.bytes_of_all(reference{}, batch, places), drop.bytes_of_all(cuda<>{}, batch, places),
+                 [&](auto ctx, auto& where) {
+                   const std::size_t most = drop.limit(places, 2);
+                   std::int32_t* const kept = where(list(batch * most, 7));
+                   std::int32_t* const counts = where(list(batch, 7));
+                   drop.plan_all(ctx, evidence(where), batch, places, 2, make_matrix(kept, batch, most), {counts, batch});
+                   list all = where.take(kept, batch * most);
+                   const list numbers = where.take(counts, batch);
+                   all.insert(all.end(), numbers.begin(), numbers.end());
+                   return all;
+                 });
   };
   check(dropout<class_attention, keep_above>{{}, {0.8F, 3}});
   check(dropout<mean_attention, keep_above, top_k_order::by_position>{{}, {0.8F, 3}});
@@ -131,13 +135,15 @@ TEST_CASE("tokens cuda: the plans of a batch are those of its sequences", "[toke
   for (std::size_t b = 0; b < batch; ++b) {
     list own(places);
     own.resize(drop.plan(ctx, evidence(where), b, places, 2, own));
-    CHECK(own == list(kept.begin() + static_cast<std::ptrdiff_t>(b * places), kept.begin() + static_cast<std::ptrdiff_t>(b * places) + counts[b]));
+    CHECK(own == list(kept.begin() + static_cast<std::ptrdiff_t>(b * places),
+                      kept.begin() + static_cast<std::ptrdiff_t>(b * places) + counts[b]));
   }
 }
 
 TEST_CASE("tokens cuda: merging in windows, with padding", "[tokens]") {
   using in_windows = merging<windowed<window<>, bipartite<>>>;
-  const in_windows merge{{.grid = {.frames = 1, .height = 5, .width = 7}, .prefix = 1, .match_policy = {3}, .partition = {4, 4}}};
+  const in_windows merge{
+      {.grid = {.frames = 1, .height = 5, .width = 7}, .prefix = 1, .match_policy = {3}, .partition = {4, 4}}};
   const std::size_t tokens = 36;
   require_same(merge.plan_scratch_bytes(reference{}, tokens, 6) + source_map_bytes(2, tokens),
                merge.plan_scratch_bytes(cuda<>{}, tokens, 6) + source_map_bytes(2, tokens), [&](auto ctx, auto& where) {
@@ -163,7 +169,7 @@ TEST_CASE("tokens cuda: masks are drawn where they are used", "[tokens]") {
       expected.back().insert(expected.back().end(), p.mask.begin(), p.mask.end());
     }
     test::in_both_orders([&] {
-      test::on_device<mask_random> state({mask_random{5}});   // goes on from plan to plan
+      test::on_device<mask_random> state({mask_random{5}});  // goes on from plan to plan
       for (int i = 0; i < 2; ++i) {
         const test::device_scratch scratch(operation::plan_bytes(grid));
         auto ctx = scratch.ctx();

@@ -25,7 +25,8 @@ void check(std::size_t rows, std::size_t columns, std::size_t k, top_k_order ord
   const std::size_t pitch = columns + 3;
   const std::vector<float> values = values_with_ties(rows * pitch, columns);
   std::vector<std::int32_t> expected(rows * k);
-  select_top_k(context<reference>{}, make_matrix(values.data(), rows, columns, pitch), make_matrix(expected.data(), rows, k), order);
+  select_top_k(context<reference>{}, make_matrix(values.data(), rows, columns, pitch), make_matrix(expected.data(), rows, k),
+               order);
   test::on_device<float> x(values);
   test::on_device<std::int32_t> y(std::vector<std::int32_t>(rows * k, -7));
   const test::device_scratch scratch(top_k_bytes(cuda<>{}, columns));

@@ -61,7 +61,7 @@ TEST_CASE("two tokens by hand") {
 TEST_CASE("a modifier and a bias by hand") {
   // All scores 0; the bias makes them b, the function doubles: weights exp(2 b).
   const float projection[6] = {0.0F, 0.0F, 1.0F, 0.0F, 0.0F, 4.0F};
-  const float table[3] = {0.0F, 0.0F, std::log(2.0F)};   // query - key = 1: ln 2
+  const float table[3] = {0.0F, 0.0F, std::log(2.0F)};  // query - key = 1: ln 2
   float out[2] = {};
   const auto x = qkv_views(projection, 1, 2, 1, qkv_order::qkv_heads, 1);
   const workspace memory(65536);
@@ -161,8 +161,8 @@ TEST_CASE("padded positions take no part") {
   attend_case a(1, 1, 4, {1, 3, 5}, 7);
   attend_case b = a;
   a.run<reference>(attention<window<2, 3>>{});
-  b.run<reference>(attention{visible_if{
-      [](std::size_t q, std::size_t k) { return q / 5 / 2 == k / 5 / 2 && q % 5 / 3 == k % 5 / 3; }}});
+  b.run<reference>(
+      attention{visible_if{[](std::size_t q, std::size_t k) { return q / 5 / 2 == k / 5 / 2 && q % 5 / 3 == k % 5 / 3; }}});
   CHECK(test::worst(b.out, a.out).relative() < 1e-6);
 }
 
@@ -193,18 +193,20 @@ TEST_CASE("NaN does not come out of what is masked, and does of what is seen") {
 }
 
 TEST_CASE("cross attention reads other tokens") {
-  const auto q = test::normal_vector(2 * 3 * 4, 10);    // [1, heads 2, tokens 3, 4] as [tokens, heads, dim]
+  const auto q = test::normal_vector(2 * 3 * 4, 10);  // [1, heads 2, tokens 3, 4] as [tokens, heads, dim]
   const auto kv = test::normal_vector(5 * 2 * 4, 11);
   std::vector<float> out(24);
   const workspace memory(65536);
   const auto queries = merged_heads(q.data(), 1, 3, 2, 4);
   const auto keys = merged_heads(kv.data(), 1, 5, 2, 4);
-  attend<reference>(attention<cross_source>{}, queries, keys, keys, merged_heads(out.data(), 1, 3, 2, 4), sequence_grid(3), memory);
+  attend<reference>(attention<cross_source>{}, queries, keys, keys, merged_heads(out.data(), 1, 3, 2, 4), sequence_grid(3),
+                    memory);
   double weights[5];
   double sum = 0.0;
   for (std::size_t k = 0; k < 5; ++k) {
     double s = 0.0;
-    for (std::size_t d = 0; d < 4; ++d) s += static_cast<double>(q[(2 * 2 + 1) * 4 + d]) * static_cast<double>(kv[(k * 2 + 1) * 4 + d]);
+    for (std::size_t d = 0; d < 4; ++d)
+      s += static_cast<double>(q[(2 * 2 + 1) * 4 + d]) * static_cast<double>(kv[(k * 2 + 1) * 4 + d]);
     weights[k] = std::exp(0.5 * s);
     sum += weights[k];
   }

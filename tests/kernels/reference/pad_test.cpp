@@ -41,7 +41,7 @@ TEST_CASE("pad: sides shorter than the padding are clamped") {
 }
 
 TEST_CASE("pad: top, left, bottom, right") {
-  const values x{1, 2};   // one row, one column, two channels
+  const values x{1, 2};  // one row, one column, two channels
   values y(2 * 3 * 4);
   heddle::pad(context{}, map_view<const float>(x.data(), dynamic_extents<4>(1, 1, 1, 2)),
               map_view<float>(y.data(), dynamic_extents<4>(1, 3, 4, 2)), {2, 1, 0, 2});
@@ -54,5 +54,6 @@ TEST_CASE("pad: wrong shapes are refused") {
   const map_view<const float> from(x.data(), dynamic_extents<4>(1, 2, 2, 1));
   const map_view<float> to(y.data(), dynamic_extents<4>(1, 3, 3, 1));
   CHECK_THROWS_AS(heddle::pad(context{}, from, to, {1, 0, 1, 1}), heddle::shape_error);
-  CHECK_THROWS_AS(heddle::pad(context{}, map_view<const float>(x.data(), dynamic_extents<4>(1, 0, 2, 1)), to, {3, 1, 0, 0}), heddle::shape_error);
+  CHECK_THROWS_AS(heddle::pad(context{}, map_view<const float>(x.data(), dynamic_extents<4>(1, 0, 2, 1)), to, {3, 1, 0, 0}),
+                  heddle::shape_error);
 }

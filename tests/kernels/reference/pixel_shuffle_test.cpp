@@ -28,8 +28,10 @@ TEST_CASE("pixel_unshuffle undoes pixel_shuffle") {
   std::vector<float> back(x.size());
   const dynamic_extents<4> coarse_extents(2, 3, 4, 45);
   const dynamic_extents<4> fine_extents(2, 9, 12, 5);
-  heddle::pixel_shuffle<3>(context{}, map_view<const float>(x.data(), coarse_extents), map_view<float>(fine.data(), fine_extents));
-  heddle::pixel_unshuffle<3>(context{}, map_view<const float>(fine.data(), fine_extents), map_view<float>(back.data(), coarse_extents));
+  heddle::pixel_shuffle<3>(context{}, map_view<const float>(x.data(), coarse_extents),
+                           map_view<float>(fine.data(), fine_extents));
+  heddle::pixel_unshuffle<3>(context{}, map_view<const float>(fine.data(), fine_extents),
+                             map_view<float>(back.data(), coarse_extents));
   REQUIRE(back == x);
 }
 
@@ -37,6 +39,8 @@ TEST_CASE("pixel_shuffle: wrong shapes are refused") {
   std::vector<float> x(8);
   std::vector<float> y(8);
   const map_view<const float> from(x.data(), dynamic_extents<4>(1, 1, 1, 8));
-  CHECK_THROWS_AS(heddle::pixel_shuffle<2>(context{}, from, map_view<float>(y.data(), dynamic_extents<4>(1, 2, 4, 1))), heddle::shape_error);
-  CHECK_THROWS_AS(heddle::pixel_shuffle<2>(context{}, from, map_view<float>(y.data(), dynamic_extents<4>(1, 2, 2, 1))), heddle::shape_error);
+  CHECK_THROWS_AS(heddle::pixel_shuffle<2>(context{}, from, map_view<float>(y.data(), dynamic_extents<4>(1, 2, 4, 1))),
+                  heddle::shape_error);
+  CHECK_THROWS_AS(heddle::pixel_shuffle<2>(context{}, from, map_view<float>(y.data(), dynamic_extents<4>(1, 2, 2, 1))),
+                  heddle::shape_error);
 }

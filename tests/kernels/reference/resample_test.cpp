@@ -54,7 +54,8 @@ TEST_CASE("resize: each rule on a short row") {
   require_near(row({0, 1}, 4, rule::bilinear<>{}), {0, 0.25f, 0.75f, 1});
   require_near(row({0, 1}, 3, rule::bilinear<true>{}), {0, 0.5f, 1});
   // Half-way weights of the cubic kernel with a = -3/4: -3/32, 19/32, 19/32, -3/32.
-  require_near(row({1, 2, 4, 8}, 2, rule::bicubic<>{}), {(-3.0f * 1 + 19 * 1 + 19 * 2 - 3 * 4) / 32, (-3.0f * 2 + 19 * 4 + 19 * 8 - 3 * 8) / 32});
+  require_near(row({1, 2, 4, 8}, 2, rule::bicubic<>{}),
+               {(-3.0f * 1 + 19 * 1 + 19 * 2 - 3 * 4) / 32, (-3.0f * 2 + 19 * 4 + 19 * 8 - 3 * 8) / 32});
   // The triangle stretched to twice its width: weights 1, 3, 3, 1 of which one falls off each end.
   require_near(row({1, 2, 4, 8}, 2, rule::bilinear_antialiased{}), {(3.0f * 1 + 3 * 2 + 4) / 7, (2.0f + 3 * 4 + 3 * 8) / 7});
 }
@@ -78,9 +79,10 @@ TEST_CASE("resize: one pixel fills the map, and a map of equal pixels stays equa
 
 TEST_CASE("resize: to the same size is the identity") {
   const auto x = heddle::test::normal_vector(9, 1);
-  for (const auto& y : {row(x, 9, rule::nearest{}), row(x, 9, rule::nearest_exact{}), row(x, 9, rule::area{}),
-                        row(x, 9, rule::bilinear<>{}), row(x, 9, rule::bilinear<true>{}), row(x, 9, rule::bicubic<>{}),
-                        row(x, 9, rule::bicubic<true>{}), row(x, 9, rule::bilinear_antialiased{}), row(x, 9, rule::bicubic_antialiased{})})
+  for (const auto& y :
+       {row(x, 9, rule::nearest{}), row(x, 9, rule::nearest_exact{}), row(x, 9, rule::area{}), row(x, 9, rule::bilinear<>{}),
+        row(x, 9, rule::bilinear<true>{}), row(x, 9, rule::bicubic<>{}), row(x, 9, rule::bicubic<true>{}),
+        row(x, 9, rule::bilinear_antialiased{}), row(x, 9, rule::bicubic_antialiased{})})
     require_near(y, x);
 }
 
@@ -91,10 +93,11 @@ TEST_CASE("resize: a factor gives the length and enters the positions") {
   const auto to = out(y, 1, 1, 2, 1);
   heddle::workspace scratch(heddle::resize_bytes(reference{}, from.extents(), to.extents(), rule::bilinear<>{}, {1.0, 0.5}));
   heddle::resize(context<reference>{{}, scratch.scratch()}, from, to, rule::bilinear<>{}, {1.0, 0.5});
-  require_near(y, {0.5f, 2.5f});   // by length it would be 0.75 and 3.25
+  require_near(y, {0.5f, 2.5f});  // by length it would be 0.75 and 3.25
   std::vector<float> wrong;
-  CHECK_THROWS_AS(heddle::resize(context<reference>{{}, scratch.scratch()}, from, out(wrong, 1, 1, 3, 1), rule::bilinear<>{}, {1.0, 0.5}),
-                  heddle::shape_error);
+  CHECK_THROWS_AS(
+      heddle::resize(context<reference>{{}, scratch.scratch()}, from, out(wrong, 1, 1, 3, 1), rule::bilinear<>{}, {1.0, 0.5}),
+      heddle::shape_error);
 }
 
 TEST_CASE("resize: wrong shapes are refused") {
@@ -114,8 +117,8 @@ template <class Mode, class Padding, bool Align>
 float at(const std::vector<float>& x, float g) {
   const std::vector<float> grid{g, 0.0f};
   std::vector<float> y;
-  heddle::grid_sample(context<reference>{}, in(x, 1, 1, x.size(), 1), in(grid, 1, 1, 1, 2), out(y, 1, 1, 1, 1), Mode{}, Padding{},
-                      heddle::align_corners<Align>{});
+  heddle::grid_sample(context<reference>{}, in(x, 1, 1, x.size(), 1), in(grid, 1, 1, 1, 2), out(y, 1, 1, 1, 1), Mode{},
+                      Padding{}, heddle::align_corners<Align>{});
   return y[0];
 }
 
@@ -125,14 +128,14 @@ TEST_CASE("grid_sample: positions, paddings and modes") {
   const std::vector<float> x{1, 2, 4, 8};
   REQUIRE(at<mode::bilinear, padding::zeros, true>(x, -1.0f) == 1.0f);
   REQUIRE(at<mode::bilinear, padding::zeros, true>(x, 0.0f) == 3.0f);
-  REQUIRE(at<mode::bilinear, padding::zeros, false>(x, -1.0f) == 0.5f);   // the outer edge: half of it is outside
+  REQUIRE(at<mode::bilinear, padding::zeros, false>(x, -1.0f) == 0.5f);  // the outer edge: half of it is outside
   REQUIRE(at<mode::bilinear, padding::border, false>(x, -1.0f) == 1.0f);
   REQUIRE(at<mode::bilinear, padding::border, false>(x, 3.0f) == 8.0f);
   REQUIRE(at<mode::bilinear, padding::zeros, false>(x, 3.0f) == 0.0f);
   REQUIRE(at<mode::bilinear, padding::reflection, true>(x, 1.0f + 2.0f / 3.0f) == Approx(4.0f));
-  REQUIRE(at<mode::bilinear, padding::reflection, false>(x, 1.5f) == Approx(6.0f));   // 4.5 mirrored at 3.5
-  REQUIRE(at<mode::nearest, padding::zeros, true>(x, 0.0f) == 4.0f);    // 1.5 to even
-  REQUIRE(at<mode::nearest, padding::zeros, true>(x, -2.0f / 3.0f) == 1.0f);   // 0.5 to even
+  REQUIRE(at<mode::bilinear, padding::reflection, false>(x, 1.5f) == Approx(6.0f));  // 4.5 mirrored at 3.5
+  REQUIRE(at<mode::nearest, padding::zeros, true>(x, 0.0f) == 4.0f);                 // 1.5 to even
+  REQUIRE(at<mode::nearest, padding::zeros, true>(x, -2.0f / 3.0f) == 1.0f);         // 0.5 to even
   REQUIRE(at<mode::bicubic, padding::zeros, true>(x, 0.0f) == Approx((-3.0f * 1 + 19 * 2 + 19 * 4 - 3 * 8) / 32));
   REQUIRE(at<mode::bicubic, padding::border, true>(x, 1.0f) == Approx(8.0f));
 }
@@ -146,13 +149,14 @@ TEST_CASE("grid_sample: coordinates far away or not numbers end the same way") {
   REQUIRE(at<mode::bilinear, padding::border, true>(x, -1e30f) == 1.0f);
   REQUIRE(std::isfinite(at<mode::bicubic, padding::reflection, false>(x, infinity)));
   REQUIRE(std::isnan(at<mode::bilinear, padding::zeros, false>(x, std::numeric_limits<float>::quiet_NaN())));
-  REQUIRE(at<mode::bilinear, padding::reflection, true>({3}, 0.7f) == 3.0f);   // one pixel: an interval without length
+  REQUIRE(at<mode::bilinear, padding::reflection, true>({3}, 0.7f) == 3.0f);  // one pixel: an interval without length
 }
 
 namespace {
 
 template <class Pool>
-std::vector<float> pooled(const map_view<const float>& x, const std::vector<float>& rois, std::size_t rows, std::size_t columns, Pool pool) {
+std::vector<float> pooled(const map_view<const float>& x, const std::vector<float>& rois, std::size_t rows, std::size_t columns,
+                          Pool pool) {
   std::vector<float> y;
   const std::size_t count = rois.size() / 5;
   const auto to = out(y, count, rows, columns, x.extent(3));
@@ -173,7 +177,7 @@ TEST_CASE("roi_align and precise_roi_pool: a plane gives its value at the bins' 
   for (std::size_t i = 0; i < 6; ++i)
     for (std::size_t j = 0; j < 8; ++j) plane[i * 8 + j] = static_cast<float>(10 * i + j);
   const auto x = in(plane, 1, 6, 8, 1);
-  const std::vector<float> box{0, 1, 2, 5, 4};   // bins of 1 x 2 around (2.5, 2), (2.5, 4) ...
+  const std::vector<float> box{0, 1, 2, 5, 4};  // bins of 1 x 2 around (2.5, 2), (2.5, 4) ...
   require_near(pooled(x, box, 2, 2, precise), {27, 29, 37, 39});
   for (const std::size_t samples : {std::size_t{0}, std::size_t{1}, std::size_t{3}}) {
     require_near(pooled(x, box, 2, 2, align(samples, false)), {27, 29, 37, 39});
@@ -185,12 +189,12 @@ TEST_CASE("roi_align and precise_roi_pool: boxes at and beyond the edges") {
   const std::vector<float> ones(3 * 3, 1.0f);
   const auto x = in(ones, 1, 3, 3, 1);
   require_near(pooled(x, {0, 10, 10, 20, 20}, 1, 1, precise), {0});
-  require_near(pooled(x, {0, 1, 1, 1, 2}, 1, 1, precise), {0});            // no area
-  require_near(pooled(x, {0, 2, 0, 3, 2}, 1, 1, precise), {0.5f});         // the surface falls to zero over one cell
+  require_near(pooled(x, {0, 1, 1, 1, 2}, 1, 1, precise), {0});     // no area
+  require_near(pooled(x, {0, 2, 0, 3, 2}, 1, 1, precise), {0.5f});  // the surface falls to zero over one cell
   require_near(pooled(x, {0, 10, 10, 20, 20}, 1, 1, align(2, false)), {0});
-  require_near(pooled(x, {0, 2, 2, 3, 3}, 1, 1, align(2, false)), {1});    // clamped to the last pixel
-  require_near(pooled(x, {0, 2, 2, 1, 1}, 1, 1, align(2, true)), {1});     // turned round: the same samples
-  require_near(pooled(x, {0, 2, 2, 1, 1}, 1, 1, align(0, true)), {0});     // no samples
+  require_near(pooled(x, {0, 2, 2, 3, 3}, 1, 1, align(2, false)), {1});  // clamped to the last pixel
+  require_near(pooled(x, {0, 2, 2, 1, 1}, 1, 1, align(2, true)), {1});   // turned round: the same samples
+  require_near(pooled(x, {0, 2, 2, 1, 1}, 1, 1, align(0, true)), {0});   // no samples
 }
 
 TEST_CASE("roi_align: a box must name an image") {

@@ -29,8 +29,10 @@ struct image {
 template <class Rule>
 image resized(const image& x, std::size_t h, std::size_t w, Rule rule) {
   image y{h, w, x.channels, std::vector<std::uint8_t>(h * w * x.channels)};
-  heddle::resize_u8(context<reference>{}, heddle::image_u8_view<const std::uint8_t>(x.bytes.data(), dynamic_extents<3>(x.height, x.width, x.channels)),
-                    heddle::image_u8_view<std::uint8_t>(y.bytes.data(), dynamic_extents<3>(h, w, x.channels)), rule);
+  heddle::resize_u8(
+      context<reference>{},
+      heddle::image_u8_view<const std::uint8_t>(x.bytes.data(), dynamic_extents<3>(x.height, x.width, x.channels)),
+      heddle::image_u8_view<std::uint8_t>(y.bytes.data(), dynamic_extents<3>(h, w, x.channels)), rule);
   return y;
 }
 
@@ -79,8 +81,7 @@ TEST_CASE("resize_u8: area takes means when shrinking and repeats pixels for who
   const image twice = resized(x, 12, 18, heddle::u8_rule::area{});
   for (std::size_t i = 0; i < 12; ++i)
     for (std::size_t j = 0; j < 18; ++j)
-      for (std::size_t c = 0; c < 2; ++c)
-        REQUIRE(twice.bytes[(i * 18 + j) * 2 + c] == x.bytes[(i / 2 * 9 + j / 2) * 2 + c]);
+      for (std::size_t c = 0; c < 2; ++c) REQUIRE(twice.bytes[(i * 18 + j) * 2 + c] == x.bytes[(i / 2 * 9 + j / 2) * 2 + c]);
 }
 
 TEST_CASE("resize_u8: one pixel fills the image") {

@@ -59,7 +59,8 @@ struct bf16_case {
   double largest_value() const {
     double largest = 0.0;
     for (std::size_t i = 0; i < projection.size(); ++i)
-      if (i / (heads * dim) % 3 == 2) largest = std::max(largest, static_cast<double>(std::abs(static_cast<float>(projection[i]))));
+      if (i / (heads * dim) % 3 == 2)
+        largest = std::max(largest, static_cast<double>(std::abs(static_cast<float>(projection[i]))));
     return largest;
   }
 
@@ -71,8 +72,10 @@ struct bf16_case {
     const auto x = qkv_views<D>(projection.data(), batch, grid.size(), heads, qkv_order::qkv_heads, dim);
     attend_outputs outputs;
     if constexpr (Composition::observer_type::returns_logsumexp)
-      outputs.logsumexp = head_rows<float>(lse.data(), extents<dyn, dyn, dyn>(batch, heads, grid.size()), {heads * grid.size(), grid.size(), std::size_t{1}});
-    attend(context<Backend>{backend, memory.scratch()}, c, x.q, x.k, x.v, merged_heads<D>(out.data(), batch, grid.size(), heads, dim), grid, outputs);
+      outputs.logsumexp = head_rows<float>(lse.data(), extents<dyn, dyn, dyn>(batch, heads, grid.size()),
+                                           {heads * grid.size(), grid.size(), std::size_t{1}});
+    attend(context<Backend>{backend, memory.scratch()}, c, x.q, x.k, x.v,
+           merged_heads<D>(out.data(), batch, grid.size(), heads, dim), grid, outputs);
     return out;
   }
 };
@@ -112,7 +115,8 @@ void check(const Composition& c, const bf16_case& x) {
 #if defined(__AVX512F__)
   if constexpr (isa::includes<native, isa::avx512>) {
     compare("dots", x, expected, x.run<float, forced<detail::attend_products_bf16<native>>, D>(c, lse));
-    compare("emulated tiles", x, expected, x.run<float, forced<detail::attend_products_tiles<native, detail::emulated_tiles, detail::no_session>>, D>(c, lse));
+    compare("emulated tiles", x, expected,
+            x.run<float, forced<detail::attend_products_tiles<native, detail::emulated_tiles, detail::no_session>>, D>(c, lse));
   }
 #endif
 }
@@ -120,7 +124,8 @@ void check(const Composition& c, const bf16_case& x) {
 }  // namespace
 
 TEST_CASE("bf16: every number of tokens around tiles", "[attend]") {
-  for (std::size_t n = 1; n <= 70; n += n < 10 || n > 60 ? 1 : 3) check<dyn, true>(attention<logsumexp>{}, bf16_case(1, 2, 12, sequence_grid(n), n));
+  for (std::size_t n = 1; n <= 70; n += n < 10 || n > 60 ? 1 : 3)
+    check<dyn, true>(attention<logsumexp>{}, bf16_case(1, 2, 12, sequence_grid(n), n));
 }
 
 TEST_CASE("bf16: head_dim around tiles", "[attend]") {
@@ -141,8 +146,9 @@ TEST_CASE("bf16: masks and biases", "[attend]") {
   bias.table = table.data();
   bias.heads = 2;
   check<32>(attention{window<7>{}, bias}, bf16_case(1, 2, 32, token_grid{1, 14, 21}, 9));
-  check<32>(attention{window<7>{}, bias}, bf16_case(1, 2, 32, token_grid{1, 13, 18}, 11));   // padded
-  check<32>(attention{window<7>{.shift_y = 3, .shift_x = 3}, same_region{}, bias}, bf16_case(2, 2, 32, token_grid{1, 14, 21}, 10));
+  check<32>(attention{window<7>{}, bias}, bf16_case(1, 2, 32, token_grid{1, 13, 18}, 11));  // padded
+  check<32>(attention{window<7>{.shift_y = 3, .shift_x = 3}, same_region{}, bias},
+            bf16_case(2, 2, 32, token_grid{1, 14, 21}, 10));
 }
 
 TEST_CASE("bf16: short groups, with and without a key behind whole tiles", "[attend]") {

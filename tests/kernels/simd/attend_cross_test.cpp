@@ -68,13 +68,14 @@ std::vector<shape> partitions() {
 }
 
 template <class Composition>
-void require_like_reference(const Composition& composition, const shape& s, std::size_t heads, std::size_t dim, std::uint64_t seed) {
+void require_like_reference(const Composition& composition, const shape& s, std::size_t heads, std::size_t dim,
+                            std::uint64_t seed) {
   test::attend_case a(2, heads, dim, s.grid, seed);
   test::attend_case b = a;
   a.run<reference>(composition);
   b.run<simd>(composition);
-  INFO("grid " << s.grid.frames << " x " << s.grid.height << " x " << s.grid.width << ", window " << s.map.window().height << " x "
-               << s.map.window().width << ", head_dim " << dim);
+  INFO("grid " << s.grid.frames << " x " << s.grid.height << " x " << s.grid.width << ", window " << s.map.window().height
+               << " x " << s.map.window().width << ", head_dim " << dim);
   const auto out = test::worst(a.out, b.out);
   const auto lse = test::worst(a.lse, b.lse);
   INFO(out.text() << "; logsumexp " << lse.text());
@@ -114,7 +115,8 @@ TEST_CASE("same_region, two resized biases") {
   const auto one = test::normal_vector(7 * 5 * 3, 50);
   const auto two = test::normal_vector(15 * 15 * 3, 51);
   cross(same_region{}, [&](const float*, std::size_t heads, auto run) {
-    run(resized_position_bias<4, 3>{one.data(), heads}, resized_position_bias<8, 8, table_layout::key_minus_query>{two.data(), heads});
+    run(resized_position_bias<4, 3>{one.data(), heads},
+        resized_position_bias<8, 8, table_layout::key_minus_query>{two.data(), heads});
   });
 }
 TEST_CASE("lengths and a predicate, functions of both forms") {
@@ -124,8 +126,9 @@ TEST_CASE("lengths and a predicate, functions of both forms") {
 }
 TEST_CASE("any_of with a predicate on indices, a bias, a cap and another bias") {
   const auto other = test::normal_vector(7 * 5 * 3, 52);
-  cross(any_of{causal<alignment::bottom_right>{}, visible_if{[](std::size_t q, std::size_t k) { return (q * 7 + k) % 5 == 0; }}},
-        [&](const float* t, std::size_t heads, auto run) {
-          run(bias{t, heads}, hard_cap{}, resized_position_bias<4, 3>{other.data(), heads});
-        });
+  cross(
+      any_of{causal<alignment::bottom_right>{}, visible_if{[](std::size_t q, std::size_t k) { return (q * 7 + k) % 5 == 0; }}},
+      [&](const float* t, std::size_t heads, auto run) {
+        run(bias{t, heads}, hard_cap{}, resized_position_bias<4, 3>{other.data(), heads});
+      });
 }

@@ -15,7 +15,7 @@ const float logits[3] = {0.5F, -2.0F, 9.0F};
 template <class Composition>
 void require_like_reference(const Composition& c, std::size_t heads, std::size_t dim, token_grid grid, std::uint64_t seed,
                             double bound = 1e-5) {
-  attend_case a(grid.size() > 100 ? 1 : 2, heads, dim, grid, seed);   // the definition takes the square of the tokens
+  attend_case a(grid.size() > 100 ? 1 : 2, heads, dim, grid, seed);  // the definition takes the square of the tokens
   attend_case b = a;
   a.run<reference>(c);
   b.run<simd>(c);
@@ -77,7 +77,8 @@ TEST_CASE("policies of tokens on vectors") {
 }
 TEST_CASE("parts that are normalised apart on vectors") {
   for (const std::size_t tokens : {12U, 33U, 60U, 900U}) {
-    for (const std::size_t first : {std::size_t{0}, std::size_t{5}, tokens - 3}) {
+    for (const std::size_t first : {std::size_t{5}, std::size_t{0}, tokens - 3}) {
+      if (tokens > 60 && first != 5) continue;  // there for the length alone
       const position_range prompts{first, 3};
       require_like_reference(attention{decoupled<share::odds, share::odds>{prompts, {1.25F}, {-0.75F}}, logsumexp{}}, 2, 8,
                              sequence_grid(tokens), tokens);

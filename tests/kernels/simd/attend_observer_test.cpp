@@ -25,7 +25,8 @@ struct results {
                 c.partition().map(a.grid).group_size(), weighted) {}
 
   /// `key_tokens` in all; of each group `queries` and `keys`.
-  results(const attend_case& a, std::size_t groups, std::size_t key_tokens, std::size_t queries, std::size_t keys, bool weighted) {
+  results(const attend_case& a, std::size_t groups, std::size_t key_tokens, std::size_t queries, std::size_t keys,
+          bool weighted) {
     importance.assign(a.batch * a.heads * key_tokens, 0.25F);  // added to
     class_rows.assign(importance.size(), 55.0F);
     probability.assign(a.batch * a.heads * groups * queries * keys, 55.0F);
@@ -67,7 +68,8 @@ void require_like_reference(std::size_t dim, token_grid grid, std::uint64_t seed
 /// `a` asks the keys and values of `other`.
 template <class Backend, class Composition>
 void run_across(attend_case& a, const attend_case& other, const Composition& c, attend_outputs outputs) {
-  const workspace memory(plan_bytes(c, a.grid, other.grid, a.heads) + attend_bytes<float>(Backend{}, c, a.grid, other.grid, a.dim));
+  const workspace memory(plan_bytes(c, a.grid, other.grid, a.heads) +
+                         attend_bytes<float>(Backend{}, c, a.grid, other.grid, a.dim));
   outputs.logsumexp = a.logsumexps();
   const auto x = other.inputs();
   attend(context<Backend>{Backend{}, memory.scratch()}, c, a.inputs().q, x.k, x.v, a.output(), a.grid, outputs);

@@ -45,7 +45,7 @@ struct every_other_query {
   template <class T>
   typename batch_traits<T>::mask operator()(T q, T) const {
     const T half = q * batch_traits<T>::broadcast(0.5F);
-    const T bias = batch_traits<T>::broadcast(12582912.0F);   // rounds to whole numbers
+    const T bias = batch_traits<T>::broadcast(12582912.0F);  // rounds to whole numbers
     return (half + bias) - bias == half;
   }
 };

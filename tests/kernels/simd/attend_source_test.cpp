@@ -56,8 +56,7 @@ void require_like_reference(const Composition& c, const sizes& s, Keys keys, dou
 
 template <class T, class Out = T, class Composition>
 void plain(const Composition& c, const sizes& s, double bound = 1e-5) {
-  require_like_reference<T, Out>(
-      c, s, [&](const T* p) { return separate<const T>(p, 2, s.key_heads, s.keys, s.dim); }, bound);
+  require_like_reference<T, Out>(c, s, [&](const T* p) { return separate<const T>(p, 2, s.key_heads, s.keys, s.dim); }, bound);
 }
 
 using shared_cross = grouped<0, cross_source>;
@@ -125,9 +124,6 @@ TEST_CASE("keys in several places, and in a ring") {
         1e-5);
     require_like_reference<float, float>(
         attention<cross_source, sliding<30, band_side::past, alignment::bottom_right>>{}, s,
-        [&](const float* p) {
-          return ring_heads<float>{separate<const float>(p, 2, 2, 61, 12), 23, 50};
-        },
-        1e-5);
+        [&](const float* p) { return ring_heads<float>{separate<const float>(p, 2, 2, 61, 12), 23, 50}; }, 1e-5);
   }
 }

@@ -1,6 +1,6 @@
 // Depthwise convolution on vectors against the definition, on random windows, strides and paddings.
-#include "heddle/backend/reference.hpp"
 #include "heddle/simd/depthwise.hpp"
+#include "heddle/backend/reference.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/random.hpp"
@@ -21,7 +21,10 @@ struct problem {
   std::vector<float> bias;
 
   problem(const extents5& s, const volume_window& w, std::size_t seed)
-      : shape(s), window(w), x(test::normal_vector(s.size(), seed)), weight(test::normal_vector(s.extent(4) * w.size(), seed + 1000)),
+      : shape(s),
+        window(w),
+        x(test::normal_vector(s.size(), seed)),
+        weight(test::normal_vector(s.extent(4) * w.size(), seed + 1000)),
         bias(test::normal_vector(s.extent(4), seed + 2000)) {}
 };
 
@@ -35,9 +38,10 @@ std::vector<float> convolved(const problem& p, int mode, Activation activation) 
   const auto weight = prepare_depthwise(Backend{}, make_matrix(p.weight.data(), channels, p.window.size()),
                                         mode != 1 ? std::span<const float>(p.bias) : std::span<const float>());
   matrix_view<const float> residual;
-  if (mode >= 2) residual = make_matrix(mode == 2 ? other.data() : static_cast<const float*>(y.data()), out.size() / channels, channels);
-  convolve_depthwise(context<Backend>{}, volume_view<const float>(p.x.data(), p.shape), weight, p.window, volume_view<float>(y.data(), out),
-                     activation, residual);
+  if (mode >= 2)
+    residual = make_matrix(mode == 2 ? other.data() : static_cast<const float*>(y.data()), out.size() / channels, channels);
+  convolve_depthwise(context<Backend>{}, volume_view<const float>(p.x.data(), p.shape), weight, p.window,
+                     volume_view<float>(y.data(), out), activation, residual);
   return y;
 }
 
@@ -53,8 +57,8 @@ std::vector<float> convolved_rounded(const problem& p, int mode, Activation acti
                                         mode != 1 ? std::span<const float>(p.bias) : std::span<const float>());
   matrix_view<const bfloat16> residual;
   if (mode >= 2) residual = make_matrix(static_cast<const bfloat16*>(y.data()), out.size() / channels, channels);
-  convolve_depthwise(context<Backend>{}, volume_view<const bfloat16>(x.data(), p.shape), weight, p.window, volume_view<bfloat16>(y.data(), out),
-                     activation, residual);
+  convolve_depthwise(context<Backend>{}, volume_view<const bfloat16>(x.data(), p.shape), weight, p.window,
+                     volume_view<bfloat16>(y.data(), out), activation, residual);
   return std::vector<float>(y.begin(), y.end());
 }
 
@@ -70,11 +74,12 @@ void check_rounded(const problem& p, int mode) {
 
 void check(const problem& p, std::size_t round) {
   const int mode = static_cast<int>(round % 4);
-  const auto worst = round % 3 == 0 ? test::worst(convolved<reference>(p, mode, silu{}), convolved<simd>(p, mode, silu{}))
-                                    : test::worst(convolved<reference>(p, mode, identity{}), convolved<simd>(p, mode, identity{}));
-  INFO("round " << round << ", [" << p.shape.extent(0) << ' ' << p.shape.extent(1) << ' ' << p.shape.extent(2) << ' ' << p.shape.extent(3) << ' '
-                << p.shape.extent(4) << "], window " << p.window.frames.size << ' ' << p.window.rows.size << ' ' << p.window.columns.size << ": "
-                << worst.text());
+  const auto worst = round % 3 == 0
+                         ? test::worst(convolved<reference>(p, mode, silu{}), convolved<simd>(p, mode, silu{}))
+                         : test::worst(convolved<reference>(p, mode, identity{}), convolved<simd>(p, mode, identity{}));
+  INFO("round " << round << ", [" << p.shape.extent(0) << ' ' << p.shape.extent(1) << ' ' << p.shape.extent(2) << ' '
+                << p.shape.extent(3) << ' ' << p.shape.extent(4) << "], window " << p.window.frames.size << ' '
+                << p.window.rows.size << ' ' << p.window.columns.size << ": " << worst.text());
   CHECK(worst.relative() < 1e-5);
 }
 
@@ -88,8 +93,10 @@ bool fits(const window_axis& axis, std::size_t n) { return n + axis.before + axi
 TEST_CASE("depthwise convolution of random windows", "[depthwise]") {
   test::generator random(5);
   for (std::size_t round = 0; round < 300; ++round) {
-    const extents5 shape(random.integer(1, 2), round % 2 == 0 ? 1 : random.integer(1, 5), random.integer(1, 9), random.integer(1, 14), random.integer(1, 50));
-    const volume_window window{round % 2 == 0 ? window_axis{} : random_axis(random, 3, 2), random_axis(random, 5, 3), random_axis(random, 6, 3)};
+    const extents5 shape(random.integer(1, 2), round % 2 == 0 ? 1 : random.integer(1, 5), random.integer(1, 9),
+                         random.integer(1, 14), random.integer(1, 50));
+    const volume_window window{round % 2 == 0 ? window_axis{} : random_axis(random, 3, 2), random_axis(random, 5, 3),
+                               random_axis(random, 6, 3)};
     if (fits(window.frames, shape.extent(1)) && fits(window.rows, shape.extent(2)) && fits(window.columns, shape.extent(3)))
       check(problem(shape, window, round), round);
   }
@@ -101,7 +108,8 @@ TEST_CASE("depthwise windows of 3 and 5 columns with stride 1", "[depthwise]") {
     for (std::size_t columns = 1; columns <= 20; ++columns) {
       const std::size_t rows = round % 5 + 1;
       const std::size_t channels = 15 + round % 4 * 6;
-      check(problem(extents5(1, round % 3 + 1, rows, columns, channels), volume_window::centred(size, size, size), round), round);
+      check(problem(extents5(1, round % 3 + 1, rows, columns, channels), volume_window::centred(size, size, size), round),
+            round);
       check(problem(extents5(1, 1, rows, columns, channels), volume_window{{}, {1, 1, 0, 0}, {size, 1, 7, 0}}, round), round);
       ++round;
     }
@@ -110,9 +118,11 @@ TEST_CASE("depthwise windows of 3 and 5 columns with stride 1", "[depthwise]") {
 TEST_CASE("depthwise convolution of bfloat16", "[depthwise]") {
   for (std::size_t round = 0; round < 24; ++round) {
     const std::size_t size = 3 + round % 2 * 2;
-    check_rounded(problem(extents5(1, round % 3 + 1, round % 5 + 1, round + 1, 9 + round % 4 * 13), volume_window::centred(size, size, size), round),
+    check_rounded(problem(extents5(1, round % 3 + 1, round % 5 + 1, round + 1, 9 + round % 4 * 13),
+                          volume_window::centred(size, size, size), round),
                   static_cast<int>(round % 4));
-    check_rounded(problem(extents5(2, 1, 5, round % 7 + 4, 20), volume_window::of(convolution_window::square(3, 2, 1)), round), static_cast<int>(round % 4));
+    check_rounded(problem(extents5(2, 1, 5, round % 7 + 4, 20), volume_window::of(convolution_window::square(3, 2, 1)), round),
+                  static_cast<int>(round % 4));
   }
 }
 
@@ -145,7 +155,8 @@ TEST_CASE("a depthwise map is a volume of one frame", "[depthwise]") {
   const extents5 out = p.window.output_extents(p.shape);
   std::vector<float> y(out.size());
   const auto weight = prepare_depthwise(simd{}, make_matrix(p.weight.data(), 19, 9), p.bias);
-  convolve_depthwise(context<simd>{}, map_view<const float>(p.x.data(), extents4(2, 6, 11, 19)), weight, convolution_window::square(3, 2, 1),
+  convolve_depthwise(context<simd>{}, map_view<const float>(p.x.data(), extents4(2, 6, 11, 19)), weight,
+                     convolution_window::square(3, 2, 1),
                      map_view<float>(y.data(), extents4(2, out.extent(2), out.extent(3), 19)));
   CHECK(y == convolved<simd>(p, 0, identity{}));
 }
@@ -156,7 +167,7 @@ TEST_CASE("depthwise convolution refuses shapes that do not fit", "[depthwise]")
   std::vector<float> y(4 * 4 * 7);
   const auto prepared = prepare_depthwise(simd{}, make_matrix(weight.data(), 8, 9));
   const extents4 shape(1, 4, 4, 7);
-  REQUIRE_THROWS_AS(convolve_depthwise(context<simd>{}, map_view<const float>(x.data(), shape), prepared, convolution_window::square(3, 1, 1),
-                                       map_view<float>(y.data(), shape)),
+  REQUIRE_THROWS_AS(convolve_depthwise(context<simd>{}, map_view<const float>(x.data(), shape), prepared,
+                                       convolution_window::square(3, 1, 1), map_view<float>(y.data(), shape)),
                     shape_error);
 }

@@ -21,10 +21,12 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 /// Floats of every magnitude: ties, denormal numbers, numbers that round to infinity.
 std::vector<float> floats() {
-  std::vector<float> x = {0.0f, -0.0f, 1.0f, infinity, -infinity, nan, 65504.0f, 65519.9f, 65520.0f, 3.4e38f, -3.4e38f, 5.96e-8f, 2.9e-8f, 1e-45f};
+  std::vector<float> x = {0.0f,     -0.0f,    1.0f,    infinity, -infinity, nan,     65504.0f,
+                          65519.9f, 65520.0f, 3.4e38f, -3.4e38f, 5.96e-8f,  2.9e-8f, 1e-45f};
   test::generator random(3);
   for (int i = 0; i < 4000; ++i) x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(random.bits())));
-  for (int i = 0; i < 500; ++i) x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(random.bits()) & 0xffff8000u));   // ties
+  for (int i = 0; i < 500; ++i)
+    x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(random.bits()) & 0xffff8000u));  // ties
   for (int i = 0; i < 500; ++i) x.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(random.bits()) & 0xfffff000u));
   for (int i = 0; i < 1000; ++i) x.push_back(static_cast<float>(random.normal()));
   while (x.size() % 16 != 0) x.push_back(0.5f);
@@ -62,7 +64,8 @@ void check_conversions() {
     load_as_float<native>(static_cast<const T*>(from)).store(to);
     for (std::size_t j = 0; j < v::size; ++j) {
       const auto expected = static_cast<float>(from[j]);
-      if (is_nan(expected) ? !is_nan(to[j]) : std::bit_cast<std::uint32_t>(expected) != std::bit_cast<std::uint32_t>(to[j])) FAIL("loaded " << from[j].bits);
+      if (is_nan(expected) ? !is_nan(to[j]) : std::bit_cast<std::uint32_t>(expected) != std::bit_cast<std::uint32_t>(to[j]))
+        FAIL("loaded " << from[j].bits);
     }
     load_as_float_partial<native>(static_cast<const T*>(from), 1).store(to);
     CHECK((v::size == 1 || to[1] == 0.0f));
@@ -96,7 +99,7 @@ TEST_CASE("vectors are rounded and widened as the scalar types are", "[dot]") {
 
 TEST_CASE("dot_pair is its definition", "[dot]") {
   for (const bool wide : {false, true}) {
-    if (wide && !pair_vector::native) break;   // two multiply-adds keep denormal numbers
+    if (wide && !pair_vector::native) break;  // two multiply-adds keep denormal numbers
     const auto a = random_pairs(16 * 500, 1, wide);
     const auto b = random_pairs(16 * 500, 2, wide);
     const auto c = test::normal_vector(16 * 500, 3, wide ? 1e-30 : 1.0);
@@ -106,7 +109,8 @@ TEST_CASE("dot_pair is its definition", "[dot]") {
       for (std::size_t j = 0; j < v::size; ++j) {
         const float expected = detail::dot_pair_definition(c[i + j], a[i + j], b[i + j]);
         if constexpr (pair_vector::native) {
-          if (std::bit_cast<std::uint32_t>(expected) != std::bit_cast<std::uint32_t>(result[j])) FAIL(expected << ' ' << result[j]);
+          if (std::bit_cast<std::uint32_t>(expected) != std::bit_cast<std::uint32_t>(result[j]))
+            FAIL(expected << ' ' << result[j]);
         } else {
           const float scale = std::abs(c[i + j]) + std::abs(detail::odd_of(a[i + j]) * detail::odd_of(b[i + j])) +
                               std::abs(detail::even_of(a[i + j]) * detail::even_of(b[i + j]));
@@ -142,7 +146,7 @@ TEST_CASE("a product of emulated tiles", "[dot]") {
     }
     CHECK(y[m * 20 + 16] == 9.0f);
   }
-  tiles.load<3>(c.data(), 0);   // one row again and again: how a bias starts a sum
+  tiles.load<3>(c.data(), 0);  // one row again and again: how a bias starts a sum
   tiles.store<3>(y.data(), 64);
   CHECK(y[16 * 7 + 3] == c[3]);
   tiles.zero<3>();
@@ -172,7 +176,8 @@ TEST_CASE("tiles give the bits of their emulation", "[dot]") {
     run(detail::emulated_tiles{}, expected);
     run(detail::amx_tiles{}, actual);
     for (std::size_t i = 0; i < 256; ++i)
-      if (std::bit_cast<std::uint32_t>(expected[i]) != std::bit_cast<std::uint32_t>(actual[i])) FAIL(seed << ' ' << i << ' ' << expected[i] << ' ' << actual[i]);
+      if (std::bit_cast<std::uint32_t>(expected[i]) != std::bit_cast<std::uint32_t>(actual[i]))
+        FAIL(seed << ' ' << i << ' ' << expected[i] << ' ' << actual[i]);
   }
 }
 #endif

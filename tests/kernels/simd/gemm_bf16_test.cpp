@@ -33,13 +33,15 @@ struct threads {
 template <class Engine>
 struct forced {
   template <class Backend, class X, class Y, class Activation>
-  static void run(context<Backend> ctx, matrix_view<const X> x, const bf16_weight& w, matrix_view<Y> y, Activation activation, matrix_view<const Y> base) {
+  static void run(context<Backend> ctx, matrix_view<const X> x, const bf16_weight& w, matrix_view<Y> y, Activation activation,
+                  matrix_view<const Y> base) {
     detail::run_gemm_bf16<Engine>(ctx, detail::gemm_bf16_operands<X, Y>{x, &w, y, base}, activation);
   }
 };
 struct chosen {
   template <class Backend, class X, class Y, class Activation>
-  static void run(context<Backend> ctx, matrix_view<const X> x, const bf16_weight& w, matrix_view<Y> y, Activation activation, matrix_view<const Y> base) {
+  static void run(context<Backend> ctx, matrix_view<const X> x, const bf16_weight& w, matrix_view<Y> y, Activation activation,
+                  matrix_view<const Y> base) {
     gemm(ctx, x, w, y, activation, base);
   }
 };
@@ -63,8 +65,13 @@ struct problem {
   std::vector<Y> residual;
 
   problem(std::size_t m, std::size_t n, std::size_t k, std::uint64_t seed = 1)
-      : rows(m), outputs(n), inputs(k), x(values<X>(m * (k + 3), seed)), weight(test::normal_vector(n * k, seed + 1)),
-        bias(test::normal_vector(n, seed + 2)), residual(values<Y>(m * (n + 5), seed + 3)) {}
+      : rows(m),
+        outputs(n),
+        inputs(k),
+        x(values<X>(m * (k + 3), seed)),
+        weight(test::normal_vector(n * k, seed + 1)),
+        bias(test::normal_vector(n, seed + 2)),
+        residual(values<Y>(m * (n + 5), seed + 3)) {}
 
   std::size_t pitch() const { return outputs + 5; }
 
@@ -72,12 +79,14 @@ struct problem {
   template <class How, class Backend, class Activation>
   std::vector<Y> run(Backend backend, Activation activation, bool adds, bool in_place) const {
     std::vector<Y> y = in_place ? residual : std::vector<Y>(rows * pitch(), Y(9.0f));
-    const bf16_weight w = prepare_bf16(backend, make_matrix(weight.data(), outputs, inputs), with_bias ? std::span<const float>(bias) : std::span<const float>());
+    const bf16_weight w = prepare_bf16(backend, make_matrix(weight.data(), outputs, inputs),
+                                       with_bias ? std::span<const float>(bias) : std::span<const float>());
     const workspace scratch(gemm_bytes(backend, w, rows));
     const matrix_view<Y> to = make_matrix(y.data(), rows, outputs, pitch());
     matrix_view<const Y> base{};
     if (adds) base = in_place ? as_const(to) : make_matrix(residual.data(), rows, outputs, pitch());
-    How::run(context<Backend>{backend, scratch.scratch()}, make_matrix(x.data(), rows, inputs, inputs + 3), w, to, activation, base);
+    How::run(context<Backend>{backend, scratch.scratch()}, make_matrix(x.data(), rows, inputs, inputs + 3), w, to, activation,
+             base);
     return y;
   }
 
@@ -103,7 +112,8 @@ struct problem {
     compare(expected, run<dots>(simd{}, activation, adds, in_place), "dots");
     if (rows * outputs * inputs < 300000) compare(expected, run<emulated>(simd{}, activation, adds, in_place), "emulated");
     const auto split = run<chosen>(simd_on<threads>{}, activation, adds, in_place);
-    CHECK(std::equal(split.begin(), split.end(), actual.begin(), [](Y a, Y b) { return static_cast<float>(a) == static_cast<float>(b); }));
+    CHECK(std::equal(split.begin(), split.end(), actual.begin(),
+                     [](Y a, Y b) { return static_cast<float>(a) == static_cast<float>(b); }));
   }
 };
 
@@ -118,8 +128,10 @@ TEST_CASE("bf16: rows around the blocks of tiles", "[gemm]") {
 }
 
 TEST_CASE("bf16: outputs and inputs around the panels", "[gemm]") {
-  for (std::size_t outputs = 1; outputs <= 131; outputs += outputs < 36 ? 1 : 7) problem<float, bfloat16>(19, outputs, 33, outputs).check();
-  for (std::size_t inputs = 1; inputs <= 70; inputs += 3) problem<bfloat16, float>(35, 49, inputs, inputs).check(identity{}, inputs % 2 == 0, true);
+  for (std::size_t outputs = 1; outputs <= 131; outputs += outputs < 36 ? 1 : 7)
+    problem<float, bfloat16>(19, outputs, 33, outputs).check();
+  for (std::size_t inputs = 1; inputs <= 70; inputs += 3)
+    problem<bfloat16, float>(35, 49, inputs, inputs).check(identity{}, inputs % 2 == 0, true);
 }
 
 TEST_CASE("bf16: activations and residuals, also in place", "[gemm]") {

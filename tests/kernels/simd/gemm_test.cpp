@@ -36,8 +36,13 @@ struct problem {
   std::vector<float> x, weight, bias, residual;
 
   problem(std::size_t m, std::size_t n, std::size_t k, std::uint64_t seed = 1)
-      : rows(m), outputs(n), inputs(k), x(test::normal_vector(m * (k + 3), seed)), weight(test::normal_vector(n * k, seed + 1)),
-        bias(test::normal_vector(n, seed + 2)), residual(test::normal_vector(m * (n + 5), seed + 3)) {}
+      : rows(m),
+        outputs(n),
+        inputs(k),
+        x(test::normal_vector(m * (k + 3), seed)),
+        weight(test::normal_vector(n * k, seed + 1)),
+        bias(test::normal_vector(n, seed + 2)),
+        residual(test::normal_vector(m * (n + 5), seed + 3)) {}
 
   std::size_t pitch() const { return outputs + 5; }
 
@@ -58,7 +63,7 @@ struct problem {
   void check(Activation activation = {}, bool adds = false, bool in_place = false) const {
     auto expected = run(reference{}, activation, adds, in_place);
     auto actual = run(simd{}, activation, adds, in_place);
-    for (std::size_t r = 0; r < rows; ++r)   // what lies between the rows is not touched
+    for (std::size_t r = 0; r < rows; ++r)  // what lies between the rows is not touched
       for (std::size_t c = outputs; c < pitch(); ++c) {
         if (actual[r * pitch() + c] != expected[r * pitch() + c]) FAIL("gap of row " << r << " was written");
         actual[r * pitch() + c] = expected[r * pitch() + c] = 0.0f;
@@ -88,7 +93,8 @@ TEST_CASE("every number of outputs around the panels", "[gemm]") {
 
 TEST_CASE("narrow outputs of long rows", "[gemm]") {
   for (std::size_t outputs = 1; outputs <= 5; ++outputs)
-    for (const std::size_t inputs : std::initializer_list<std::size_t>{31, 64, 65, 79, 100, 432}) problem(9, outputs, inputs, inputs).check(identity{}, outputs == 3, true);
+    for (const std::size_t inputs : std::initializer_list<std::size_t>{31, 64, 65, 79, 100, 432})
+      problem(9, outputs, inputs, inputs).check(identity{}, outputs == 3, true);
 }
 
 TEST_CASE("activations and residuals, also in place", "[gemm]") {
@@ -132,7 +138,8 @@ TEST_CASE("rows in several, overlapping segments", "[gemm]") {
   for (const std::size_t outputs : std::initializer_list<std::size_t>{3, 20, 48}) {
     const std::size_t lengths[] = {27, 1, 40};
     const std::vector<float> weight = test::normal_vector(outputs * 68, 6);
-    const row_segment segments[] = {{map.data(), 9, lengths[0]}, {map.data() + 300, 4, lengths[1]}, {map.data() + 500, 7, lengths[2]}};
+    const row_segment segments[] = {
+        {map.data(), 9, lengths[0]}, {map.data() + 300, 4, lengths[1]}, {map.data() + 500, 7, lengths[2]}};
     const segmented_rows x{31, segments};
     std::vector<float> expected(31 * outputs), actual(31 * outputs);
     const auto w = make_matrix(weight.data(), outputs, std::size_t{68});
@@ -153,7 +160,8 @@ TEST_CASE("inputs are scaled in a copy of the weight", "[gemm]") {
       using backend_type = decltype(backend);
       const std::size_t size = scaled_weight_size(backend, p.outputs, p.inputs);
       workspace storage(scratch_bytes<float>(size));
-      const dense_weight scaled = scale_inputs(backend, prepare_dense(backend, w, p.bias), scale, storage.scratch().template take<float>(size));
+      const dense_weight scaled =
+          scale_inputs(backend, prepare_dense(backend, w, p.bias), scale, storage.scratch().template take<float>(size));
       std::vector<float> y(p.rows * p.outputs);
       gemm(context<backend_type>{}, make_matrix(static_cast<const float*>(p.x.data()), p.rows, p.inputs), scaled,
            make_matrix(y.data(), p.rows, p.outputs));
@@ -169,6 +177,8 @@ TEST_CASE("a weight prepared for another backend is refused", "[gemm]") {
   const problem p(2, 16, 8);
   const dense_weight other = prepare_dense(reference{}, make_matrix(p.weight.data(), p.outputs, p.inputs));
   std::vector<float> y(32, 5.0f);
-  CHECK_THROWS_AS(gemm(context<simd>{}, make_matrix(p.x.data(), p.rows, p.inputs), other, make_matrix(y.data(), p.rows, p.outputs)), weight_error);
+  CHECK_THROWS_AS(
+      gemm(context<simd>{}, make_matrix(p.x.data(), p.rows, p.inputs), other, make_matrix(y.data(), p.rows, p.outputs)),
+      weight_error);
   CHECK(y == std::vector<float>(32, 5.0f));
 }

@@ -25,7 +25,7 @@ double ulp_error(float got, long double exact) {
   if (std::isinf(rounded) || std::isinf(got)) {
     if (rounded == got) return 0.0;
     if (std::isinf(got) && std::isinf(rounded)) return 1e9;
-    const float limit = std::numeric_limits<float>::max();   // one step from the largest number to infinity is one ULP
+    const float limit = std::numeric_limits<float>::max();  // one step from the largest number to infinity is one ULP
     return std::abs(std::isinf(got) ? rounded : got) == limit ? 1.0 : 1e9;
   }
   int exponent = 0;

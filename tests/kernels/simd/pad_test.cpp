@@ -14,7 +14,8 @@ using heddle::map_view;
 
 template <class Backend, class Mode>
 std::vector<float> padded(const std::vector<float>& x, const dynamic_extents<4>& from, const heddle::pad_sides& s, Mode mode) {
-  const dynamic_extents<4> to(from.extent(0), from.extent(1) + s.top + s.bottom, from.extent(2) + s.left + s.right, from.extent(3));
+  const dynamic_extents<4> to(from.extent(0), from.extent(1) + s.top + s.bottom, from.extent(2) + s.left + s.right,
+                              from.extent(3));
   std::vector<float> y(to.size(), -7.0f);
   heddle::pad(heddle::context<Backend>{}, map_view<const float>(x.data(), from), map_view<float>(y.data(), to), s, mode);
   return y;

@@ -22,10 +22,13 @@ void compare(std::uint64_t seed) {
     const dynamic_extents<4> fine(b, h * R, w * R, c);
     const std::vector<float> x = heddle::test::normal_vector(coarse.size(), random.bits());
     std::vector<float> expected(x.size()), got(x.size());
-    heddle::pixel_shuffle<R>(context<heddle::reference>{}, map_view<const float>(x.data(), coarse), map_view<float>(expected.data(), fine));
-    heddle::pixel_shuffle<R>(context<heddle::simd>{}, map_view<const float>(x.data(), coarse), map_view<float>(got.data(), fine));
+    heddle::pixel_shuffle<R>(context<heddle::reference>{}, map_view<const float>(x.data(), coarse),
+                             map_view<float>(expected.data(), fine));
+    heddle::pixel_shuffle<R>(context<heddle::simd>{}, map_view<const float>(x.data(), coarse),
+                             map_view<float>(got.data(), fine));
     REQUIRE(got == expected);
-    heddle::pixel_unshuffle<R>(context<heddle::simd>{}, map_view<const float>(expected.data(), fine), map_view<float>(got.data(), coarse));
+    heddle::pixel_unshuffle<R>(context<heddle::simd>{}, map_view<const float>(expected.data(), fine),
+                               map_view<float>(got.data(), coarse));
     REQUIRE(got == x);
   }
 }

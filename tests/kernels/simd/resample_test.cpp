@@ -61,8 +61,9 @@ void compare_resize(Rule r, std::uint64_t seed) {
   for (int i = 0; i < 12; ++i) {
     const map x({random.integer(1, 2), random.integer(1, 9), random.integer(1, 9), random.integer(1, 35)}, random.bits());
     const dynamic_extents<4> shape(x.extents.extent(0), random.integer(1, 14), random.integer(1, 14), x.extents.extent(3));
-    compare(shape, [&](auto ctx, auto y) { heddle::resize(ctx, x.in(), y, r); },
-            [&](auto backend) { return heddle::resize_bytes(backend, x.extents, shape, r); });
+    compare(
+        shape, [&](auto ctx, auto y) { heddle::resize(ctx, x.in(), y, r); },
+        [&](auto backend) { return heddle::resize_bytes(backend, x.extents, shape, r); });
   }
 }
 
@@ -86,8 +87,9 @@ TEST_CASE("simd resize by a factor equals the reference") {
     const heddle::resize_factors factors{factor, factor};
     const auto length = [&](std::size_t n) { return heddle::resize_axis::by(n, factor).outputs; };
     const dynamic_extents<4> shape(2, length(7), length(10), 5);
-    compare(shape, [&](auto ctx, auto y) { heddle::resize(ctx, x.in(), y, rule::bicubic<>{}, factors); },
-            [&](auto backend) { return heddle::resize_bytes(backend, x.extents, shape, rule::bicubic<>{}, factors); });
+    compare(
+        shape, [&](auto ctx, auto y) { heddle::resize(ctx, x.in(), y, rule::bicubic<>{}, factors); },
+        [&](auto backend) { return heddle::resize_bytes(backend, x.extents, shape, rule::bicubic<>{}, factors); });
   }
 }
 
@@ -102,8 +104,12 @@ void compare_grid(std::uint64_t seed) {
     grid.values[0] = 1e20f;
     grid.values[1] = -1.0f;
     const dynamic_extents<4> shape(x.extents.extent(0), grid.extents.extent(1), grid.extents.extent(2), x.extents.extent(3));
-    compare(shape, [&](auto ctx, auto y) { heddle::grid_sample(ctx, x.in(), grid.in(), y, Mode{}, Padding{}, heddle::align_corners<Align>{}); },
-            [](auto) { return std::size_t{0}; });
+    compare(
+        shape,
+        [&](auto ctx, auto y) {
+          heddle::grid_sample(ctx, x.in(), grid.in(), y, Mode{}, Padding{}, heddle::align_corners<Align>{});
+        },
+        [](auto) { return std::size_t{0}; });
   }
 }
 

@@ -11,7 +11,8 @@ namespace {
 using heddle::dynamic_extents;
 
 template <class Rule, class Backend>
-std::vector<std::uint8_t> resized(const std::vector<std::uint8_t>& x, const dynamic_extents<3>& from, const dynamic_extents<3>& to) {
+std::vector<std::uint8_t> resized(const std::vector<std::uint8_t>& x, const dynamic_extents<3>& from,
+                                  const dynamic_extents<3>& to) {
   std::vector<std::uint8_t> y(to.size());
   heddle::workspace scratch(heddle::resize_u8_bytes(Backend{}, from, to));
   heddle::resize_u8(heddle::context<Backend>{{}, scratch.scratch()}, heddle::image_u8_view<const std::uint8_t>(x.data(), from),

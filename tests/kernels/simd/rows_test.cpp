@@ -43,16 +43,20 @@ TEST_CASE("norms of rows", "[normalize]") {
 #if defined(__OPTIMIZE__)
   constexpr std::uint64_t rounds = 40;
 #else
-  constexpr std::uint64_t rounds = 12;   // the definition is slow without
+  constexpr std::uint64_t rounds = 12;  // the definition is slow without
 #endif
   for (std::uint64_t round = 0; round < rounds; ++round) {
     const std::size_t rows = round == 0 ? 0 : random.integer(1, 600);
     const std::size_t columns = random.integer(2, 200);
     const std::vector<float> scale = test::normal_vector(columns, round + 100);
     const std::vector<float> shift = test::normal_vector(columns, round + 200);
-    compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { layer_normalize(ctx, x, scale, shift, 1e-5f, y); });
-    compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { layer_normalize(ctx, x, {}, {}, 1e-3f, y); });
-    compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { rms_normalize(ctx, x, scale, 1e-6f, y); });
+    compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) {
+      layer_normalize(ctx, x, scale, shift, 1e-5f, y);
+    });
+    compare(rows, columns, round,
+            [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { layer_normalize(ctx, x, {}, {}, 1e-3f, y); });
+    compare(rows, columns, round,
+            [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { rms_normalize(ctx, x, scale, 1e-6f, y); });
   }
 }
 
@@ -63,8 +67,11 @@ TEST_CASE("maps of rows", "[map]") {
     const std::size_t columns = random.integer(1, 70);
     const std::vector<float> row = test::normal_vector(columns, round + 300);
     compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { map(ctx, x, y, silu{}); });
-    compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { map(ctx, x, x, y, product{}); });
-    compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { map(ctx, x, make_matrix(row.data(), 1, columns), y, product{}); });
+    compare(rows, columns, round,
+            [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) { map(ctx, x, x, y, product{}); });
+    compare(rows, columns, round, [&](auto ctx, matrix_view<const float> x, matrix_view<float> y) {
+      map(ctx, x, make_matrix(row.data(), 1, columns), y, product{});
+    });
   }
 }
 

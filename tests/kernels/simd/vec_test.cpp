@@ -38,9 +38,12 @@ TEST_CASE("arithmetic, comparison and selection work lane by lane", "[vec]") {
   const v va = v::load(a.data());
   const v vb = v::load(b.data());
   const v vc = v::load(c.data());
-  const lanes sum = store(va + vb), difference = store(va - vb), product = store(va * vb), ratio = store(va / vb), negative = store(-va);
-  const lanes fused = store(fma(va, vb, vc)), minus = store(fnma(va, vb, vc)), smaller = store(min(va, vb)), larger = store(max(va, vb));
-  const lanes chosen = store(select(va < vb, va, vc)), magnitude = store(abs(va)), root = store(sqrt(abs(va))), whole = store(round(va));
+  const lanes sum = store(va + vb), difference = store(va - vb), product = store(va * vb), ratio = store(va / vb),
+              negative = store(-va);
+  const lanes fused = store(fma(va, vb, vc)), minus = store(fnma(va, vb, vc)), smaller = store(min(va, vb)),
+              larger = store(max(va, vb));
+  const lanes chosen = store(select(va < vb, va, vc)), magnitude = store(abs(va)), root = store(sqrt(abs(va))),
+              whole = store(round(va));
   const lanes signs = store(copysign(va, vb)), count = store(v::iota());
   for (std::size_t i = 0; i < width; ++i) {
     CHECK(sum[i] == a[i] + b[i]);
@@ -68,7 +71,7 @@ TEST_CASE("fma rounds once where the instruction set can", "[vec]") {
     return;
 #endif
   }
-  const float x = 1.0f + 0x1p-12f;   // x^2 = 1 + 2^-11 + 2^-24: the last term is lost by a rounded product
+  const float x = 1.0f + 0x1p-12f;  // x^2 = 1 + 2^-11 + 2^-24: the last term is lost by a rounded product
   const lanes residue = store(fma(v(x), v(x), v(-(1.0f + 0x1p-11f))));
   for (const float r : residue) CHECK(r == 0x1p-24f);
 }

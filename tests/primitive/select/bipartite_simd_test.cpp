@@ -30,17 +30,18 @@ result match(const metric_rows& metric, const list& sources, const list& destina
 template <class Backend>
 void check_by_hand() {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<float> x{1, 0, 0, 0, 0, 2, nan, 1, 3, 0, 3, 4};   // [6, 2]
+  const std::vector<float> x{1, 0, 0, 0, 0, 2, nan, 1, 3, 0, 3, 4};  // [6, 2]
   const metric_rows metric{make_matrix(x.data(), 6, 2)};
   const result r = match<Backend>(metric, {0, 1, 3, 5}, {2, 4, 0, 5});
-  CHECK(r.best == list{1, 0, 0, 3});   // 4 and 0 are alike: the first; nothing is like nothing; a NaN compares with nothing
+  CHECK(r.best == list{1, 0, 0, 3});  // 4 and 0 are alike: the first; nothing is like nothing; a NaN compares with nothing
   CHECK(r.similarity[0] == 1.0F);
   CHECK(r.similarity[1] == 0.0F);
   CHECK(r.similarity[2] == -std::numeric_limits<float>::infinity());
   CHECK(r.similarity[3] == Approx(1.0F));
   CHECK(match<Backend>(metric, {}, {}).best.empty());
 
-  const std::vector<float> heads{1, 0, 9, 3, 0, 9, 0, 3, 9, 0, 1, 9, 2, 0, 9, 2, 0, 9};   // [3 rows, 2 heads, 3], 2 numbers of each are used
+  const std::vector<float> heads{1, 0, 9, 3, 0, 9, 0, 3, 9,
+                                 0, 1, 9, 2, 0, 9, 2, 0, 9};  // [3 rows, 2 heads, 3], 2 numbers of each are used
   const metric_rows grouped{make_matrix(heads.data(), 3, 2, 6), 2, 3};
   const result g = match<Backend>(grouped, {0}, {1, 2});
   CHECK(g.best == list{1});

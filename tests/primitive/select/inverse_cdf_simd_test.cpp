@@ -14,7 +14,8 @@ using namespace heddle;
 namespace {
 
 template <class Backend>
-std::vector<std::int32_t> pick(const std::vector<float>& scores, const inverse_cdf_options& options, const inverse_cdf_trace& trace = {}) {
+std::vector<std::int32_t> pick(const std::vector<float>& scores, const inverse_cdf_options& options,
+                               const inverse_cdf_trace& trace = {}) {
   std::vector<std::int32_t> picked(inverse_cdf_limit(scores.size(), options.points), -7);
   const workspace memory(inverse_cdf_bytes(Backend{}, scores.size()));
   picked.resize(inverse_cdf(context<Backend>{{}, memory.scratch()}, scores, options, picked, trace));
@@ -55,9 +56,9 @@ TEMPLATE_TEST_CASE("inverse_cdf: what tells nothing apart", "", reference, simd)
   CHECK(pick<TestType>({3.0F}, {5}) == std::vector<std::int32_t>{0});
   CHECK(pick<TestType>({0.0F, 0.0F, 0.0F}, {5}) == std::vector<std::int32_t>{2});
   CHECK(pick<TestType>({nan, -1.0F, infinity, nan}, {5}) == std::vector<std::int32_t>{3});
-  const auto some = pick<TestType>({nan, 1.0F, infinity, 2.0F}, {4});   // what is no number is never picked
+  const auto some = pick<TestType>({nan, 1.0F, infinity, 2.0F}, {4});  // what is no number is never picked
   CHECK(some == std::vector<std::int32_t>{1, 3});
-  CHECK(pick<TestType>({3e38F, 3e38F, 3e38F}, {3}) == std::vector<std::int32_t>{2});   // the sum is no float
+  CHECK(pick<TestType>({3e38F, 3e38F, 3e38F}, {3}) == std::vector<std::int32_t>{2});  // the sum is no float
 }
 
 TEST_CASE("inverse_cdf: vectors pick what the definition picks") {
@@ -77,9 +78,10 @@ TEST_CASE("inverse_cdf: scores of any size, denormal ones too, are picked once a
     test::generator random(seed);
     std::vector<float> scores(random.integer(1, 12));
     const double spread = 8.0 * static_cast<double>(seed % 4);
-    const double middle = seed % 3 == 0 ? -100.0 : 0.0;   // e^-100 is denormal
+    const double middle = seed % 3 == 0 ? -100.0 : 0.0;  // e^-100 is denormal
     for (float& s : scores)
-      s = seed % 5 == 0 ? static_cast<float>(random.integer(0, 5)) * 1.4e-45F : static_cast<float>(std::exp(middle + spread * random.normal()));
+      s = seed % 5 == 0 ? static_cast<float>(random.integer(0, 5)) * 1.4e-45F
+                        : static_cast<float>(std::exp(middle + spread * random.normal()));
     const inverse_cdf_options options{random.integer(1, 40), random.uniform() < 0.5};
     REQUIRE(pick<simd>(scores, options) == pick<reference>(scores, options));
   }

@@ -12,11 +12,13 @@ using namespace heddle;
 namespace {
 
 template <class Backend>
-std::vector<std::int32_t> selected(const std::vector<float>& values, std::size_t rows, std::size_t k, top_k_order order = top_k_order::by_value) {
+std::vector<std::int32_t> selected(const std::vector<float>& values, std::size_t rows, std::size_t k,
+                                   top_k_order order = top_k_order::by_value) {
   const std::size_t columns = values.size() / rows;
   std::vector<std::int32_t> positions(rows * k, -7);
   const workspace memory(top_k_bytes(Backend{}, columns));
-  select_top_k(context<Backend>{Backend{}, memory.scratch()}, make_matrix(values.data(), rows, columns), make_matrix(positions.data(), rows, k), order);
+  select_top_k(context<Backend>{Backend{}, memory.scratch()}, make_matrix(values.data(), rows, columns),
+               make_matrix(positions.data(), rows, k), order);
   return positions;
 }
 
@@ -42,7 +44,7 @@ TEST_CASE("top-k is stable: equal values by position, NaN last") {
   test::generator random(3);
   for (const std::size_t columns : {1U, 2U, 15U, 64U, 131U}) {
     std::vector<float> values(3 * columns);
-    for (float& v : values) v = static_cast<float>(random.integer(0, 9)) - 4.0F;   // many ties
+    for (float& v : values) v = static_cast<float>(random.integer(0, 9)) - 4.0F;  // many ties
     for (const std::size_t k : {std::size_t{1}, columns / 2, columns})
       for (const auto order : {top_k_order::by_value, top_k_order::by_position})
         CHECK(selected<reference>(values, 3, k, order) == selected<simd>(values, 3, k, order));
@@ -53,5 +55,6 @@ TEST_CASE("more positions than values are refused") {
   REQUIRE_THROWS_AS(selected<reference>({1.0F, 2.0F}, 1, 3), shape_error);
   std::vector<std::int32_t> positions(1);
   const std::vector<float> values(4);
-  REQUIRE_THROWS_AS(select_top_k(context<simd>{}, make_matrix(values.data(), 1, 4), make_matrix(positions.data(), 1, 1)), workspace_error);
+  REQUIRE_THROWS_AS(select_top_k(context<simd>{}, make_matrix(values.data(), 1, 4), make_matrix(positions.data(), 1, 1)),
+                    workspace_error);
 }

@@ -13,7 +13,8 @@ using namespace heddle;
 
 namespace {
 using network = examples::tome<examples::tome_config{
-    .trunk = {.height = 24, .width = 32, .patch = 8, .channels = 16, .depth = 3, .heads = 2, .hidden = 24, .position_side = 5}, .classes = 3}>;
+    .trunk = {.height = 24, .width = 32, .patch = 8, .channels = 16, .depth = 3, .heads = 2, .hidden = 24, .position_side = 5},
+    .classes = 3}>;
 static_assert(network::trunk_type::tokens == 13);
 }  // namespace
 
@@ -38,5 +39,5 @@ TEST_CASE("a network that merges takes no memory but its workspace") {
   CHECK(counted.count() == 0);
   CHECK(logits == first);
   net.merge(100);
-  CHECK(net.trunk.remaining() == 3);   // 13, 7, 4, 3
+  CHECK(net.trunk.remaining() == 3);  // 13, 7, 4, 3
 }

@@ -14,8 +14,8 @@ namespace heddle::inline v0 {
 
 /// How the table of `block_sparse` is stored.
 enum class block_table {
-  bytes,   ///< a byte for each block, 0: not seen
-  bits     ///< a bit for each block, rows padded to whole bytes; block j is bit j mod 8 of byte j / 8
+  bytes,  ///< a byte for each block, 0: not seen
+  bits    ///< a bit for each block, rows padded to whole bytes; block j is bit j mod 8 of byte j / 8
 };
 
 /// Query `q` sees key `k` where `table[q / BlockQueries, k / BlockKeys]` is not 0 (block-sparse attention, Child et al. 2019;
@@ -28,9 +28,9 @@ struct block_sparse {
   static constexpr bool exact_tiles = true;
   static_assert(BlockQueries > 0 && BlockKeys > 0, "heddle::block_sparse: the sides of a block must be positive");
 
-  std::span<const std::uint8_t> table{};   ///< `[batches, heads, ceil(queries / BlockQueries), ceil(keys / BlockKeys)]`
-  std::size_t batches = 1;                 ///< 1: one table for all batch items
-  std::size_t heads = 1;                   ///< 1: one table for all heads
+  std::span<const std::uint8_t> table{};  ///< `[batches, heads, ceil(queries / BlockQueries), ceil(keys / BlockKeys)]`
+  std::size_t batches = 1;                ///< 1: one table for all batch items
+  std::size_t heads = 1;                  ///< 1: one table for all heads
 
   /// Bytes of the table of one head.
   HEDDLE_HOST_DEVICE static constexpr std::size_t table_bytes(std::size_t queries, std::size_t keys) noexcept {

@@ -10,8 +10,8 @@ namespace heddle::inline v0 {
 
 /// Which query is level with which key where there are more of one than of the other.
 enum class alignment {
-  top_left,      ///< query i sees keys 0..i
-  bottom_right   ///< the last query sees all keys: query i sees keys 0..i + keys - queries
+  top_left,     ///< query i sees keys 0..i
+  bottom_right  ///< the last query sees all keys: query i sees keys 0..i + keys - queries
 };
 
 /// Key `k` is visible to query `q` where `k <= q` (`top_left`) or `k <= q + keys - queries` (`bottom_right`).

@@ -13,7 +13,8 @@ struct full {
   using policy_category = mask_tag;
 
   template <class Context>
-  HEDDLE_HOST_DEVICE constexpr tile classify(const Context&, std::size_t, std::size_t, std::size_t, std::size_t) const noexcept {
+  HEDDLE_HOST_DEVICE constexpr tile classify(const Context&, std::size_t, std::size_t, std::size_t,
+                                             std::size_t) const noexcept {
     return tile::full;
   }
   template <class Context, class T>

@@ -16,8 +16,8 @@ namespace heddle::inline v0 {
 struct lengths {
   using policy_category = mask_tag;
   static constexpr bool exact_tiles = true;
-  static constexpr bool same_for_queries = true;   ///< all queries of a batch item see the same keys
-  std::span<const std::int32_t> values{};   ///< `[batch]`, not negative
+  static constexpr bool same_for_queries = true;  ///< all queries of a batch item see the same keys
+  std::span<const std::int32_t> values{};         ///< `[batch]`, not negative
 
   /// Called by `attend` before any work. @throws shape_error if a batch item has no length
   constexpr void check(std::size_t batch) const {

@@ -21,8 +21,8 @@ namespace heddle::inline v0 {
 struct packed_lengths {
   using policy_category = mask_tag;
   static constexpr bool exact_tiles = true;
-  std::span<const std::int32_t> offsets{};       ///< `[sequences + 1]`, from 0, not falling
-  std::span<const std::int32_t> key_offsets{};   ///< of the keys; empty: those of the queries
+  std::span<const std::int32_t> offsets{};      ///< `[sequences + 1]`, from 0, not falling
+  std::span<const std::int32_t> key_offsets{};  ///< of the keys; empty: those of the queries
 
   /// Called by `attend` before any work. @throws shape_error for offsets that fall, or reach behind the tokens
   constexpr void check(const attend_call& call) const {

@@ -46,7 +46,7 @@ struct band_rule {
   template <class Context, class T>
   HEDDLE_HOST_DEVICE constexpr typename batch_traits<T>::mask visible(const Context& c, T q, T k) const noexcept {
     using mask_type = typename batch_traits<T>::mask;
-    const T distance = k - q;   // from lead - before to lead + after
+    const T distance = k - q;  // from lead - before to lead + after
     const T low = batch_traits<T>::broadcast(static_cast<float>(lead(c) - before));
     const T high = batch_traits<T>::broadcast(static_cast<float>(lead(c) + after));
     return static_cast<mask_type>((distance >= low) & (distance <= high));

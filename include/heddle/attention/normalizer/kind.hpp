@@ -19,9 +19,9 @@ namespace heddle::inline v0 {
 /// | `elementwise` | `template <class T> T weight(T score)` | keeps nothing: no maximum, no sum |
 /// | `whole_row` | `float weigh(context, q, float* scores, keys)` | keeps whole rows of scores |
 enum class normalizer_kind {
-  exponential,   ///< weights `exp(score)` over their sum
-  elementwise,   ///< a weight is a function of its own score alone
-  whole_row      ///< weights need all scores of the row at once
+  exponential,  ///< weights `exp(score)` over their sum
+  elementwise,  ///< a weight is a function of its own score alone
+  whole_row     ///< weights need all scores of the row at once
 };
 
 namespace detail {
@@ -83,10 +83,9 @@ concept smoothed_exponentials = N::kind == normalizer_kind::whole_row && require
 };
 
 template <class N, class Context>
-concept askable_normalizer =
-    (N::kind == normalizer_kind::exponential && (normalizer_parts<N> == 1 || two_parts<N, Context>)) ||
-    (N::kind == normalizer_kind::elementwise && element_weight<N>) ||
-    (N::kind == normalizer_kind::whole_row && row_weigher<N, Context>);
+concept askable_normalizer = (N::kind == normalizer_kind::exponential && (normalizer_parts<N> == 1 || two_parts<N, Context>)) ||
+                             (N::kind == normalizer_kind::elementwise && element_weight<N>) ||
+                             (N::kind == normalizer_kind::whole_row && row_weigher<N, Context>);
 
 }  // namespace detail
 }  // namespace heddle::inline v0

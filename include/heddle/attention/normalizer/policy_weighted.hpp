@@ -22,7 +22,7 @@ struct policy_weighted {
   using policy_category = normalizer_tag;
   static constexpr normalizer_kind kind = normalizer_kind::whole_row;
 
-  const float* policy = nullptr;   ///< `[batch, tokens]`, 0 (dropped) to 1
+  const float* policy = nullptr;  ///< `[batch, tokens]`, 0 (dropped) to 1
   std::size_t batch = 0;
   std::size_t tokens = 0;
   float epsilon = 1e-6F;

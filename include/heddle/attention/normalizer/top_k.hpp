@@ -23,7 +23,7 @@ struct top_k {
   /// Scores to weights, in place; -inf is a hidden key. Returns their sum.
   template <class Context>
   HEDDLE_HOST_DEVICE float weigh(const Context&, std::size_t /*q*/, float* scores, std::size_t keys) const {
-    std::array<float, K> best{};   // a heap, the smallest first
+    std::array<float, K> best{};  // a heap, the smallest first
     std::size_t count = 0;
     bool nan = false;
     for (std::size_t k = 0; k < keys; ++k) {

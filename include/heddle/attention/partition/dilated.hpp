@@ -44,7 +44,7 @@ struct dilated<dyn, dyn> {
 
   std::size_t height = 1;
   std::size_t width = 1;
-  std::size_t depth = 0;   ///< distance along time; 0: frames are apart
+  std::size_t depth = 0;  ///< distance along time; 0: frames are apart
 
   constexpr map_type map(const token_grid& g) const {
     const std::size_t apart = g.frames == 0 ? 1 : g.frames;

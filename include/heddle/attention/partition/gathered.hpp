@@ -18,8 +18,8 @@ template <std::size_t Size = dyn>
 struct gathered_groups {
   static constexpr std::size_t static_size = Size;
 
-  const std::int32_t* indices = nullptr;   ///< `[groups, size]`
-  std::size_t count = 0;                   ///< of groups
+  const std::int32_t* indices = nullptr;  ///< `[groups, size]`
+  std::size_t count = 0;                  ///< of groups
   std::size_t size = Size == dyn ? 0 : Size;
   bool has_padding = false;
 
@@ -48,7 +48,7 @@ struct gathered {
   using map_type = gathered_groups<Size>;
   static_assert(Size > 0, "heddle::gathered: the size of a group must be positive");
 
-  const std::int32_t* indices = nullptr;   ///< `[groups, size]`
+  const std::int32_t* indices = nullptr;  ///< `[groups, size]`
   std::size_t groups = 0;
   std::size_t size = Size == dyn ? 0 : Size;
 

@@ -18,22 +18,20 @@ namespace detail {
 /// One axis of a neighborhood. Tokens of one residue modulo `dilation` are a line of their own, cut into tiles.
 struct neighborhood_axis {
   std::size_t length = 1;
-  std::size_t kernel = 1;     ///< keys that a query sees
+  std::size_t kernel = 1;  ///< keys that a query sees
   std::size_t dilation = 1;
-  std::size_t tile = 1;       ///< queries of a group
-  std::size_t tiles = 1;      ///< of the longest line
-  std::size_t region = 1;     ///< keys of a group
+  std::size_t tile = 1;    ///< queries of a group
+  std::size_t tiles = 1;   ///< of the longest line
+  std::size_t region = 1;  ///< keys of a group
 
-  HEDDLE_HOST_DEVICE constexpr bool padded() const noexcept {
-    return length % dilation != 0 || length / dilation % tile != 0;
-  }
+  HEDDLE_HOST_DEVICE constexpr bool padded() const noexcept { return length % dilation != 0 || length / dilation % tile != 0; }
 };
 
 /// One tile of an axis.
 struct neighborhood_place {
   std::size_t residue = 0;
-  std::size_t count = 0;         ///< tokens of the line
-  std::size_t first_query = 0;   ///< counted along the line
+  std::size_t count = 0;        ///< tokens of the line
+  std::size_t first_query = 0;  ///< counted along the line
   std::size_t first_key = 0;
 
   HEDDLE_HOST_DEVICE constexpr neighborhood_place(const neighborhood_axis& a, std::size_t line, std::size_t number) noexcept

@@ -59,7 +59,7 @@ struct strided_groups {
   std::size_t token_step_x = 1;
   std::size_t padded_height = 0;
   std::size_t padded_width = 0;
-  std::size_t shift_y = 0;         ///< cyclic, below the padded side
+  std::size_t shift_y = 0;  ///< cyclic, below the padded side
   std::size_t shift_x = 0;
   std::size_t groups_t = 1;
   std::size_t group_step_t = 0;

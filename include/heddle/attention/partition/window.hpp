@@ -144,7 +144,7 @@ struct window<dyn, dyn, detail::no_side> {
   std::size_t width = 0;
   std::size_t shift_y = 0;
   std::size_t shift_x = 0;
-  std::size_t depth = 1;   ///< frames
+  std::size_t depth = 1;  ///< frames
   std::size_t shift_t = 0;
 
   constexpr map_type map(const token_grid& grid) const {

@@ -26,7 +26,9 @@ struct position_list;
 template <std::size_t... I, class... Ps>
 struct position_list<std::index_sequence<I...>, Ps...> : position_entry<I, Ps>... {
   constexpr position_list() = default;
-  constexpr explicit position_list(const Ps&... ps) requires(sizeof...(Ps) > 0) : position_entry<I, Ps>(ps)... {}
+  constexpr explicit position_list(const Ps&... ps)
+    requires(sizeof...(Ps) > 0)
+      : position_entry<I, Ps>(ps)... {}
 
   template <class F>
   HEDDLE_HOST_DEVICE constexpr void each(F&& f) const {
@@ -51,9 +53,12 @@ class positions {
  public:
   using policy_category = position_tag;
   constexpr positions() = default;
-  constexpr explicit positions(const Ps&... ps) requires(sizeof...(Ps) > 0) : policies_(ps...) {}
+  constexpr explicit positions(const Ps&... ps)
+    requires(sizeof...(Ps) > 0)
+      : policies_(ps...) {}
 
-  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t head, std::size_t token, row_role role) const {
+  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t head, std::size_t token,
+                                     row_role role) const {
     policies_.each([&]<class P>(const P& p) {
       if constexpr (detail::position_with_role<P>) {
         p(row, head_dim, head, token, role);

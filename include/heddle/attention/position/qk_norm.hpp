@@ -12,8 +12,8 @@ namespace heddle::inline v0 {
 
 /// What is taken off a row.
 enum class row_norm {
-  layer,   ///< `(x - mean) / sqrt(variance + epsilon)`
-  rms      ///< `x / sqrt(mean(x^2) + epsilon)`
+  layer,  ///< `(x - mean) / sqrt(variance + epsilon)`
+  rms     ///< `x / sqrt(mean(x^2) + epsilon)`
 };
 
 /// Every head's row of every query and key is normalised, then `* gain + bias` (query-key normalisation: Henry et al. 2020;
@@ -29,7 +29,8 @@ struct qk_norm {
   const float* key_bias = nullptr;
   float epsilon = 1e-6F;
 
-  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t /*token*/, row_role role) const noexcept {
+  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t /*token*/,
+                                     row_role role) const noexcept {
     const auto n = static_cast<float>(head_dim);
     float mean = 0.0F;
     if constexpr (Norm == row_norm::layer) {

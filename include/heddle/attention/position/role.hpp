@@ -35,8 +35,8 @@ inline constexpr bool copies_rows =
 
 /// Applies the position and then the score policy to a copy of one row. `head` counts in the heads of its own tensor.
 template <class Composition>
-HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void change_row(const Composition& c, float* row, std::size_t dim, std::size_t head, std::size_t token,
-                                     row_role role) {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void change_row(const Composition& c, float* row, std::size_t dim, std::size_t head,
+                                                        std::size_t token, row_role role) {
   using position = typename Composition::position_type;
   if constexpr (position_with_role<position>) {
     c.position()(row, dim, head, token, role);

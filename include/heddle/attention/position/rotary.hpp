@@ -14,8 +14,8 @@ namespace heddle::inline v0 {
 
 /// Which elements of a row form a pair that is turned.
 enum class rotary_pairs {
-  interleaved,   ///< elements 2i and 2i + 1 (RoFormer, GPT-J)
-  halves         ///< elements i and i + dims / 2 (GPT-NeoX, Llama)
+  interleaved,  ///< elements 2i and 2i + 1 (RoFormer, GPT-J)
+  halves        ///< elements i and i + dims / 2 (GPT-NeoX, Llama)
 };
 
 /// Cosines and sines of rotary positions: `[positions, dims / 2]` each, `angle = position * base^(-2 i / dims)`. Angles are
@@ -47,9 +47,9 @@ struct rotary {
   std::size_t dims = 0;
   std::size_t query_offset = 0;
   std::size_t key_offset = 0;
-  const float* cosines = nullptr;   ///< `[positions, dims / 2]`, or none
-  const float* sines = nullptr;     ///< the same
-  std::size_t positions = 0;        ///< rows of the tables
+  const float* cosines = nullptr;  ///< `[positions, dims / 2]`, or none
+  const float* sines = nullptr;    ///< the same
+  std::size_t positions = 0;       ///< rows of the tables
 
   constexpr void check(const attend_call& call) const {
     const std::size_t turned = turned_dims(call.head_dim);
@@ -62,7 +62,8 @@ struct rotary {
     require_positions("keys", call.key_tokens + key_offset);
   }
 
-  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t token, row_role role) const noexcept {
+  HEDDLE_HOST_DEVICE void operator()(float* row, std::size_t head_dim, std::size_t /*head*/, std::size_t token,
+                                     row_role role) const noexcept {
     const std::size_t position = token + (role == row_role::query ? query_offset : key_offset);
     const std::size_t pairs = turned_dims(head_dim) / 2;
     for (std::size_t i = 0; i < pairs; ++i) {
@@ -87,7 +88,9 @@ struct rotary {
   }
 
  private:
-  HEDDLE_HOST_DEVICE constexpr std::size_t turned_dims(std::size_t head_dim) const noexcept { return dims == 0 ? head_dim : dims; }
+  HEDDLE_HOST_DEVICE constexpr std::size_t turned_dims(std::size_t head_dim) const noexcept {
+    return dims == 0 ? head_dim : dims;
+  }
   constexpr void require_positions(const char* what, std::size_t needed) const {
     if (positions < needed)
       detail::raise<shape_error>("rotary: tables: expected at least " + std::to_string(needed) + " positions for the " + what +

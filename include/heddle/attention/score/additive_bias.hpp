@@ -32,7 +32,7 @@ constexpr void require_broadcast(const char* policy, const char* what, std::size
 class additive_bias {
   const float* data_ = nullptr;
   std::array<std::size_t, 5> sizes_{};
-  std::array<std::size_t, 5> steps_{};   ///< 0: shared
+  std::array<std::size_t, 5> steps_{};  ///< 0: shared
 
  public:
   using policy_category = score_mod_tag;

@@ -21,7 +21,7 @@ namespace detail {
 constexpr double alibi_ratio(std::size_t heads) noexcept {
   double x = 1.0 / 256.0;
   for (; heads > 1; heads /= 2) {
-    double root = 1.0;   // Newton from above
+    double root = 1.0;  // Newton from above
     for (int i = 0; i < 40; ++i) root = 0.5 * (root + x / root);
     x = root;
   }
@@ -81,7 +81,7 @@ template <alignment Align>
 struct alibi<dyn, Align> {
   using policy_category = score_mod_tag;
 
-  const float* slopes = nullptr;   ///< `[heads]`
+  const float* slopes = nullptr;  ///< `[heads]`
   std::size_t heads = 0;
 
   constexpr void check(const attend_call& call) const {

@@ -17,7 +17,7 @@ concept batch_score = requires(const F& f, probe t, std::size_t head) {
   { f(t, head, t, t) } -> std::same_as<probe>;
 };
 template <class F, class Number>
-concept element_score = requires(const F& f, float score, as_index head, Number n) {   // a head becomes no score
+concept element_score = requires(const F& f, float score, as_index head, Number n) {  // a head becomes no score
   { f(score, head, n, n) } -> std::convertible_to<float>;
 };
 template <class F, class Context>

@@ -19,12 +19,12 @@ namespace heddle::inline v0 {
 struct box_geometry {
   using policy_category = score_mod_tag;
 
-  const float* tau = nullptr;         ///< `[heads]`
+  const float* tau = nullptr;  ///< `[heads]`
   std::size_t heads = 0;
-  const float* boxes = nullptr;       ///< `[batches, queries, 4]`
+  const float* boxes = nullptr;  ///< `[batches, queries, 4]`
   std::size_t queries = 0;
-  std::size_t batches = 1;            ///< 1: shared by all batch items
-  const float* key_boxes = nullptr;   ///< `[batches, keys, 4]`; null: those of the queries
+  std::size_t batches = 1;           ///< 1: shared by all batch items
+  const float* key_boxes = nullptr;  ///< `[batches, keys, 4]`; null: those of the queries
   std::size_t keys = 0;
 
   constexpr void check(const attend_call& call) const {

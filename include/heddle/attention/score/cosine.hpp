@@ -18,7 +18,7 @@ namespace heddle::inline v0 {
 struct cosine {
   using policy_category = score_tag;
 
-  const float* logit_scale = nullptr;   ///< `[heads]`
+  const float* logit_scale = nullptr;  ///< `[heads]`
   std::size_t heads = 0;
   float limit = 4.605170185988091F;
 

@@ -15,7 +15,7 @@ namespace heddle::inline v0 {
 struct key_bias {
   using policy_category = score_mod_tag;
 
-  const float* values = nullptr;   ///< `[batches, heads, keys]`
+  const float* values = nullptr;  ///< `[batches, heads, keys]`
   std::size_t keys = 0;
   std::size_t batches = 1;
   std::size_t heads = 1;

@@ -21,10 +21,10 @@ struct log_coordinate_bias {
 
   std::size_t hidden = 0;
   std::size_t heads = 0;
-  const float* weight1 = nullptr;   ///< `[hidden, 2]`
-  const float* bias1 = nullptr;     ///< `[hidden]`
-  const float* weight2 = nullptr;   ///< `[heads, hidden]`
-  const float* bias2 = nullptr;     ///< `[heads]`
+  const float* weight1 = nullptr;  ///< `[hidden, 2]`
+  const float* bias1 = nullptr;    ///< `[hidden]`
+  const float* weight2 = nullptr;  ///< `[heads, hidden]`
+  const float* bias2 = nullptr;    ///< `[heads]`
 
   constexpr void check(window_extents, std::size_t expected_heads) const {
     if (weight1 == nullptr || bias1 == nullptr || weight2 == nullptr || bias2 == nullptr)

@@ -19,7 +19,7 @@ namespace heddle::inline v0 {
 struct neighborhood_bias {
   using policy_category = score_mod_tag;
 
-  const float* table = nullptr;   ///< `[heads, 2 kernel.depth - 1, 2 kernel.height - 1, 2 kernel.width - 1]`
+  const float* table = nullptr;  ///< `[heads, 2 kernel.depth - 1, 2 kernel.height - 1, 2 kernel.width - 1]`
   std::size_t heads = 0;
 
   /// Entries of the table of one head.

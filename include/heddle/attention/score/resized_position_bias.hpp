@@ -20,9 +20,7 @@ struct resized_position_bias {
   const float* table = nullptr;
   std::size_t heads = 0;
 
-  static constexpr std::size_t table_size(std::size_t heads) noexcept {
-    return (2 * Height - 1) * (2 * Width - 1) * heads;
-  }
+  static constexpr std::size_t table_size(std::size_t heads) noexcept { return (2 * Height - 1) * (2 * Width - 1) * heads; }
 
   constexpr void check(window_extents, std::size_t expected_heads) const {
     detail::require_table("resized_position_bias", table, expected_heads, heads);
@@ -42,14 +40,14 @@ struct resized_position_bias {
   struct sample {
     std::size_t low;
     std::size_t high;
-    float weight;   ///< of `high`
+    float weight;  ///< of `high`
   };
 
   /// Where sample `i` of `to` lies among `from` samples of the same stretch: `(i + 1/2) from / to - 1/2`, clamped.
   HEDDLE_HOST_DEVICE static constexpr sample place(std::size_t i, std::size_t to, std::size_t from) noexcept {
-    const std::size_t doubled = (2 * i + 1) * from;   // 2 to (x + 1/2): whole numbers, so that equal sizes are exact
+    const std::size_t doubled = (2 * i + 1) * from;  // 2 to (x + 1/2): whole numbers, so that equal sizes are exact
     if (doubled <= to) return {0, 0, 0.0F};
-    const std::size_t numerator = doubled - to;       // 2 to x
+    const std::size_t numerator = doubled - to;  // 2 to x
     const std::size_t low = numerator / (2 * to);
     if (low + 1 >= from) return {from - 1, from - 1, 0.0F};
     return {low, low + 1, static_cast<float>(numerator - low * 2 * to) / static_cast<float>(2 * to)};

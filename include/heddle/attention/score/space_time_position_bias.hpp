@@ -16,7 +16,7 @@ struct space_time_position_bias {
   static_assert(Frames > 0 && Height > 0 && Width > 0, "heddle::space_time_position_bias: the sides must be positive");
   static constexpr window_extents fixed_window{Height, Width, Frames};
 
-  const float* table = nullptr;   ///< `[(2 Frames - 1)(2 Height - 1)(2 Width - 1), heads]`, or as `Layout` says
+  const float* table = nullptr;  ///< `[(2 Frames - 1)(2 Height - 1)(2 Width - 1), heads]`, or as `Layout` says
   std::size_t heads = 0;
 
   static constexpr std::size_t table_size(std::size_t heads) noexcept {

@@ -21,7 +21,9 @@ struct joined_heads {
   using value_type = T;
   std::array<head_view<const T, HeadDim>, Views> views;
 
-  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return head_view<const T, HeadDim>::static_extent(r); }
+  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept {
+    return head_view<const T, HeadDim>::static_extent(r);
+  }
   HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept {
     if (r != 2) return views[0].extent(r);
     std::size_t keys = 0;

@@ -39,7 +39,9 @@ struct view_rows {
   using value_type = T;
   head_view<const T, HeadDim> view;
 
-  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return head_view<const T, HeadDim>::static_extent(r); }
+  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept {
+    return head_view<const T, HeadDim>::static_extent(r);
+  }
   HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept { return view.extent(r); }
   HEDDLE_HOST_DEVICE constexpr std::size_t stride(std::size_t r) const noexcept { return view.stride(r); }
   HEDDLE_HOST_DEVICE constexpr const T* data_handle() const noexcept { return view.data_handle(); }

@@ -14,8 +14,8 @@ namespace heddle::inline v0 {
 
 /// What a full cache does.
 enum class cache_mode {
-  fixed,   ///< refuses more
-  ring     ///< overwrites the oldest: for masks of a sliding window
+  fixed,  ///< refuses more
+  ring    ///< overwrites the oldest: for masks of a sliding window
 };
 
 /// A cache of keys and values over the caller's memory `[batch, heads, capacity, head_dim]` of `T`. A decoding step appends
@@ -59,7 +59,7 @@ class kv_cache {
         detail::raise<shape_error>("kv_cache: append: expected at most " + std::to_string(capacity() - appended_) +
                                    " tokens (capacity " + std::to_string(capacity()) + "), got " + std::to_string(tokens));
     }
-    const std::size_t skipped = tokens > capacity() ? tokens - capacity() : 0;   // overwritten at once
+    const std::size_t skipped = tokens > capacity() ? tokens - capacity() : 0;  // overwritten at once
     for (std::size_t t = skipped; t < tokens; ++t) {
       write(keys_, k, t, (appended_ + t) % capacity());
       write(values_, v, t, (appended_ + t) % capacity());

@@ -14,10 +14,12 @@ template <class T, std::size_t HeadDim = dyn>
 struct ring_heads {
   using value_type = T;
   head_view<const T, HeadDim> slots;
-  std::size_t start = 0;   ///< slot of key 0
-  std::size_t count = 0;   ///< keys, not more than slots
+  std::size_t start = 0;  ///< slot of key 0
+  std::size_t count = 0;  ///< keys, not more than slots
 
-  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept { return head_view<const T, HeadDim>::static_extent(r); }
+  HEDDLE_HOST_DEVICE static constexpr std::size_t static_extent(std::size_t r) noexcept {
+    return head_view<const T, HeadDim>::static_extent(r);
+  }
   HEDDLE_HOST_DEVICE constexpr std::size_t extent(std::size_t r) const noexcept { return r == 2 ? count : slots.extent(r); }
   HEDDLE_HOST_DEVICE const T* row(std::size_t batch, std::size_t head, std::size_t i) const noexcept {
     const std::size_t slot = start + i < slots.extent(2) ? start + i : start + i - slots.extent(2);

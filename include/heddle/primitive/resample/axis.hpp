@@ -45,8 +45,8 @@ class tap_run {
 struct resize_axis {
   std::size_t inputs = 0;
   std::size_t outputs = 0;
-  double step = 1.0;         ///< inputs per output
-  bool by_factor = false;    ///< `step` is the inverse of a given factor, not `inputs / outputs`
+  double step = 1.0;       ///< inputs per output
+  bool by_factor = false;  ///< `step` is the inverse of a given factor, not `inputs / outputs`
 
   /// An axis whose output length is given.
   static constexpr resize_axis to_length(std::size_t inputs, std::size_t outputs) noexcept {

@@ -156,9 +156,10 @@ HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE Taps grid_taps(float g, std::size_t n) n
 /// @param y     `[batch, rows, columns, channels]`; must not overlap `x` or `grid`
 /// `Mode` is one of `grid_mode`, `Padding` one of `grid_padding`. No scratch.
 /// @throws shape_error before any work
-template <class Backend, class Mode = grid_mode::bilinear, class Padding = grid_padding::zeros, class Align = align_corners<false>>
-void grid_sample(context<Backend> ctx, map_view<const float> x, map_view<const float> grid, map_view<float> y, Mode = {}, Padding = {},
-                 Align = {}) {
+template <class Backend, class Mode = grid_mode::bilinear, class Padding = grid_padding::zeros,
+          class Align = align_corners<false>>
+void grid_sample(context<Backend> ctx, map_view<const float> x, map_view<const float> grid, map_view<float> y, Mode = {},
+                 Padding = {}, Align = {}) {
   require_extent("grid_sample: grid", "images", x.extent(0), grid.extent(0));
   require_extent("grid_sample: grid", "coordinates", 2, grid.extent(3));
   require_extent("grid_sample: y", "images", x.extent(0), y.extent(0));

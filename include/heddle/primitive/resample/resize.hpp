@@ -59,7 +59,7 @@ void resize(context<Backend> ctx, const map_view<const float>& x, const map_view
   const resampled_axis<Rule> down{rows};
   const resampled_axis<Rule> across{columns};
   if constexpr (requires { implementation::images(ctx, x, down, across, y); }) {
-    implementation::images(ctx, x, down, across, y);   // all at once
+    implementation::images(ctx, x, down, across, y);  // all at once
   } else {
     for (std::size_t b = 0; b < x.extent(0); ++b)
       implementation::run(ctx, image_of(x, b), down, across, y.data_handle() + b * y.extent(1) * y.extent(2) * y.extent(3));
@@ -93,9 +93,9 @@ void resize(context<Backend> ctx, map_view<const float> x, map_view<float> y, Ru
 template <class Backend, class Rule = resize_rule::bilinear<>>
 std::size_t resize_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>& y, Rule = {}) {
   if (x.size() == 0 || y.size() == 0) return 0;
-  return kernel<op::resample, Backend>::bytes(
-      backend, x.extent(2), x.extent(3), detail::resampled_axis<Rule>{resize_axis::to_length(x.extent(1), y.extent(1))},
-      detail::resampled_axis<Rule>{resize_axis::to_length(x.extent(2), y.extent(2))});
+  return kernel<op::resample, Backend>::bytes(backend, x.extent(2), x.extent(3),
+                                              detail::resampled_axis<Rule>{resize_axis::to_length(x.extent(1), y.extent(1))},
+                                              detail::resampled_axis<Rule>{resize_axis::to_length(x.extent(2), y.extent(2))});
 }
 template <class Backend, class Rule>
 std::size_t resize_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>& y, Rule,

@@ -51,7 +51,8 @@ HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed(std::ptrdiff_t l
 
 /// Linear taps of a row. Outside the axis both are the outermost row, each with its own weight: the products of rows are
 /// rounded apart, so that this is not the same as one tap.
-HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed_row(std::ptrdiff_t low, float fraction, std::size_t n) noexcept {
+HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE fixed_taps linear_fixed_row(std::ptrdiff_t low, float fraction,
+                                                                    std::size_t n) noexcept {
   const auto last = static_cast<std::ptrdiff_t>(n) - 1;
   const std::ptrdiff_t first = low < 0 ? 0 : (low < last ? low : last);
   const std::ptrdiff_t second = low < 0 ? 0 : (low < last ? low + 1 : last);
@@ -71,7 +72,8 @@ struct bilinear {
     const float low = math::floor(x);
     return detail::linear_fixed(static_cast<std::ptrdiff_t>(low), x - low, n);
   }
-  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n, std::size_t o) noexcept {
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n,
+                                                                           std::size_t o) noexcept {
     const float y = position(k, n, o);
     const float low = math::floor(y);
     return detail::linear_fixed_row(static_cast<std::ptrdiff_t>(low), y - low, n);
@@ -94,14 +96,19 @@ struct bicubic {
     detail::fixed_taps result;
     float rest = 1.0f;
     for (int i = 0; i < 4; ++i) {
-      const float weight = i == 3 ? rest : static_cast<float>(resize_rule::detail::cubic<-75>(static_cast<double>(position - low - static_cast<float>(i - 1))));
+      const float weight = i == 3 ? rest
+                                  : static_cast<float>(resize_rule::detail::cubic<-75>(
+                                        static_cast<double>(position - low - static_cast<float>(i - 1))));
       rest -= weight;
       result.weight[i] = detail::rounded(weight * detail::fixed_one);
       result.index[i] = resize_rule::detail::clamped(static_cast<double>(low) + i - 1, n);
     }
     return result;
   }
-  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n, std::size_t o) noexcept { return at(k, n, o); }
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n,
+                                                                           std::size_t o) noexcept {
+    return at(k, n, o);
+  }
 };
 
 /// Shrinking on both axes: the mean of the covered inputs, partly covered ones by their share. Otherwise: linear, with
@@ -114,7 +121,10 @@ struct area {
     const auto covered = static_cast<float>(static_cast<double>(k + 1) - math::product(static_cast<double>(low + 1), inverse));
     return detail::linear_fixed(low, covered <= 0.0f ? 0.0f : covered - math::floor(covered), n);
   }
-  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n, std::size_t o) noexcept { return at(k, n, o); }
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE detail::fixed_taps row_at(std::size_t k, std::size_t n,
+                                                                           std::size_t o) noexcept {
+    return at(k, n, o);
+  }
 };
 
 }  // namespace u8_rule

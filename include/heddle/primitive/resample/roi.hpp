@@ -10,9 +10,9 @@ namespace heddle::inline v0 {
 
 /// Options of `roi_align`.
 struct roi_align_options {
-  float scale = 1.0f;            ///< map cells per unit of the boxes
-  std::size_t samples = 0;       ///< samples per bin and axis; 0: `ceil(bin size)`
-  bool aligned = true;           ///< subtract half a cell; without it boxes are at least one cell wide and high
+  float scale = 1.0f;       ///< map cells per unit of the boxes
+  std::size_t samples = 0;  ///< samples per bin and axis; 0: `ceil(bin size)`
+  bool aligned = true;      ///< subtract half a cell; without it boxes are at least one cell wide and high
 };
 
 namespace detail {
@@ -33,7 +33,8 @@ class roi_align_axis {
   std::size_t samples_;
 
  public:
-  HEDDLE_HOST_DEVICE roi_align_axis(float low, float high, std::size_t bins, std::size_t inputs, const roi_align_options& options) noexcept
+  HEDDLE_HOST_DEVICE roi_align_axis(float low, float high, std::size_t bins, std::size_t inputs,
+                                    const roi_align_options& options) noexcept
       : bins_(bins), inputs_(inputs) {
     const float offset = options.aligned ? 0.5f : 0.0f;
     start_ = math::product(low, options.scale) - offset;
@@ -50,7 +51,7 @@ class roi_align_axis {
   HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(std::size_t k, tap_run<W>& run) const noexcept {
     const double share = 1.0 / static_cast<double>(math::max<std::size_t>(samples_, 1));
     for (std::size_t i = 0; i < samples_; ++i) {
-      const std::size_t s = bin_ < 0 ? samples_ - 1 - i : i;   // from the lowest position on
+      const std::size_t s = bin_ < 0 ? samples_ - 1 - i : i;  // from the lowest position on
       const float in_bin = (static_cast<float>(s) + 0.5f) * bin_ / static_cast<float>(samples_);
       sample(start_ + math::product(static_cast<float>(k), bin_) + in_bin, share, run);
     }
@@ -130,8 +131,8 @@ inline void check_roi_images(const map_view<const float>& x, const matrix_view<c
 }
 
 template <class Axis, class Backend, class Options>
-void pool_one_by_one(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois, const map_view<float>& y,
-                     const Options& options) {
+void pool_one_by_one(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois,
+                     const map_view<float>& y, const Options& options) {
   using single = typename Backend::serial_type;
   const Axis any_row(0.0f, 0.0f, y.extent(1), x.extent(1), options);
   const Axis any_column(0.0f, 0.0f, y.extent(2), x.extent(2), options);
@@ -146,8 +147,8 @@ void pool_one_by_one(context<Backend> ctx, const map_view<const float>& x, const
 }
 
 template <class Axis, class Backend, class Options>
-void pool_rois(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois, const map_view<float>& y,
-               const Options& options) {
+void pool_rois(context<Backend> ctx, const map_view<const float>& x, const matrix_view<const float>& rois,
+               const map_view<float>& y, const Options& options) {
   check_rois(x, rois, y);
   if (y.empty()) return;
   if constexpr (requires { kernel<op::resample, Backend>::template boxes<Axis>(ctx, x, rois, y, options); }) {
@@ -174,7 +175,8 @@ void roi_align(context<Backend> ctx, map_view<const float> x, matrix_view<const 
 /// is map cells per unit of the boxes. Scratch: `roi_bytes`.
 /// @throws shape_error (also for a box that names no image), workspace_error before any work
 template <class Backend>
-void precise_roi_pool(context<Backend> ctx, map_view<const float> x, matrix_view<const float> rois, map_view<float> y, float scale = 1.0f) {
+void precise_roi_pool(context<Backend> ctx, map_view<const float> x, matrix_view<const float> rois, map_view<float> y,
+                      float scale = 1.0f) {
   detail::pool_rois<detail::precise_roi_axis>(ctx, x, rois, y, scale);
 }
 
@@ -183,12 +185,13 @@ template <class Backend>
 std::size_t roi_bytes(const Backend& backend, const dynamic_extents<4>& x, const dynamic_extents<4>& y) {
   if (x.size() == 0 || y.size() == 0) return 0;
   if constexpr (requires { kernel<op::resample, Backend>::boxes_bytes(x, y); }) {
-    return kernel<op::resample, Backend>::boxes_bytes(x, y);   // of all boxes at once
+    return kernel<op::resample, Backend>::boxes_bytes(x, y);  // of all boxes at once
   } else {
     using single = typename Backend::serial_type;
     const detail::precise_roi_axis rows(0.0f, 0.0f, y.extent(1), x.extent(1), 1.0f);
     const detail::precise_roi_axis columns(0.0f, 0.0f, y.extent(2), x.extent(2), 1.0f);
-    return for_each_bytes(backend, kernel<op::resample, single>::bytes(backend.as_serial(), x.extent(2), x.extent(3), rows, columns));
+    return for_each_bytes(backend,
+                          kernel<op::resample, single>::bytes(backend.as_serial(), x.extent(2), x.extent(3), rows, columns));
   }
 }
 

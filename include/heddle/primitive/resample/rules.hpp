@@ -64,8 +64,9 @@ struct nearest_exact {
   static constexpr std::size_t max_taps(const resize_axis&) noexcept { return 1; }
   template <class W>
   static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE void taps(const resize_axis& axis, std::size_t k, tap_run<W>& run) noexcept {
-    const std::size_t source = axis.by_factor ? detail::clamped(math::floor((static_cast<double>(k) + 0.5) * axis.step), axis.inputs)
-                                              : (2 * k + 1) * axis.inputs / (2 * axis.outputs);
+    const std::size_t source = axis.by_factor
+                                   ? detail::clamped(math::floor((static_cast<double>(k) + 0.5) * axis.step), axis.inputs)
+                                   : (2 * k + 1) * axis.inputs / (2 * axis.outputs);
     run.add(source, 1.0);
   }
 };
@@ -110,7 +111,9 @@ struct bicubic {
 /// Kernels of `antialiased`.
 struct triangle {
   static constexpr double support = 1.0;
-  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr double at(double u) noexcept { return math::max(0.0, 1.0 - (u < 0 ? -u : u)); }
+  static HEDDLE_HOST_DEVICE HEDDLE_ALWAYS_INLINE constexpr double at(double u) noexcept {
+    return math::max(0.0, 1.0 - (u < 0 ? -u : u));
+  }
 };
 /// Cubic convolution with `a = -0.5`.
 struct catmull_rom {

@@ -20,15 +20,15 @@ struct inverse_cdf {};
 
 /// Options of `inverse_cdf`.
 struct inverse_cdf_options {
-  std::size_t points = 0;   ///< where the distribution is read backwards
-  bool from_zero = false;   ///< it begins at 0, not at the lowest score: `F_t = c_t / c_last`
+  std::size_t points = 0;  ///< where the distribution is read backwards
+  bool from_zero = false;  ///< it begins at 0, not at the lowest score: `F_t = c_t / c_last`
 };
 
 /// What `inverse_cdf` found on its way, for pictures and tests: spans stay empty or have the length that is said.
 struct inverse_cdf_trace {
-  std::span<std::int32_t> order{};    ///< `[scores]` positions by ascending score
-  std::span<float> distribution{};    ///< `[scores]` F at those positions
-  std::span<float> points{};          ///< `[points]` where F is read backwards
+  std::span<std::int32_t> order{};  ///< `[scores]` positions by ascending score
+  std::span<float> distribution{};  ///< `[scores]` F at those positions
+  std::span<float> points{};        ///< `[points]` where F is read backwards
 };
 
 namespace detail {
@@ -95,7 +95,7 @@ std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, con
   auto* const distribution = ctx.scratch.template take<float>(n);
   using implementation = kernel<op::inverse_cdf, Backend>;
   if constexpr (requires { implementation::run(ctx, scores, options, order, distribution, picked, trace); }) {
-    return implementation::run(ctx, scores, options, order, distribution, picked, trace);   // where the memory is
+    return implementation::run(ctx, scores, options, order, distribution, picked, trace);  // where the memory is
   } else {
     const std::size_t count = implementation::run(ctx.scratch, scores, options, order, distribution, picked.data());
     detail::show_inverse_cdf<Backend>(order, distribution, n, trace);
@@ -105,8 +105,8 @@ std::size_t inverse_cdf(context<Backend> ctx, std::span<const float> scores, con
 
 /// One of the rows of `inverse_cdf_rows`.
 struct inverse_cdf_row {
-  std::int32_t scores = 0;      ///< how many of the row there are
-  std::int32_t from_zero = 0;   ///< not 0: as `inverse_cdf_options::from_zero`
+  std::int32_t scores = 0;     ///< how many of the row there are
+  std::int32_t from_zero = 0;  ///< not 0: as `inverse_cdf_options::from_zero`
 };
 
 /// Scratch of `inverse_cdf_rows` for rows of so many scores.
@@ -126,8 +126,9 @@ constexpr std::size_t inverse_cdf_rows_bytes(const Backend& backend, std::size_t
 /// @param trace   what was found on the way: `[rows * n]`, `[rows * n]` and `[rows * points]`
 /// @throws shape_error, workspace_error before any work
 template <class Backend>
-void inverse_cdf_rows(context<Backend> ctx, matrix_view<const float> scores, std::span<const inverse_cdf_row> rows, std::size_t points,
-                      matrix_view<std::int32_t> picked, std::span<std::int32_t> counts, const inverse_cdf_trace& trace = {}) {
+void inverse_cdf_rows(context<Backend> ctx, matrix_view<const float> scores, std::span<const inverse_cdf_row> rows,
+                      std::size_t points, matrix_view<std::int32_t> picked, std::span<std::int32_t> counts,
+                      const inverse_cdf_trace& trace = {}) {
   const std::size_t n = scores.extent(1);
   const std::size_t most = inverse_cdf_limit(n, points);
   require_extent("inverse_cdf_rows: rows", "rows", scores.extent(0), rows.size());
@@ -135,20 +136,24 @@ void inverse_cdf_rows(context<Backend> ctx, matrix_view<const float> scores, std
   require_extent("inverse_cdf_rows: picked", "rows", rows.size(), picked.extent(0));
   require_extent("inverse_cdf_rows: picked", "positions", most, picked.extent(1));
   if (!trace.order.empty()) require_extent("inverse_cdf_rows: order", "scores", rows.size() * n, trace.order.size());
-  if (!trace.distribution.empty()) require_extent("inverse_cdf_rows: distribution", "scores", rows.size() * n, trace.distribution.size());
+  if (!trace.distribution.empty())
+    require_extent("inverse_cdf_rows: distribution", "scores", rows.size() * n, trace.distribution.size());
   if (!trace.points.empty()) require_extent("inverse_cdf_rows: points", "points", rows.size() * points, trace.points.size());
   const std::size_t needed = inverse_cdf_rows_bytes(ctx.backend, rows.size(), n);
   if (needed > ctx.scratch.remaining()) arena::too_small(needed, ctx.scratch.remaining());
   if constexpr (prefers_whole_maps<Backend>) {
     kernel<op::inverse_cdf, Backend>::run_rows(ctx, scores, rows, points, picked, counts, trace);
   } else {
-    const auto part = [](auto all, std::size_t first, std::size_t count) { return all.empty() ? all : all.subspan(first, count); };
+    const auto part = [](auto all, std::size_t first, std::size_t count) {
+      return all.empty() ? all : all.subspan(first, count);
+    };
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const auto own = static_cast<std::size_t>(rows[r].scores);
       std::int32_t* const to = picked.data_handle() + r * picked.stride(0);
-      const std::size_t count = inverse_cdf(ctx, std::span<const float>(scores.data_handle() + r * scores.stride(0), own),
-                                            {points, rows[r].from_zero != 0}, {to, most},
-                                            {part(trace.order, r * n, own), part(trace.distribution, r * n, own), part(trace.points, r * points, points)});
+      const std::size_t count = inverse_cdf(
+          ctx, std::span<const float>(scores.data_handle() + r * scores.stride(0), own), {points, rows[r].from_zero != 0},
+          {to, most},
+          {part(trace.order, r * n, own), part(trace.distribution, r * n, own), part(trace.points, r * points, points)});
       for (std::size_t i = count; i < most; ++i) to[i] = -1;
       counts[r] = static_cast<std::int32_t>(count);
     }

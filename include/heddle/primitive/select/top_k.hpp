@@ -45,7 +45,7 @@ void select_top_k(context<Backend> ctx, matrix_view<const float> values, matrix_
   if (positions.empty()) return;
   using implementation = kernel<op::top_k, Backend>;
   if constexpr (requires { implementation::all(ctx, values, positions, order); }) {
-    implementation::all(ctx, values, positions, order);   // all rows at once
+    implementation::all(ctx, values, positions, order);  // all rows at once
   } else {
     ctx.for_each(values.extent(0), implementation::worker_bytes(values.extent(1)), [&](auto worker, std::size_t r) {
       implementation::row(worker.scratch, values.data_handle() + r * values.stride(0), values.extent(1),

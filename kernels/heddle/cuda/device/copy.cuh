@@ -16,10 +16,12 @@ HEDDLE_DEVICE void copy_async(shared_address to, const void* from, unsigned vali
   auto& m = emulation::machine::current();
   m.copies.issue(m, "copy_async", to, from, Bytes, valid, line);
 #else
-  if constexpr (Bytes == 16) {   // past the first-level cache, which only this size can
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(__cvta_generic_to_global(from)), "r"(valid) : "memory");
+  if constexpr (Bytes == 16) {  // past the first-level cache, which only this size can
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(__cvta_generic_to_global(from)), "r"(valid)
+                 : "memory");
   } else {
-    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(__cvta_generic_to_global(from)), "n"(Bytes), "r"(valid)
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(to), "l"(__cvta_generic_to_global(from)), "n"(Bytes),
+                 "r"(valid)
                  : "memory");
   }
 #endif

@@ -72,8 +72,9 @@ HEDDLE_DEVICE void mma(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t
                           : std::is_same_v<T, f16> ? emulation::operand_format::f16
                                                    : emulation::operand_format::tf32;
   emulation::mma_operands mine{c, a, {b0, b1}};
-  emulation::machine::current().warp_together("mma", static_cast<std::uint64_t>(format), line, mine,
-                                              [](emulation::mma_operands* const* lanes) { emulation::multiply_fragments(format, lanes); });
+  emulation::machine::current().warp_together(
+      "mma", static_cast<std::uint64_t>(format), line, mine,
+      [](emulation::mma_operands* const* lanes) { emulation::multiply_fragments(format, lanes); });
 #else
   if constexpr (std::is_same_v<T, bf16>) {
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"

@@ -24,7 +24,7 @@ HEDDLE_DEVICE void fence_mbarrier_init() {
   auto& m = emulation::machine::current();
   m.clocks().fence(m.lane().thread);
 #else
-  HEDDLE_SM90(asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"));
+  HEDDLE_SM90(asm volatile("fence.mbarrier_init.release.cluster;" :: : "memory"));
 #endif
 }
 
@@ -34,7 +34,7 @@ HEDDLE_DEVICE void fence_async_proxy() {
   auto& m = emulation::machine::current();
   m.clocks().fence(m.lane().thread);
 #else
-  HEDDLE_SM90(asm volatile("fence.proxy.async.shared::cta;" ::: "memory"));
+  HEDDLE_SM90(asm volatile("fence.proxy.async.shared::cta;" :: : "memory"));
 #endif
 }
 
@@ -74,17 +74,16 @@ HEDDLE_DEVICE void mbarrier_wait(shared_address barrier, unsigned parity HEDDLE_
   auto& m = emulation::machine::current();
   m.barriers.wait(m, barrier, parity, line);
 #else
-  HEDDLE_SM90(asm volatile(
-      "{\n"
-      ".reg .pred done;\n"
-      "again:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@done bra finished;\n"
-      "bra again;\n"
-      "finished:\n"
-      "}\n" ::"r"(barrier),
-      "r"(parity)
-      : "memory"));
+  HEDDLE_SM90(
+      asm volatile("{\n"
+                   ".reg .pred done;\n"
+                   "again:\n"
+                   "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
+                   "@done bra finished;\n"
+                   "bra again;\n"
+                   "finished:\n"
+                   "}\n" ::"r"(barrier),
+                   "r"(parity) : "memory"));
 #endif
 }
 
@@ -96,13 +95,12 @@ HEDDLE_DEVICE bool elect_one(HEDDLE_ONLY_LINE) {
   return lane() == 0;
 #else
   unsigned elected = 0;
-  HEDDLE_SM90(asm volatile(
-      "{\n"
-      ".reg .pred one;\n"
-      "elect.sync _|one, 0xffffffff;\n"
-      "selp.u32 %0, 1, 0, one;\n"
-      "}\n"
-      : "=r"(elected)));
+  HEDDLE_SM90(
+      asm volatile("{\n"
+                   ".reg .pred one;\n"
+                   "elect.sync _|one, 0xffffffff;\n"
+                   "selp.u32 %0, 1, 0, one;\n"
+                   "}\n" : "=r"(elected)));
   return elected != 0;
 #endif
 }

@@ -39,7 +39,7 @@ HEDDLE_DEVICE std::uint32_t pack(float low, float high) {
 #if HEDDLE_CUDA_EMULATED
   return static_cast<std::uint32_t>(T(low).bits) | static_cast<std::uint32_t>(T(high).bits) << 16;
 #else
-  std::uint32_t pair;   // the instruction names the upper half first
+  std::uint32_t pair;  // the instruction names the upper half first
   if constexpr (std::is_same_v<T, bf16>) {
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
   } else {

@@ -11,7 +11,8 @@ namespace heddle::inline v0::device {
 
 /// What one load or store moves.
 template <class T>
-concept moved_at_once = std::is_trivially_copyable_v<T> && (sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
+concept moved_at_once =
+    std::is_trivially_copyable_v<T> && (sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8 || sizeof(T) == 16);
 
 #if !HEDDLE_CUDA_EMULATED
 namespace detail {
@@ -20,13 +21,21 @@ extern __shared__ __align__(1024) unsigned char shared_memory[];
 template <std::size_t Bytes>
 struct bits_of;
 template <>
-struct bits_of<2> { using type = unsigned short; };
+struct bits_of<2> {
+  using type = unsigned short;
+};
 template <>
-struct bits_of<4> { using type = unsigned; };
+struct bits_of<4> {
+  using type = unsigned;
+};
 template <>
-struct bits_of<8> { using type = uint2; };
+struct bits_of<8> {
+  using type = uint2;
+};
 template <>
-struct bits_of<16> { using type = uint4; };
+struct bits_of<16> {
+  using type = uint4;
+};
 
 /// The same bytes as another type; std::bit_cast wants a constexpr default, this only a register move.
 template <class To, class From>

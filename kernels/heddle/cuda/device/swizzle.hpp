@@ -15,17 +15,21 @@ enum class swizzle : std::uint8_t { none = 0, bytes_128 = 1, bytes_64 = 2, bytes
 /// Bytes of a span; 16 where nothing is permuted.
 constexpr std::uint32_t span_bytes(swizzle mode) noexcept {
   switch (mode) {
-    case swizzle::bytes_128: return 128;
-    case swizzle::bytes_64: return 64;
-    case swizzle::bytes_32: return 32;
-    case swizzle::none: break;
+    case swizzle::bytes_128:
+      return 128;
+    case swizzle::bytes_64:
+      return 64;
+    case swizzle::bytes_32:
+      return 32;
+    case swizzle::none:
+      break;
   }
   return 16;
 }
 
 /// Where the byte goes that lies at `address` in the unpermuted tile. Tiles begin at multiples of 8 spans.
 constexpr std::uint32_t swizzled(std::uint32_t address, swizzle mode) noexcept {
-  const std::uint32_t pieces = span_bytes(mode) / 16 - 1;   // 7, 3, 1 or 0
+  const std::uint32_t pieces = span_bytes(mode) / 16 - 1;  // 7, 3, 1 or 0
   return address ^ ((address >> 7 & pieces) << 4);
 }
 

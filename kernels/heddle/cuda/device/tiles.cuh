@@ -28,18 +28,22 @@ struct tensor_map {
 namespace detail {
 
 template <class T, unsigned Rank>
-void check_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], const std::uint64_t* strides, const std::uint32_t (&box)[Rank],
-                      swizzle mode) {
-  const auto refuse = [](const char* sentence) { ::heddle::detail::raise<::heddle::error>(std::string("tensor map: ") + sentence); };
+void check_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], const std::uint64_t* strides,
+                      const std::uint32_t (&box)[Rank], swizzle mode) {
+  const auto refuse = [](const char* sentence) {
+    ::heddle::detail::raise<::heddle::error>(std::string("tensor map: ") + sentence);
+  };
   if (reinterpret_cast<std::uintptr_t>(base) % 16 != 0) refuse("the tensor must be aligned to 16 bytes");
   for (unsigned r = 0; r < Rank; ++r) {
     if (extents[r] == 0 || extents[r] >> 32 != 0) refuse("extents must be 1 to 2^32");
     if (box[r] == 0 || box[r] > 256) refuse("a box has 1 to 256 elements along each axis");
-    if (r + 1 < Rank && (strides[r] % 16 != 0 || strides[r] >> 40 != 0)) refuse("strides must be multiples of 16 bytes, below 2^40");
+    if (r + 1 < Rank && (strides[r] % 16 != 0 || strides[r] >> 40 != 0))
+      refuse("strides must be multiples of 16 bytes, below 2^40");
   }
   const std::size_t inner = box[0] * sizeof(T);
   if (inner % 16 != 0) refuse("the innermost axis of a box must be a multiple of 16 bytes");
-  if (mode != swizzle::none && inner > span_bytes(mode)) refuse("the innermost axis of a box is longer than the swizzle's span");
+  if (mode != swizzle::none && inner > span_bytes(mode))
+    refuse("the innermost axis of a box is longer than the swizzle's span");
 }
 
 }  // namespace detail
@@ -66,13 +70,15 @@ tensor_map make_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], 
     d.box[r] = box[r];
   }
 #else
-  using encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*, const cuuint64_t*, const cuuint32_t*,
-                              const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
-  static void* const entry = [] {   // from the driver that is loaded: nothing more to link
+  using encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*, const cuuint64_t*,
+                              const cuuint32_t*, const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
+                              CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
+  static void* const entry = [] {  // from the driver that is loaded: nothing more to link
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found{};
 #if CUDART_VERSION >= 12050
-    const cudaError_t status = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+    const cudaError_t status =
+        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
 #else
     const cudaError_t status = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found);
 #endif
@@ -98,7 +104,8 @@ tensor_map make_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], 
       &map.description, type, Rank, const_cast<T*>(base), lengths, steps, box, ones, CU_TENSOR_MAP_INTERLEAVE_NONE, swizzling,
       CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS)
-    ::heddle::detail::raise<::heddle::error>("tensor map: refused by the driver (error " + std::to_string(static_cast<int>(status)) + ')');
+    ::heddle::detail::raise<::heddle::error>("tensor map: refused by the driver (error " +
+                                             std::to_string(static_cast<int>(status)) + ')');
 #endif
   return map;
 }
@@ -107,24 +114,26 @@ tensor_map make_tensor_map(const T* base, const std::uint64_t (&extents)[Rank], 
 /// zero. When it is there, its bytes are counted at `barrier`. One lane. `to` is aligned to 128 bytes, with a swizzle to 8
 /// spans. `map` must be a member of the kernel.
 template <unsigned Rank>
-HEDDLE_DEVICE void tile_load(shared_address to, const tensor_map& map, shared_address barrier, const int (&at)[Rank] HEDDLE_LINE) {
+HEDDLE_DEVICE void tile_load(shared_address to, const tensor_map& map, shared_address barrier,
+                             const int (&at)[Rank] HEDDLE_LINE) {
   static_assert(Rank >= 2 && Rank <= 4, "tiles of 2 to 4 axes");
 #if HEDDLE_CUDA_EMULATED
   auto& m = emulation::machine::current();
   m.tiles.load(m, m.barriers, to, map.description, barrier, at, line);
 #else
   if constexpr (Rank == 2) {
-    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),
-                 "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1])
-                 : "memory"));
+    HEDDLE_SM90(asm volatile(
+        "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),
+        "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1]) : "memory"));
   } else if constexpr (Rank == 3) {
-    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
-                 "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1]), "r"(at[2])
-                 : "memory"));
+    HEDDLE_SM90(asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(to),
+        "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1]), "r"(at[2]) : "memory"));
   } else {
-    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(to),
-                 "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3])
-                 : "memory"));
+    HEDDLE_SM90(asm volatile(
+        "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(
+            to),
+        "l"(&map.description), "r"(barrier), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3]) : "memory"));
   }
 #endif
 }
@@ -139,17 +148,17 @@ HEDDLE_DEVICE void tile_store(const tensor_map& map, const int (&at)[Rank], shar
   m.tiles.store(m, map.description, at, from, line);
 #else
   if constexpr (Rank == 2) {
-    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map.description), "r"(from), "r"(at[0]),
-                 "r"(at[1])
-                 : "memory"));
+    HEDDLE_SM90(
+        asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(&map.description),
+                     "r"(from), "r"(at[0]), "r"(at[1]) : "memory"));
   } else if constexpr (Rank == 3) {
-    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map.description), "r"(from),
-                 "r"(at[0]), "r"(at[1]), "r"(at[2])
-                 : "memory"));
+    HEDDLE_SM90(
+        asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%0, {%2, %3, %4}], [%1];" ::"l"(&map.description),
+                     "r"(from), "r"(at[0]), "r"(at[1]), "r"(at[2]) : "memory"));
   } else {
-    HEDDLE_SM90(asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(&map.description), "r"(from),
-                 "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3])
-                 : "memory"));
+    HEDDLE_SM90(asm volatile(
+        "cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(&map.description),
+        "r"(from), "r"(at[0]), "r"(at[1]), "r"(at[2]), "r"(at[3]) : "memory"));
   }
 #endif
 }
@@ -160,7 +169,7 @@ HEDDLE_DEVICE void tile_store_commit() {
   auto& m = emulation::machine::current();
   m.tiles.commit(m);
 #else
-  HEDDLE_SM90(asm volatile("cp.async.bulk.commit_group;" ::: "memory"));
+  HEDDLE_SM90(asm volatile("cp.async.bulk.commit_group;" :: : "memory"));
 #endif
 }
 

@@ -22,13 +22,13 @@ struct accumulator {
   static constexpr unsigned size = Columns / 2;
   float values[size];
 #if HEDDLE_CUDA_EMULATED
-  emulation::source_line pending{};   // where a product was started that nobody has waited for
+  emulation::source_line pending{};  // where a product was started that nobody has waited for
   void check() const {
     if (pending.line == 0) return;
     auto& m = emulation::machine::current();
     m.report(emulation::problem::pending_register, pending, {}, [&] {
-      return "lane " + std::to_string(m.lane().thread) + " uses an accumulator of the product started at " + emulation::to_string(pending) +
-             " before wgmma_wait";
+      return "lane " + std::to_string(m.lane().thread) + " uses an accumulator of the product started at " +
+             emulation::to_string(pending) + " before wgmma_wait";
     });
   }
 #endif
@@ -74,7 +74,7 @@ HEDDLE_DEVICE void wgmma_fence(HEDDLE_ONLY_LINE) {
   auto& m = emulation::machine::current();
   m.products.fence(m, line);
 #else
-  HEDDLE_SM90A(asm volatile("wgmma.fence.sync.aligned;" ::: "memory"));
+  HEDDLE_SM90A(asm volatile("wgmma.fence.sync.aligned;" :: : "memory"));
 #endif
 }
 
@@ -84,7 +84,7 @@ HEDDLE_DEVICE void wgmma_commit(HEDDLE_ONLY_LINE) {
   auto& m = emulation::machine::current();
   m.products.commit(m, line);
 #else
-  HEDDLE_SM90A(asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"));
+  HEDDLE_SM90A(asm volatile("wgmma.commit_group.sync.aligned;" :: : "memory"));
 #endif
 }
 
@@ -148,16 +148,19 @@ HEDDLE_DEVICE void wgmma_ss(accumulator<Columns>& c, std::uint64_t a, std::uint6
   m.products.issue(m, detail::product_shape<T>(Columns, TransposedA, TransposedB, "wgmma_ss"),
                    {c.values, &c.pending, nullptr, a, b, accumulate}, line);
 #else
-  HEDDLE_SM90A(detail::wgmma_instruction<T, Columns>::template ss<TransposedA ? 1 : 0, TransposedB ? 1 : 0>(c.values, a, b, accumulate ? 1 : 0));
+  HEDDLE_SM90A(detail::wgmma_instruction<T, Columns>::template ss<TransposedA ? 1 : 0, TransposedB ? 1 : 0>(
+      c.values, a, b, accumulate ? 1 : 0));
 #endif
 }
 
 /// The same with A in registers, laid out as `mma`'s A for each warp's 16 rows.
 template <class T, unsigned Columns, bool TransposedB = false>
-HEDDLE_DEVICE void wgmma_rs(accumulator<Columns>& c, const std::uint32_t (&a)[4], std::uint64_t b, bool accumulate HEDDLE_LINE) {
+HEDDLE_DEVICE void wgmma_rs(accumulator<Columns>& c, const std::uint32_t (&a)[4], std::uint64_t b,
+                            bool accumulate HEDDLE_LINE) {
 #if HEDDLE_CUDA_EMULATED
   auto& m = emulation::machine::current();
-  m.products.issue(m, detail::product_shape<T>(Columns, false, TransposedB, "wgmma_rs"), {c.values, &c.pending, a, 0, b, accumulate}, line);
+  m.products.issue(m, detail::product_shape<T>(Columns, false, TransposedB, "wgmma_rs"),
+                   {c.values, &c.pending, a, 0, b, accumulate}, line);
 #else
   HEDDLE_SM90A(detail::wgmma_instruction<T, Columns>::template rs<TransposedB ? 1 : 0>(c.values, a, b, accumulate ? 1 : 0));
 #endif

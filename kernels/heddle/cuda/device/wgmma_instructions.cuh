@@ -13,25 +13,35 @@ struct wgmma_instruction;
 
 // Operands 0 to Columns / 2 - 1 are the accumulators; what follows is numbered from there on.
 #define HEDDLE_WGMMA_NAMES_4 "%0, %1, %2, %3"
-#define HEDDLE_WGMMA_NAMES_8 HEDDLE_WGMMA_NAMES_4 \
+#define HEDDLE_WGMMA_NAMES_8 \
+  HEDDLE_WGMMA_NAMES_4       \
   ", %4, %5, %6, %7"
-#define HEDDLE_WGMMA_NAMES_16 HEDDLE_WGMMA_NAMES_8 \
+#define HEDDLE_WGMMA_NAMES_16 \
+  HEDDLE_WGMMA_NAMES_8        \
   ", %8, %9, %10, %11, %12, %13, %14, %15"
-#define HEDDLE_WGMMA_NAMES_24 HEDDLE_WGMMA_NAMES_16 \
+#define HEDDLE_WGMMA_NAMES_24 \
+  HEDDLE_WGMMA_NAMES_16       \
   ", %16, %17, %18, %19, %20, %21, %22, %23"
-#define HEDDLE_WGMMA_NAMES_32 HEDDLE_WGMMA_NAMES_24 \
+#define HEDDLE_WGMMA_NAMES_32 \
+  HEDDLE_WGMMA_NAMES_24       \
   ", %24, %25, %26, %27, %28, %29, %30, %31"
-#define HEDDLE_WGMMA_NAMES_40 HEDDLE_WGMMA_NAMES_32 \
+#define HEDDLE_WGMMA_NAMES_40 \
+  HEDDLE_WGMMA_NAMES_32       \
   ", %32, %33, %34, %35, %36, %37, %38, %39"
-#define HEDDLE_WGMMA_NAMES_48 HEDDLE_WGMMA_NAMES_40 \
+#define HEDDLE_WGMMA_NAMES_48 \
+  HEDDLE_WGMMA_NAMES_40       \
   ", %40, %41, %42, %43, %44, %45, %46, %47"
-#define HEDDLE_WGMMA_NAMES_64 HEDDLE_WGMMA_NAMES_48 \
+#define HEDDLE_WGMMA_NAMES_64 \
+  HEDDLE_WGMMA_NAMES_48       \
   ", %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-#define HEDDLE_WGMMA_NAMES_80 HEDDLE_WGMMA_NAMES_64 \
+#define HEDDLE_WGMMA_NAMES_80 \
+  HEDDLE_WGMMA_NAMES_64       \
   ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79"
-#define HEDDLE_WGMMA_NAMES_96 HEDDLE_WGMMA_NAMES_80 \
+#define HEDDLE_WGMMA_NAMES_96 \
+  HEDDLE_WGMMA_NAMES_80       \
   ", %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95"
-#define HEDDLE_WGMMA_NAMES_128 HEDDLE_WGMMA_NAMES_96 \
+#define HEDDLE_WGMMA_NAMES_128                                                                   \
+  HEDDLE_WGMMA_NAMES_96                                                                          \
   ", %96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111" \
   ", %112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127"
 #define HEDDLE_WGMMA_REGISTERS_4(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
@@ -46,25 +56,27 @@ struct wgmma_instruction;
 #define HEDDLE_WGMMA_REGISTERS_96(d, i) HEDDLE_WGMMA_REGISTERS_64(d, i), HEDDLE_WGMMA_REGISTERS_32(d, i + 64)
 #define HEDDLE_WGMMA_REGISTERS_128(d, i) HEDDLE_WGMMA_REGISTERS_64(d, i), HEDDLE_WGMMA_REGISTERS_64(d, i + 64)
 
-#define HEDDLE_WGMMA(T, N, R, R0, R1, R2, R3, R4, R5, R6)                                                                        \
-  template <>                                                                                                                    \
-  struct wgmma_instruction<T, N> {                                                                                               \
-    template <int TransposedA, int TransposedB>                                                                                  \
-    static __device__ __forceinline__ void ss(float (&d)[R], std::uint64_t a, std::uint64_t b, int accumulate) {                 \
-      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #R2 ", 0;\n"                                                             \
-                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." #T "." #T " {" HEDDLE_WGMMA_NAMES_##R "}, %" #R0 ", %" #R1   \
-                   ", p, 1, 1, %" #R3 ", %" #R4 ";\n}\n"                                                                         \
-                   : HEDDLE_WGMMA_REGISTERS_##R(d, 0)                                                                            \
-                   : "l"(a), "l"(b), "r"(accumulate), "n"(TransposedA), "n"(TransposedB));                                       \
-    }                                                                                                                            \
-    template <int TransposedB>                                                                                                   \
-    static __device__ __forceinline__ void rs(float (&d)[R], const std::uint32_t (&a)[4], std::uint64_t b, int accumulate) {     \
-      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #R5 ", 0;\n"                                                             \
-                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." #T "." #T " {" HEDDLE_WGMMA_NAMES_##R "}, {%" #R0 ", %" #R1 \
-                   ", %" #R2 ", %" #R3 "}, %" #R4 ", p, 1, 1, %" #R6 ";\n}\n"                                                    \
-                   : HEDDLE_WGMMA_REGISTERS_##R(d, 0)                                                                            \
-                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate), "n"(TransposedB));                     \
-    }                                                                                                                            \
+#define HEDDLE_WGMMA(T, N, R, R0, R1, R2, R3, R4, R5, R6)                                                                    \
+  template <>                                                                                                                \
+  struct wgmma_instruction<T, N> {                                                                                           \
+    template <int TransposedA, int TransposedB>                                                                              \
+    static __device__ __forceinline__ void ss(float (&d)[R], std::uint64_t a, std::uint64_t b, int accumulate) {             \
+      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #R2                                                                  \
+                   ", 0;\n"                                                                                                  \
+                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." #T "." #T " {" HEDDLE_WGMMA_NAMES_##R                   \
+                   "}, %" #R0 ", %" #R1 ", p, 1, 1, %" #R3 ", %" #R4 ";\n}\n"                                                \
+                   : HEDDLE_WGMMA_REGISTERS_##R(d, 0)                                                                        \
+                   : "l"(a), "l"(b), "r"(accumulate), "n"(TransposedA), "n"(TransposedB));                                   \
+    }                                                                                                                        \
+    template <int TransposedB>                                                                                               \
+    static __device__ __forceinline__ void rs(float (&d)[R], const std::uint32_t (&a)[4], std::uint64_t b, int accumulate) { \
+      asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, %" #R5                                                                  \
+                   ", 0;\n"                                                                                                  \
+                   "wgmma.mma_async.sync.aligned.m64n" #N "k16.f32." #T "." #T " {" HEDDLE_WGMMA_NAMES_##R                   \
+                   "}, {%" #R0 ", %" #R1 ", %" #R2 ", %" #R3 "}, %" #R4 ", p, 1, 1, %" #R6 ";\n}\n"                          \
+                   : HEDDLE_WGMMA_REGISTERS_##R(d, 0)                                                                        \
+                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate), "n"(TransposedB));                 \
+    }                                                                                                                        \
   };
 
 HEDDLE_WGMMA(bf16, 8, 4, 4, 5, 6, 7, 8, 9, 10)

@@ -124,7 +124,8 @@ class block {
   // ---- memory ----
 
   /// Checks that the bytes lie in shared memory and are aligned to `alignment`; returns where they are.
-  unsigned char* locate(const char* function, std::uint32_t address, std::uint32_t bytes, std::uint32_t alignment, source_line line) {
+  unsigned char* locate(const char* function, std::uint32_t address, std::uint32_t bytes, std::uint32_t alignment,
+                        source_line line) {
     const std::uint32_t offset = address - shared_begin;
     if (address < shared_begin || offset > shared_bytes || bytes > shared_bytes - offset) {
       fatal(problem::out_of_bounds, line, [&] {
@@ -134,7 +135,8 @@ class block {
     }
     if (address % alignment != 0) {
       fatal(problem::misaligned, line, [&] {
-        return here(function, line) + ": shared byte " + std::to_string(offset) + " is not aligned to " + std::to_string(alignment);
+        return here(function, line) + ": shared byte " + std::to_string(offset) + " is not aligned to " +
+               std::to_string(alignment);
       });
     }
     return shared_.get() + offset;
@@ -160,16 +162,16 @@ class block {
   /// Checks an access to global memory.
   void global(const char* function, const void* data, std::size_t bytes, std::size_t alignment, bool writes, source_line line) {
     if (reinterpret_cast<std::uintptr_t>(data) % alignment != 0) {
-      fatal(problem::misaligned, line, [&] {
-        return here(function, line) + ": the global address is not aligned to " + std::to_string(alignment);
-      });
+      fatal(problem::misaligned, line,
+            [&] { return here(function, line) + ": the global address is not aligned to " + std::to_string(alignment); });
     }
     const buffer* found = find_buffer(data, bytes);
     if (found == nullptr) {
       fatal(problem::global_access, line, [&] { return here(function, line) + describe_outside(data, bytes); });
     }
     if (writes && found->read_only) {
-      fatal(problem::global_access, line, [&] { return here(function, line) + " writes to " + found->name + ", which is read only"; });
+      fatal(problem::global_access, line,
+            [&] { return here(function, line) + " writes to " + found->name + ", which is read only"; });
     }
   }
 
@@ -182,7 +184,7 @@ class block {
       shared_.reset(static_cast<unsigned char*>(::operator new[](shared_bytes, std::align_val_t{1024})));
       shared_capacity_ = shared_bytes;
     }
-    std::memset(shared_.get(), 0xff, shared_bytes);   // not a number in every type
+    std::memset(shared_.get(), 0xff, shared_bytes);  // not a number in every type
     lanes_.resize(threads);
     for (unsigned i = 0; i < threads; ++i) {
       lanes_[i] = lane_state{};
@@ -230,17 +232,19 @@ class block {
   };
 
   template <unsigned Count, class Operands, class Compute>
-  void meet(meeting<Count>& m, const char* function, std::uint64_t immediate, source_line line, Operands& mine, Compute&& compute) {
+  void meet(meeting<Count>& m, const char* function, std::uint64_t immediate, source_line line, Operands& mine,
+            Compute&& compute) {
     const unsigned thread = lane().thread;
     const unsigned first = thread / Count * Count;
     if (m.arrived == 0) {
       m.function = function;
       m.immediate = immediate;
       m.line = line;
-    } else if ((m.function != function && std::strcmp(m.function, function) != 0) || m.immediate != immediate || !(m.line == line)) {
+    } else if ((m.function != function && std::strcmp(m.function, function) != 0) || m.immediate != immediate ||
+               !(m.line == line)) {
       fatal(problem::diverged, line, [&] {
-        return here(function, line) + ", while " + std::to_string(m.arrived) + " lanes of its " + (Count == 32 ? "warp" : "warpgroup") +
-               " are in " + m.function + " at " + to_string(m.line);
+        return here(function, line) + ", while " + std::to_string(m.arrived) + " lanes of its " +
+               (Count == 32 ? "warp" : "warpgroup") + " are in " + m.function + " at " + to_string(m.line);
       });
     }
     m.operands[thread - first] = &mine;
@@ -262,8 +266,9 @@ class block {
     if (b.waiting.empty()) return;
     const lane_state& last = *b.waiting.back();
     if (last.thread / 32 != lane().thread / 32 || last.waits_at == line) return;
-    fatal(problem::diverged, line,
-          [&] { return here(function, line) + ", while lanes of its warp are in " + last.waits_in + " at " + to_string(last.waits_at); });
+    fatal(problem::diverged, line, [&] {
+      return here(function, line) + ", while lanes of its warp are in " + last.waits_in + " at " + to_string(last.waits_at);
+    });
   }
 
   /// A barrier counts warps: all lanes of one or none.
@@ -273,7 +278,8 @@ class block {
       b.of_warp[w] = 0;
       if (lanes % 32 == 0) continue;
       report(problem::diverged, line, {}, [&] {
-        return here(function, line) + ": " + std::to_string(lanes) + " lanes of warp " + std::to_string(w) + " came, the others did not";
+        return here(function, line) + ": " + std::to_string(lanes) + " lanes of warp " + std::to_string(w) +
+               " came, the others did not";
       });
     }
   }
@@ -307,7 +313,8 @@ class block {
     const lane_state* first = nullptr;
     for (const auto& l : lanes_) first = first == nullptr && !l.ended ? &l : first;
     if (first == nullptr) return;
-    report(problem::deadlock, first->waits_at, {}, [&] { return "block " + std::to_string(index) + ": " + describe_waiting(lanes_); });
+    report(problem::deadlock, first->waits_at, {},
+           [&] { return "block " + std::to_string(index) + ": " + describe_waiting(lanes_); });
   }
 
   schedule schedule_;

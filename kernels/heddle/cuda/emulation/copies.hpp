@@ -21,7 +21,8 @@ class lane_copies {
   }
 
   /// `valid` of `bytes` bytes are copied, the rest becomes zero.
-  void issue(block& b, const char* function, std::uint32_t to, const void* from, std::uint32_t bytes, std::uint32_t valid, source_line line) {
+  void issue(block& b, const char* function, std::uint32_t to, const void* from, std::uint32_t bytes, std::uint32_t valid,
+             source_line line) {
     unsigned char* target = b.locate(function, to, bytes, bytes, line);
     if (valid > bytes) {
       b.fatal(problem::out_of_bounds, line, [&] { return b.here(function, line) + ": more valid bytes than the copy has"; });
@@ -43,7 +44,7 @@ class lane_copies {
   /// All but the last `pending` groups of the current lane are there.
   void wait(block& b, unsigned pending) {
     auto& l = lanes_[b.lane().thread];
-    const unsigned done = l.groups > pending ? l.groups - pending : 0;   // groups before this one
+    const unsigned done = l.groups > pending ? l.groups - pending : 0;  // groups before this one
     std::size_t finished = 0;
     while (finished < l.copies.size() && l.copies[finished].group < done) finish(b, l.copies[finished++]);
     l.copies.erase(l.copies.begin(), l.copies.begin() + static_cast<std::ptrdiff_t>(finished));

@@ -25,7 +25,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#if defined(HEDDLE_FIBER_ASSEMBLER)   // chosen by whoever compiles
+#if defined(HEDDLE_FIBER_ASSEMBLER)  // chosen by whoever compiles
 #elif defined(__x86_64__) && defined(__linux__)
 #define HEDDLE_FIBER_ASSEMBLER 1
 #else
@@ -74,12 +74,12 @@ class fiber {
     bottom_ = stack;
     bytes_ = bytes;
 #if HEDDLE_FIBER_ASAN
-    __asan_unpoison_memory_region(stack, bytes);   // what an abandoned fiber left
+    __asan_unpoison_memory_region(stack, bytes);  // what an abandoned fiber left
     fake_stack_ = nullptr;
 #endif
 #if HEDDLE_FIBER_ASSEMBLER
     auto* top = reinterpret_cast<void**>(static_cast<char*>(stack) + bytes);
-    *--top = nullptr;   // the return address of entry; it also aligns the stack as a call would
+    *--top = nullptr;  // the return address of entry; it also aligns the stack as a call would
     *--top = reinterpret_cast<void*>(entry);
     for (int saved = 0; saved < 6; ++saved) *--top = nullptr;
     stack_pointer_ = top;

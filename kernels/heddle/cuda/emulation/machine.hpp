@@ -81,8 +81,8 @@ class machine : public block {
 };
 
 /// Runs a kernel. Mistakes go to the innermost `report_scope`; without one they are raised as one error of a line each.
-inline void run_grid(std::uint64_t blocks, unsigned threads, std::size_t shared_bytes, void (*body)(const void*), const void* functor,
-                     std::string (*what)()) {
+inline void run_grid(std::uint64_t blocks, unsigned threads, std::size_t shared_bytes, void (*body)(const void*),
+                     const void* functor, std::string (*what)()) {
   detail::report_list own;
   detail::report_list* collector = detail::collector;
   {

@@ -45,7 +45,8 @@ inline void add_products_of_tf32(eight_columns& c, const float* a, const eight_c
   for (unsigned first = 0; first < 8; first += 4) {
     eight_doubles sum;
     for (unsigned j = 0; j < 8; ++j) sum[j] = c[j];
-    for (unsigned k = first; k < first + 4; ++k) sum += static_cast<double>(a[k]) * __builtin_convertvector(b[k], eight_doubles);
+    for (unsigned k = first; k < first + 4; ++k)
+      sum += static_cast<double>(a[k]) * __builtin_convertvector(b[k], eight_doubles);
     cut_off(c, sum);
   }
 }
@@ -108,7 +109,8 @@ struct matrix_rows {
 
 /// Lane i gives the address of row i % 8 of matrix i / 8; register m of lane l receives elements [g][2 t] and [g][2 t + 1]
 /// of matrix m, transposed [2 t][g] and [2 t + 1][g].
-inline void load_matrices(block& b, const char* function, unsigned count, bool transposed, matrix_rows* const* lanes, source_line line) {
+inline void load_matrices(block& b, const char* function, unsigned count, bool transposed, matrix_rows* const* lanes,
+                          source_line line) {
   const unsigned first = b.lane().thread / 32 * 32;
   for (unsigned m = 0; m < count; ++m) {
     std::uint16_t rows[8][8];
@@ -117,7 +119,7 @@ inline void load_matrices(block& b, const char* function, unsigned count, bool t
     for (unsigned i = 0; i < 8; ++i) {
       const std::uint32_t address = lanes[8 * m + i]->address;
       std::memcpy(rows[i], b.read(function, address, 16, first + 8 * m + i, line), 16);
-      bool again = false;   // the same row twice is one access
+      bool again = false;  // the same row twice is one access
       for (unsigned j = 0; j < i; ++j) again = again || lanes[8 * m + j]->address == address;
       if (!again) passes = std::max(passes, ++uses[address / 16 % 8]);
     }

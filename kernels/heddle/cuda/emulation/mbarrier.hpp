@@ -39,8 +39,9 @@ class mbarriers {
     state& s = use(b, function, address, line);
     s.bytes += bytes;
     if (s.pending == 0) {
-      b.fatal(problem::barrier_misuse, line,
-              [&] { return b.here(function, line) + ": more arrivals than the " + std::to_string(s.expected) + " expected in a phase"; });
+      b.fatal(problem::barrier_misuse, line, [&] {
+        return b.here(function, line) + ": more arrivals than the " + std::to_string(s.expected) + " expected in a phase";
+      });
     }
     if (b.checked()) b.clocks().release(b.lane().thread, s.gathering);
     --s.pending;
@@ -61,7 +62,7 @@ class mbarriers {
       acquire(b, s, b.lane().thread);
       return;
     }
-    s.waiting.push_back(&b.lane());   // whoever completes the phase lets this lane acquire it
+    s.waiting.push_back(&b.lane());  // whoever completes the phase lets this lane acquire it
     b.wait(function, line);
   }
 
@@ -110,7 +111,8 @@ class mbarriers {
     state* s = find(address);
     if (s == nullptr) {
       b.fatal(problem::barrier_misuse, line, [&] {
-        return b.here(function, line) + ": no mbarrier was initialised at shared byte " + std::to_string(address - shared_begin);
+        return b.here(function, line) + ": no mbarrier was initialised at shared byte " +
+               std::to_string(address - shared_begin);
       });
     }
     if (b.checked()) b.shadow().read({b.lane().thread, address - shared_begin, 8, function, line});

@@ -26,7 +26,7 @@ struct buffer {
 namespace detail {
 
 struct memory_state {
-  std::vector<buffer> buffers;   // sorted by address
+  std::vector<buffer> buffers;  // sorted by address
   std::size_t last_found = 0;
   void (*open)() = nullptr;
   void (*close)() = nullptr;
@@ -44,7 +44,8 @@ inline memory_state& memory() noexcept {
 inline void register_buffer(const void* data, std::size_t bytes, const char* name = "device memory", bool read_only = false) {
   auto& buffers = detail::memory().buffers;
   const buffer added{reinterpret_cast<std::uintptr_t>(data), bytes, name, read_only};
-  const auto at = std::lower_bound(buffers.begin(), buffers.end(), added, [](const buffer& a, const buffer& b) { return a.begin < b.begin; });
+  const auto at = std::lower_bound(buffers.begin(), buffers.end(), added,
+                                   [](const buffer& a, const buffer& b) { return a.begin < b.begin; });
   buffers.insert(at, added);
 }
 
@@ -78,8 +79,8 @@ inline std::string describe_outside(const void* data, std::size_t bytes) {
   for (const auto& b : detail::memory().buffers) {
     const std::uintptr_t end = b.begin + b.bytes;
     if (address >= b.begin && address < end + 4096) {
-      return ": byte " + std::to_string(address - b.begin) + ", " + std::to_string(bytes) + " bytes long, of " + b.name + ", which has " +
-             std::to_string(b.bytes) + " bytes";
+      return ": byte " + std::to_string(address - b.begin) + ", " + std::to_string(bytes) + " bytes long, of " + b.name +
+             ", which has " + std::to_string(b.bytes) + " bytes";
     }
     if (address < b.begin && b.begin - address <= 4096) {
       return ": " + std::to_string(b.begin - address) + " bytes before the start of " + b.name;

@@ -33,18 +33,30 @@ enum class problem : std::uint8_t {
 /// The kind in words.
 constexpr const char* name(problem kind) noexcept {
   switch (kind) {
-    case problem::race: return "race";
-    case problem::in_flight: return "in flight";
-    case problem::never_written: return "never written";
-    case problem::out_of_bounds: return "out of bounds";
-    case problem::misaligned: return "misaligned";
-    case problem::global_access: return "global access";
-    case problem::diverged: return "diverged";
-    case problem::deadlock: return "deadlock";
-    case problem::unfinished_copy: return "unfinished copy";
-    case problem::barrier_misuse: return "barrier misuse";
-    case problem::missing_fence: return "missing fence";
-    case problem::pending_register: return "pending register";
+    case problem::race:
+      return "race";
+    case problem::in_flight:
+      return "in flight";
+    case problem::never_written:
+      return "never written";
+    case problem::out_of_bounds:
+      return "out of bounds";
+    case problem::misaligned:
+      return "misaligned";
+    case problem::global_access:
+      return "global access";
+    case problem::diverged:
+      return "diverged";
+    case problem::deadlock:
+      return "deadlock";
+    case problem::unfinished_copy:
+      return "unfinished copy";
+    case problem::barrier_misuse:
+      return "barrier misuse";
+    case problem::missing_fence:
+      return "missing fence";
+    case problem::pending_register:
+      return "pending register";
   }
   return "";
 }
@@ -76,7 +88,7 @@ struct report_list {
   }
 };
 
-inline thread_local report_list* collector = nullptr;   // the innermost report_scope's
+inline thread_local report_list* collector = nullptr;  // the innermost report_scope's
 
 }  // namespace detail
 
@@ -151,9 +163,9 @@ struct emulation_counters {
   std::uint64_t switches = 0;
   std::uint64_t matrix_phases = 0;
   std::uint64_t matrix_passes = 0;
-  std::uint64_t products = 0;   ///< mma instructions of warps and of warpgroups
-  std::uint64_t copies = 0;     ///< asynchronous copies of lanes
-  std::uint64_t tiles = 0;      ///< tiles copied by the tensor map engine
+  std::uint64_t products = 0;  ///< mma instructions of warps and of warpgroups
+  std::uint64_t copies = 0;    ///< asynchronous copies of lanes
+  std::uint64_t tiles = 0;     ///< tiles copied by the tensor map engine
 };
 
 inline emulation_counters& counters() noexcept {

@@ -19,7 +19,7 @@ struct lane_state {
   fiber flow;
   unsigned thread = 0;
   bool ended = false;
-  const char* waits_in = nullptr;   // null: ready
+  const char* waits_in = nullptr;  // null: ready
   source_line waits_at{};
 };
 
@@ -32,7 +32,8 @@ inline std::string describe_waiting(const std::vector<lane_state>& lanes) {
       ++ended;
       continue;
     }
-    const auto known = std::find_if(places.begin(), places.end(), [&](const auto& p) { return p.first->waits_at == l.waits_at; });
+    const auto known =
+        std::find_if(places.begin(), places.end(), [&](const auto& p) { return p.first->waits_at == l.waits_at; });
     if (known == places.end()) {
       places.push_back({&l, 1});
     } else {
@@ -41,8 +42,8 @@ inline std::string describe_waiting(const std::vector<lane_state>& lanes) {
   }
   std::string text;
   for (const auto& [first, count] : places) {
-    text += std::to_string(count) + " lanes (the first is " + std::to_string(first->thread) + ") wait in " + first->waits_in + " at " +
-            to_string(first->waits_at) + ", ";
+    text += std::to_string(count) + " lanes (the first is " + std::to_string(first->thread) + ") wait in " + first->waits_in +
+            " at " + to_string(first->waits_at) + ", ";
   }
   return text + std::to_string(ended) + " have ended";
 }
@@ -114,10 +115,10 @@ class schedule {
   [[noreturn]] void stop() {
     stopped_ = true;
     fiber::switch_to(lane_->flow, main_, true);
-    std::abort();   // never continued
+    std::abort();  // never continued
   }
 
-  std::uint64_t next_random() noexcept {   // xorshift64, Marsaglia 2003
+  std::uint64_t next_random() noexcept {  // xorshift64, Marsaglia 2003
     random_ ^= random_ << 13;
     random_ ^= random_ >> 7;
     random_ ^= random_ << 17;
@@ -138,7 +139,7 @@ class schedule {
     self.body_(self.argument_);
     self.lane_->ended = true;
     self.leave(true);
-    std::abort();   // never continued
+    std::abort();  // never continued
   }
 
   void leave(bool last) {
@@ -147,7 +148,7 @@ class schedule {
       fiber::switch_to(from->flow, main_, last);
     } else {
       lane_ = take();
-      if (lane_ == from) return;   // it was woken meanwhile and is the only one
+      if (lane_ == from) return;  // it was woken meanwhile and is the only one
       ++counters().switches;
       fiber::switch_to(from->flow, lane_->flow, last);
     }

@@ -45,7 +45,8 @@ class shadow_memory {
       readers_.resize(cells * warps, stamp{});
       reader_lines_.resize(cells * warps, 0);
     }
-    if (asynchronous_readers_ != 0) std::fill(reading_.begin(), reading_.end(), std::uint16_t{0});   // of a block that was stopped
+    if (asynchronous_readers_ != 0)
+      std::fill(reading_.begin(), reading_.end(), std::uint16_t{0});  // of a block that was stopped
     asynchronous_readers_ = 0;
   }
 
@@ -114,8 +115,10 @@ class shadow_memory {
       const stamp writer = writers_[cell];
       if (writer.kind != stamp::by_lane || writer.epoch < clocks_->first_epoch() || clocks_->fenced(writer, a.lane)) continue;
       const source_line other = lines_[writer_lines_[cell]];
-      add(problem::missing_fence, a, other,
-          [&] { return " uses what lane " + std::to_string(writer.lane) + " stored at " + to_string(other) + " without fence_async_proxy between"; });
+      add(problem::missing_fence, a, other, [&] {
+        return " uses what lane " + std::to_string(writer.lane) + " stored at " + to_string(other) +
+               " without fence_async_proxy between";
+      });
     }
   }
 
@@ -136,8 +139,9 @@ class shadow_memory {
     }
     if (writer.kind == stamp::in_flight) {
       const source_line other = lines_[writer_lines_[cell]];
-      add(problem::in_flight, a, other,
-          [&] { return ": the copy that lane " + std::to_string(writer.lane) + " started at " + to_string(other) + " is in flight"; });
+      add(problem::in_flight, a, other, [&] {
+        return ": the copy that lane " + std::to_string(writer.lane) + " started at " + to_string(other) + " is in flight";
+      });
     } else if (!clocks_->ordered(writer, a.lane)) {
       race(a, "write", writer, lines_[writer_lines_[cell]]);
     }
@@ -145,14 +149,16 @@ class shadow_memory {
 
   void race(const access& a, const char* before, stamp other, source_line line) {
     add(problem::race, a, line, [&] {
-      const std::string who = other.kind == stamp::by_engine ? std::string("the tile engine") : "lane " + std::to_string(other.lane);
+      const std::string who =
+          other.kind == stamp::by_engine ? std::string("the tile engine") : "lane " + std::to_string(other.lane);
       return std::string(": nothing orders it after the ") + before + " by " + who + " at " + to_string(line);
     });
   }
 
   template <class Text>
   void add(problem kind, const access& a, source_line other, Text&& text) {
-    if (reports_->add(kind, a.line, other)) reports_->entries.back().text = std::string(name(kind)) + ": " + to_string(a) + text();
+    if (reports_->add(kind, a.line, other))
+      reports_->entries.back().text = std::string(name(kind)) + ": " + to_string(a) + text();
   }
 
   /// Lines by number: an access stores two bytes for its line.
@@ -177,7 +183,7 @@ class shadow_memory {
   std::vector<std::uint16_t> writer_lines_;
   std::vector<stamp> readers_;
   std::vector<std::uint16_t> reader_lines_;
-  std::vector<std::uint16_t> reading_;   // asynchronous readers of each cell
+  std::vector<std::uint16_t> reading_;  // asynchronous readers of each cell
   std::vector<std::uint16_t> reading_lines_;
   std::size_t asynchronous_readers_ = 0;
   std::vector<source_line> lines_{source_line{"unknown", 0}};

@@ -21,7 +21,7 @@ struct tile_description {
   unsigned rank = 0;
   unsigned element_bytes = 0;
   std::uint64_t extents[5] = {};
-  std::uint64_t strides[5] = {};   ///< bytes; the first is `element_bytes`
+  std::uint64_t strides[5] = {};  ///< bytes; the first is `element_bytes`
   std::uint32_t box[5] = {};
   swizzle mode = swizzle::none;
 
@@ -107,8 +107,10 @@ class tile_engine {
 
   void report_loads_left(block& b) {
     for (const auto& t : loads_) {
-      b.report(problem::unfinished_copy, t.what.line, {},
-               [&] { return "every lane ended before the tile that lane " + std::to_string(t.what.lane) + " loads at " + to_string(t.what.line) + " was there"; });
+      b.report(problem::unfinished_copy, t.what.line, {}, [&] {
+        return "every lane ended before the tile that lane " + std::to_string(t.what.lane) + " loads at " +
+               to_string(t.what.line) + " was there";
+      });
     }
   }
 
@@ -117,8 +119,10 @@ class tile_engine {
     const auto& mine = stores_[b.lane().thread];
     if (mine.transfers.empty()) return;
     const access& first = mine.transfers.front().what;
-    b.report(problem::unfinished_copy, first.line, {},
-             [&] { return "lane " + std::to_string(first.lane) + " ended before its tile store at " + to_string(first.line) + " was waited for"; });
+    b.report(problem::unfinished_copy, first.line, {}, [&] {
+      return "lane " + std::to_string(first.lane) + " ended before its tile store at " + to_string(first.line) +
+             " was waited for";
+    });
   }
 
  private:
@@ -141,7 +145,8 @@ class tile_engine {
     const std::uint32_t alignment = map.mode == swizzle::none ? 128 : 8 * span_bytes(map.mode);
     if (address % alignment != 0) {
       b.fatal(problem::misaligned, line, [&] {
-        return b.here(function, line) + ": a tile of this swizzle begins at a multiple of " + std::to_string(alignment) + " bytes";
+        return b.here(function, line) + ": a tile of this swizzle begins at a multiple of " + std::to_string(alignment) +
+               " bytes";
       });
     }
     return {b.lane().thread, address - shared_begin, map.box_bytes(), function, line};

@@ -38,12 +38,12 @@ inline std::uint32_t operand_address(std::uint64_t descriptor, bool mn_major, un
 
 /// One lane's share of a product of 64 x N x 16.
 struct warpgroup_operands {
-  float* accumulators;         ///< N / 2 registers
-  source_line* pending;        ///< where the product was started; no file: not pending
-  const std::uint32_t* a;      ///< four registers, or null: `a_descriptor`
+  float* accumulators;     ///< N / 2 registers
+  source_line* pending;    ///< where the product was started; no file: not pending
+  const std::uint32_t* a;  ///< four registers, or null: `a_descriptor`
   std::uint64_t a_descriptor;
   std::uint64_t b_descriptor;
-  bool accumulate;             ///< else the accumulators start at zero
+  bool accumulate;  ///< else the accumulators start at zero
 };
 
 /// What all lanes of a product agree on.
@@ -75,7 +75,8 @@ class warpgroup_unit {
 
   void issue(block& b, const warpgroup_shape& shape, warpgroup_operands mine, source_line line) {
     const std::uint64_t what = shape.columns * 16u + (shape.a_mn_major ? 1u : 0u) + (shape.b_mn_major ? 2u : 0u);
-    b.warpgroup_together(shape.function, what, line, mine, [&](warpgroup_operands* const* lanes) { start_product(b, shape, lanes, line); });
+    b.warpgroup_together(shape.function, what, line, mine,
+                         [&](warpgroup_operands* const* lanes) { start_product(b, shape, lanes, line); });
   }
 
   /// Waits for all groups but the last `pending`.
@@ -109,7 +110,7 @@ class warpgroup_unit {
     source_line* pending[128];
     unsigned columns = 0;
     unsigned products = 0;
-    std::vector<float> values;   // [64, columns]
+    std::vector<float> values;  // [64, columns]
   };
   struct product {
     warpgroup_shape shape;
@@ -137,17 +138,19 @@ class warpgroup_unit {
   void start_product(block& b, const warpgroup_shape& shape, warpgroup_operands* const* lanes, source_line line) {
     group_state& g = here(b);
     if (!g.fenced) {
-      b.report(problem::missing_fence, line, {}, [&] { return b.here(shape.function, line) + ": no wgmma_fence since registers were last used"; });
+      b.report(problem::missing_fence, line, {},
+               [&] { return b.here(shape.function, line) + ": no wgmma_fence since registers were last used"; });
     }
     for (unsigned i = 1; i < 128; ++i) {
       if (lanes[i]->a_descriptor == lanes[0]->a_descriptor && lanes[i]->b_descriptor == lanes[0]->b_descriptor &&
           lanes[i]->accumulate == lanes[0]->accumulate) {
         continue;
       }
-      b.fatal(problem::diverged, line, [&] { return b.here(shape.function, line) + ": lanes of a warpgroup name different operands"; });
+      b.fatal(problem::diverged, line,
+              [&] { return b.here(shape.function, line) + ": lanes of a warpgroup name different operands"; });
     }
-    product p{shape, {}, lanes[0]->a_descriptor, lanes[0]->b_descriptor, lanes[0]->accumulate, nullptr, g.committed, line,
-              b.lane().thread / 128 * 128};
+    product p{shape,       {},   lanes[0]->a_descriptor,     lanes[0]->b_descriptor, lanes[0]->accumulate, nullptr,
+              g.committed, line, b.lane().thread / 128 * 128};
     for (unsigned i = 0; i < 128; ++i) p.a[i] = lanes[i]->a;
     p.to = take(g, shape.columns, lanes, line);
     ++p.to->products;
@@ -200,7 +203,8 @@ class warpgroup_unit {
   static void visit_operands(block& b, const product& p, bool at_start) {
     const auto visit = [&](std::uint64_t descriptor, bool mn_major, unsigned rows) {
       for (unsigned k = 0; k < 16; k += mn_major ? 1 : 8) {
-        for (unsigned row = 0; row < rows; row += mn_major ? 8 : 1) visit_piece(b, p, operand_address(descriptor, mn_major, row, k), at_start);
+        for (unsigned row = 0; row < rows; row += mn_major ? 8 : 1)
+          visit_piece(b, p, operand_address(descriptor, mn_major, row, k), at_start);
       }
     };
     if (p.a[0] == nullptr) visit(p.a_descriptor, p.shape.a_mn_major, 64);

@@ -22,9 +22,9 @@ namespace heddle::inline v0::device::emulated {
 /// A block of memory that kernels may read and write.
 struct block_of_memory {
   std::byte* data = nullptr;
-  std::size_t bytes = 0;        ///< asked for
-  std::size_t mapped = 0;       ///< whole pages, without the guards before and behind
-  bool managed = false;         ///< the host may read and write it too
+  std::size_t bytes = 0;   ///< asked for
+  std::size_t mapped = 0;  ///< whole pages, without the guards before and behind
+  bool managed = false;    ///< the host may read and write it too
   int device = 0;
 };
 
@@ -35,7 +35,9 @@ class memory_map {
   bool open_ = false;
   bool capturing_ = false;
 
-  memory_map() { emulation::set_memory_guard([] { instance().set_open(true); }, [] { instance().set_open(false); }); }
+  memory_map() {
+    emulation::set_memory_guard([] { instance().set_open(true); }, [] { instance().set_open(false); });
+  }
 
   static std::size_t page() noexcept { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
   void protect(const block_of_memory& b) const noexcept {

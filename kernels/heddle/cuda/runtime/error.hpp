@@ -36,7 +36,7 @@ inline void check(cudaError_t status, const char* doing) {
   // A failed launch leaves its error behind for the next question; it is answered here.
   static_cast<void>(cudaGetLastError());
   heddle::detail::raise<device_error>(std::string(doing) + ": the device reports " + cudaGetErrorName(status) + " (" +
-                              cudaGetErrorString(status) + ')');
+                                      cudaGetErrorString(status) + ')');
 }
 #endif
 

@@ -18,7 +18,8 @@ namespace heddle::inline v0::device {
 namespace detail {
 
 [[noreturn]] HEDDLE_COLD inline void no_memory(std::size_t bytes, const char* kind) {
-  heddle::detail::raise<device_error>("device memory: " + std::to_string(bytes) + " bytes of " + kind + " memory could not be had");
+  heddle::detail::raise<device_error>("device memory: " + std::to_string(bytes) + " bytes of " + kind +
+                                      " memory could not be had");
 }
 
 #if !HEDDLE_CUDA_EMULATED
@@ -54,7 +55,7 @@ inline void give_back(std::byte* p) noexcept {
 #if HEDDLE_CUDA_EMULATED
   emulated::memory_map::instance().release(p);
 #else
-  cudaPointerAttributes a{};   // all of it fails only when the process ends and the device is gone already
+  cudaPointerAttributes a{};  // all of it fails only when the process ends and the device is gone already
   const bool pinned = cudaPointerGetAttributes(&a, p) == cudaSuccess && a.type == cudaMemoryTypeHost;
   static_cast<void>(pinned ? cudaFreeHost(p) : cudaFree(p));
 #endif
@@ -129,8 +130,10 @@ namespace detail {
 
 inline void require_copy_place(const char* argument, const void* p, std::size_t bytes, bool on_device) {
   const pointer_place place = place_of(p);
-  if (on_device && place.kind == memory_kind::host) refuse("device::copy", argument, "points to host memory, where device memory is due");
-  if (!on_device && place.kind == memory_kind::device) refuse("device::copy", argument, "points to device memory, where host memory is due");
+  if (on_device && place.kind == memory_kind::host)
+    refuse("device::copy", argument, "points to host memory, where device memory is due");
+  if (!on_device && place.kind == memory_kind::device)
+    refuse("device::copy", argument, "points to device memory, where host memory is due");
 #if HEDDLE_CUDA_EMULATED
   if (on_device && !emulated::memory_map::instance().holds(p, bytes))
     refuse("device::copy", argument, "has less than the " + std::to_string(bytes) + " bytes that are copied");

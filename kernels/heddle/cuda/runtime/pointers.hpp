@@ -14,14 +14,14 @@ namespace heddle::inline v0::device {
 
 /// Who may follow a pointer.
 enum class memory_kind : unsigned char {
-  host,      ///< only the host
-  device,    ///< only the device
-  managed,   ///< both
+  host,     ///< only the host
+  device,   ///< only the device
+  managed,  ///< both
 };
 
 struct pointer_place {
   memory_kind kind = memory_kind::host;
-  int device = -1;   ///< of device and managed memory
+  int device = -1;  ///< of device and managed memory
 };
 
 /// The device that work of the calling thread goes to.
@@ -45,10 +45,14 @@ inline pointer_place place_of(const void* p) {
   cudaPointerAttributes a{};
   check(cudaPointerGetAttributes(&a, p), "asking where a pointer leads");
   switch (a.type) {
-    case cudaMemoryTypeDevice: return {memory_kind::device, a.device};
-    case cudaMemoryTypeManaged: return {memory_kind::managed, a.device};
-    case cudaMemoryTypeHost: return a.devicePointer == nullptr ? pointer_place{} : pointer_place{memory_kind::managed, a.device};   // pinned
-    default: return {};   // also where the device could follow any pointer of the host: kernels would read it over the bus
+    case cudaMemoryTypeDevice:
+      return {memory_kind::device, a.device};
+    case cudaMemoryTypeManaged:
+      return {memory_kind::managed, a.device};
+    case cudaMemoryTypeHost:
+      return a.devicePointer == nullptr ? pointer_place{} : pointer_place{memory_kind::managed, a.device};  // pinned
+    default:
+      return {};  // also where the device could follow any pointer of the host: kernels would read it over the bus
   }
 #endif
 }
@@ -67,8 +71,9 @@ inline void require_device_pointer(const char* operation, const char* argument, 
   if (place.kind == memory_kind::host)
     detail::refuse(operation, argument, "points to host memory; copy it to the device (heddle::device_tensor)");
   if (place.kind == memory_kind::device && place.device != current_device())
-    detail::refuse(operation, argument,
-                   "lies on device " + std::to_string(place.device) + ", but the current device is " + std::to_string(current_device()));
+    detail::refuse(
+        operation, argument,
+        "lies on device " + std::to_string(place.device) + ", but the current device is " + std::to_string(current_device()));
 }
 
 /// Refuses a pointer that is not a multiple of `alignment` bytes. @throws device_error
@@ -99,7 +104,8 @@ inline bool capturing([[maybe_unused]] stream s) {
 /// @throws device_error
 inline void require_not_capturing(const char* operation, stream s) {
   if (capturing(s))
-    heddle::detail::raise<device_error>(std::string(operation) + ": the stream is being captured into a graph; do this before the capture or after it");
+    heddle::detail::raise<device_error>(std::string(operation) +
+                                        ": the stream is being captured into a graph; do this before the capture or after it");
 }
 
 }  // namespace heddle::inline v0::device

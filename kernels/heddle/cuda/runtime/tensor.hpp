@@ -34,7 +34,9 @@ class device_tensor {
   device_tensor() : device_tensor(Extents{}) {}
   explicit device_tensor(const Extents& e) : memory_(device::allocate(e.size() * sizeof(T))), extents_(e) {}
   /// A copy of an array of the host. @throws device_error
-  explicit device_tensor(const const_view_type& from, device::stream s = nullptr) : device_tensor(from.extents()) { copy_from(from, s); }
+  explicit device_tensor(const const_view_type& from, device::stream s = nullptr) : device_tensor(from.extents()) {
+    copy_from(from, s);
+  }
 
   const Extents& extents() const noexcept { return extents_; }
   std::size_t extent(std::size_t r) const noexcept { return extents_.extent(r); }

@@ -16,10 +16,10 @@
 namespace {
 
 namespace device = heddle::device;
-using heddle::test::in_both_orders;
-using heddle::test::on_device;
 using device::bf16;
 using device::f16;
+using heddle::test::in_both_orders;
+using heddle::test::on_device;
 
 /// C[16][8] = A[16][16] B[16][8]; every lane takes its elements from global memory.
 template <class T>
@@ -43,7 +43,7 @@ struct product_16 {
     left[3] = pair(corner + 8 * 16 + 8, corner + 8 * 16 + 9);
     const std::uint32_t low = pair(b + t * 8 + g, b + (t + 1) * 8 + g);
     const std::uint32_t high = pair(b + (t + 8) * 8 + g, b + (t + 9) * 8 + g);
-    float sums[4] = {1, 2, 3, 4};   // what was there is added to
+    float sums[4] = {1, 2, 3, 4};  // what was there is added to
     device::mma<T>(sums, left, low, high);
     device::store_global(c + g * 8 + t, sums[0] - 1);
     device::store_global(c + g * 8 + t + 1, sums[1] - 2);
@@ -64,7 +64,8 @@ struct product_tf32 {
     const unsigned g = device::lane() / 4;
     const unsigned t = device::lane() % 4;
     device::tf32_pair left[4];
-    for (unsigned r = 0; r < 4; ++r) left[r] = device::split_tf32(device::load_global(a + (g + 8 * (r % 2)) * 8 + t + 4 * (r / 2)));
+    for (unsigned r = 0; r < 4; ++r)
+      left[r] = device::split_tf32(device::load_global(a + (g + 8 * (r % 2)) * 8 + t + 4 * (r / 2)));
     const auto low = device::split_tf32(device::load_global(b + t * 8 + g));
     const auto high = device::split_tf32(device::load_global(b + (t + 4) * 8 + g));
     std::uint32_t upper[4];
@@ -87,8 +88,8 @@ struct product_tf32 {
 template <unsigned N, bool Transposed>
 struct loads {
   static constexpr unsigned threads = 32;
-  const std::uint16_t* in;   // [N, 8, 8]
-  std::uint32_t* out;        // [32, N]
+  const std::uint16_t* in;  // [N, 8, 8]
+  std::uint32_t* out;       // [32, N]
 
   HEDDLE_DEVICE void operator()() const {
     const unsigned lane = device::lane();

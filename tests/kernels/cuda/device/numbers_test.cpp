@@ -25,24 +25,23 @@ struct conversions {
   static constexpr unsigned threads = 32;
   static constexpr unsigned results = 10;
   const float* in;
-  std::uint32_t* out;   // [n, results]
+  std::uint32_t* out;  // [n, results]
 
   HEDDLE_DEVICE void operator()() const {
     const unsigned i = device::block_index() * threads + device::thread();
     const float x = device::load_global(in + 2 * i);
     const float y = device::load_global(in + 2 * i + 1);
     const auto parts = device::split_tf32(x);
-    const std::uint32_t values[results] = {
-        device::pack<bf16>(x, y),
-        device::pack<f16>(x, y),
-        device::round_to<bf16>(x).bits,
-        device::round_to<f16>(x).bits,
-        device::bits_of_float(device::unpack_low<bf16>(device::pack<bf16>(x, y))),
-        device::bits_of_float(device::unpack_high<bf16>(device::pack<bf16>(x, y))),
-        device::bits_of_float(device::unpack_low<f16>(device::pack<f16>(x, y))),
-        device::bits_of_float(device::unpack_high<f16>(device::pack<f16>(x, y))),
-        parts.high,
-        parts.low};
+    const std::uint32_t values[results] = {device::pack<bf16>(x, y),
+                                           device::pack<f16>(x, y),
+                                           device::round_to<bf16>(x).bits,
+                                           device::round_to<f16>(x).bits,
+                                           device::bits_of_float(device::unpack_low<bf16>(device::pack<bf16>(x, y))),
+                                           device::bits_of_float(device::unpack_high<bf16>(device::pack<bf16>(x, y))),
+                                           device::bits_of_float(device::unpack_low<f16>(device::pack<f16>(x, y))),
+                                           device::bits_of_float(device::unpack_high<f16>(device::pack<f16>(x, y))),
+                                           parts.high,
+                                           parts.low};
     HEDDLE_DEVICE_UNROLL
     for (unsigned r = 0; r < results; ++r) device::store_global(out + i * results + r, values[r]);
   }
@@ -52,15 +51,16 @@ struct functions {
   static constexpr unsigned threads = 32;
   static constexpr unsigned results = 12;
   const float* in;
-  float* out;   // [n, results]
+  float* out;  // [n, results]
 
   HEDDLE_DEVICE void operator()() const {
     const unsigned i = device::block_index() * threads + device::thread();
     const float x = device::load_global(in + i);
     const float positive = x < 0 ? -x : x;
-    const float values[results] = {device::exp2(x),        device::log2(positive),    device::rcp(x),  device::rsqrt(positive),
-                                   device::sqrt(positive), device::exp(x),            device::log(positive), device::tanh(x),
-                                   device::erf(x),         device::tanh_fast(x),      device::max(x, 0.5f),  device::fma(x, x, 1.0f)};
+    const float values[results] = {device::exp2(x),         device::log2(positive), device::rcp(x),
+                                   device::rsqrt(positive), device::sqrt(positive), device::exp(x),
+                                   device::log(positive),   device::tanh(x),        device::erf(x),
+                                   device::tanh_fast(x),    device::max(x, 0.5f),   device::fma(x, x, 1.0f)};
     HEDDLE_DEVICE_UNROLL
     for (unsigned r = 0; r < results; ++r) device::store_global(out + i * results + r, values[r]);
   }
@@ -72,8 +72,9 @@ std::uint32_t tf32_of(float x) { return (std::bit_cast<std::uint32_t>(x) + 0x100
 
 TEST_CASE("device: conversions are those of the host, bit for bit") {
   auto in = heddle::test::normal_vector(2 * 1024, 1);
-  const float special[] = {0.0f, -0.0f, 1.00390625f, 1.01171875f, 65504.0f, 65520.0f, 1e-7f, 6e-8f, 1e30f, -1e-30f, INFINITY, -INFINITY,
-                           1.0f + 0x1p-11f, -1.0f - 0x1p-11f, 1.0f + 0x1p-12f, 1.0f - 0x1p-24f};
+  const float special[] = {
+      0.0f,  -0.0f,   1.00390625f, 1.01171875f, 65504.0f,        65520.0f,         1e-7f,           6e-8f,
+      1e30f, -1e-30f, INFINITY,    -INFINITY,   1.0f + 0x1p-11f, -1.0f - 0x1p-11f, 1.0f + 0x1p-12f, 1.0f - 0x1p-24f};
   std::copy(std::begin(special), std::end(special), in.begin());
   on_device<float> from(in);
   constexpr unsigned results = conversions::results;

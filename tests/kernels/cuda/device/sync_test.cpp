@@ -65,7 +65,8 @@ struct exchanges {
     device::store_global(mine + 2, device::shuffle_up(i, 4));
     device::store_global(mine + 3, device::shuffle_down(i, 4));
     device::store_global(mine + 4, device::ballot(i % 3 == 0));
-    device::store_global(mine + 5, (device::vote_any(i == 9) ? 1u : 0u) + (device::vote_all(i < 32) ? 2u : 0u) + (device::vote_all(i < 31) ? 4u : 0u));
+    device::store_global(mine + 5, (device::vote_any(i == 9) ? 1u : 0u) + (device::vote_all(i < 32) ? 2u : 0u) +
+                                       (device::vote_all(i < 31) ? 4u : 0u));
     device::store_global(mine + 6, device::warp_max<4>(i));
     device::store_global(mine + 7, static_cast<unsigned>(device::shuffle(std::uint64_t{i} << 40, 7) >> 40));
   }
@@ -170,6 +171,7 @@ TEST_CASE("device: launches that no device would run") {
   on_device<float> to(std::vector<float>(128));
   REQUIRE_THROWS_WITH(device::launch({}, 1, 228 * 1024, reversed_rows{nullptr, to.data()}),
                       Contains("reversed_rows") && Contains("233472 bytes of shared memory"));
-  REQUIRE_THROWS_WITH(device::launch({}, std::uint64_t{1} << 31, 512, reversed_rows{nullptr, to.data()}), Contains("2^31 - 1 blocks"));
+  REQUIRE_THROWS_WITH(device::launch({}, std::uint64_t{1} << 31, 512, reversed_rows{nullptr, to.data()}),
+                      Contains("2^31 - 1 blocks"));
   device::launch({}, 0, 0, reversed_rows{nullptr, nullptr});
 }

@@ -43,7 +43,8 @@ struct box_copy {
     }
     device::sync_block();
     device::mbarrier_wait(barrier, 0);
-    for (unsigned i = device::thread(); i < bytes / 4; i += threads) device::store_global(raw + i, device::shared_load<std::uint32_t>(tile + 4 * i));
+    for (unsigned i = device::thread(); i < bytes / 4; i += threads)
+      device::store_global(raw + i, device::shared_load<std::uint32_t>(tile + 4 * i));
     if (device::thread() == 0) {
       device::tile_store(to, back, tile);
       device::tile_store_commit();
@@ -66,7 +67,7 @@ void check_box(swizzle mode, unsigned inner) {
   const std::uint32_t box[] = {inner, rows};
   const auto from = device::make_tensor_map(source.data(), extents, strides, box, mode);
   const auto to = device::make_tensor_map(target.data(), extents, strides, box, mode);
-  const int x = static_cast<int>(width - inner) + 3;   // hangs over both edges
+  const int x = static_cast<int>(width - inner) + 3;  // hangs over both edges
   const int y = -2;
   const box_copy<2> kernel{from, to, {x, y}, {x - 16, y + 5}, inner * rows * 2, in_shared.data()};
   in_both_orders([&] { device::launch({}, 1, 1024 + inner * rows * 2, kernel); });
@@ -79,14 +80,15 @@ void check_box(swizzle mode, unsigned inner) {
       const int row = y + static_cast<int>(r);
       const bool inside = column < static_cast<int>(width) && row >= 0;
       const unsigned value = inside ? static_cast<unsigned>(row) * width + static_cast<unsigned>(column) + 1 : 0;
-      const unsigned byte = (r * inner + i) * 2;   // in the plain tile
+      const unsigned byte = (r * inner + i) * 2;  // in the plain tile
       unsigned permuted = byte;
-      if (span > 16) permuted = byte / 16 % (span / 16) ^ byte / 128 % (span / 16);   // the piece within its span
+      if (span > 16) permuted = byte / 16 % (span / 16) ^ byte / 128 % (span / 16);  // the piece within its span
       if (span > 16) permuted = byte / span * span + permuted * 16 + byte % 16;
       REQUIRE((raw[permuted / 4] >> (8 * (permuted % 4)) & 0xffff) == value);
       const int back_row = row + 5;
       const int back_column = column - 16;
-      if (back_row < 0 || back_row >= static_cast<int>(height) || back_column < 0 || back_column >= static_cast<int>(width)) continue;
+      if (back_row < 0 || back_row >= static_cast<int>(height) || back_column < 0 || back_column >= static_cast<int>(width))
+        continue;
       REQUIRE(out[static_cast<unsigned>(back_row) * width + static_cast<unsigned>(back_column)].bits == value);
     }
   }
@@ -112,7 +114,8 @@ TEST_CASE("device: tiles of four axes") {
   const std::uint32_t box[] = {4, 3, 2, 2};
   const auto from = device::make_tensor_map(source.data(), extents, strides, box, swizzle::none);
   const auto to = device::make_tensor_map(target.data(), extents, strides, box, swizzle::none);
-  in_both_orders([&] { device::launch({}, 1, 2048, box_copy<4>{from, to, {4, 1, 3, 2}, {4, 1, 3, 2}, 192, in_shared.data()}); });
+  in_both_orders(
+      [&] { device::launch({}, 1, 2048, box_copy<4>{from, to, {4, 1, 3, 2}, {4, 1, 3, 2}, 192, in_shared.data()}); });
   const auto raw = in_shared.to_host();
   const auto out = target.to_host();
   for (unsigned i = 0; i < 48; ++i) {
@@ -134,7 +137,8 @@ TEST_CASE("tensor maps that the engine cannot use") {
   REQUIRE_THROWS_WITH(device::make_tensor_map(data, extents, odd, box, swizzle::none), Contains("multiples of 16 bytes"));
   REQUIRE_THROWS_WITH(device::make_tensor_map(data, extents, strides, narrow, swizzle::none), Contains("multiple of 16 bytes"));
   REQUIRE_THROWS_WITH(device::make_tensor_map(data, extents, strides, wide, swizzle::none), Contains("1 to 256"));
-  REQUIRE_THROWS_WITH(device::make_tensor_map(data, extents, strides, box, swizzle::bytes_64), Contains("longer than the swizzle"));
+  REQUIRE_THROWS_WITH(device::make_tensor_map(data, extents, strides, box, swizzle::bytes_64),
+                      Contains("longer than the swizzle"));
 }
 
 #else

@@ -26,9 +26,9 @@ using heddle::test::on_device;
 template <class T, unsigned N, bool TransposedA, bool TransposedB, bool Registers>
 struct product {
   static constexpr unsigned threads = 128;
-  static constexpr unsigned depth = 32;   // two steps
-  const T* a;   // [64][depth]
-  const T* b;   // [depth][N]
+  static constexpr unsigned depth = 32;  // two steps
+  const T* a;                            // [64][depth]
+  const T* b;                            // [depth][N]
   float* c;
   swizzle mode;
 
@@ -36,16 +36,16 @@ struct product {
   HEDDLE_DEVICE std::uint64_t put(device::shared_address base, const T* from, unsigned row_step, unsigned k_step, unsigned rows,
                                   bool transposed, std::uint32_t& advance) const {
     const unsigned span = device::span_bytes(mode);
-    const unsigned block = 8 * span;   // 8 rows of a span
+    const unsigned block = 8 * span;  // 8 rows of a span
     unsigned leading = 0;
     unsigned stride = 0;
     if (mode == swizzle::none) {
-      stride = 128;                       // along M or N
-      leading = rows / 8 * 128;           // along k
+      stride = 128;              // along M or N
+      leading = rows / 8 * 128;  // along k
       advance = 2 * leading;
     } else if (transposed) {
-      stride = block;                     // along k
-      leading = depth / 8 * block;        // along M or N
+      stride = block;               // along k
+      leading = depth / 8 * block;  // along M or N
       advance = 2 * stride;
     } else {
       stride = block * (depth * 2 > span ? depth * 2 / span : 1);
@@ -62,7 +62,7 @@ struct product {
       } else {
         at = row % 8 * span + row / 8 * stride + k * 2 % span + k * 2 / span * block;
       }
-      if (mode != swizzle::none && !transposed && depth * 2 > span) advance = block;   // a step is a block of its own
+      if (mode != swizzle::none && !transposed && depth * 2 > span) advance = block;  // a step is a block of its own
       device::shared_store(device::swizzled(base + at, mode), device::load_global(from + row * row_step + k * k_step));
     }
     return device::matrix_descriptor(base, leading, stride, mode);
@@ -82,14 +82,16 @@ struct product {
     std::uint32_t registers[depth / 16][4];
     for (unsigned i = 0; i < depth / 4; ++i) {
       const T* from = a + (row + 8 * (i % 2)) * depth + i / 4 * 16 + t + 8 * (i / 2 % 2);
-      registers[i / 4][i % 4] = device::pack<T>(device::to_float(device::load_global(from)), device::to_float(device::load_global(from + 1)));
+      registers[i / 4][i % 4] =
+          device::pack<T>(device::to_float(device::load_global(from)), device::to_float(device::load_global(from + 1)));
     }
     device::wgmma_fence();
     for (unsigned step = 0; step < depth / 16; ++step) {
       if constexpr (Registers) {
         device::wgmma_rs<T, N, TransposedB>(sums, registers[step], device::advanced(right, step * step_b), true);
       } else {
-        device::wgmma_ss<T, N, TransposedA, TransposedB>(sums, device::advanced(left, step * step_a), device::advanced(right, step * step_b), step != 0);
+        device::wgmma_ss<T, N, TransposedA, TransposedB>(sums, device::advanced(left, step * step_a),
+                                                         device::advanced(right, step * step_b), step != 0);
       }
     }
     device::wgmma_commit();

@@ -46,8 +46,8 @@ enum class mistake {
   too_few_bytes
 };
 
-inline constexpr unsigned head = 64;         // head dimension
-inline constexpr unsigned tile = 64;         // queries and keys of a tile
+inline constexpr unsigned head = 64;  // head dimension
+inline constexpr unsigned tile = 64;  // queries and keys of a tile
 inline constexpr unsigned tile_bytes = tile * head * 2;
 
 /// The running maximum and sum of two rows of a lane, and what the products before must be scaled by.
@@ -104,7 +104,8 @@ struct streaming_attention {
       const unsigned n = device::thread() + i * threads;
       const unsigned row = n / 8;
       const bool inside = first + row < length || Mistake == mistake::load_past_the_end;
-      const device::shared_address at = piece(to, row, n % 8) + (Mistake == mistake::out_of_bounds && first != 0 ? shared_bytes : 0);
+      const device::shared_address at =
+          piece(to, row, n % 8) + (Mistake == mistake::out_of_bounds && first != 0 ? shared_bytes : 0);
       device::copy_async16(at, from + (first + row) * head + n % 8 * 8, inside);
     }
   }
@@ -132,7 +133,8 @@ struct streaming_attention {
       }
       device::copy_commit();
       if constexpr (Mistake != mistake::no_copy_wait) device::copy_wait<1>();
-      if (Mistake != mistake::no_sync_after_wait && !(Mistake == mistake::warp_skips_sync && device::warp() == 3)) device::sync_block();
+      if (Mistake != mistake::no_sync_after_wait && !(Mistake == mistake::warp_skips_sync && device::warp() == 3))
+        device::sync_block();
       if (j == 0) load_queries(a, queries);
       if (Mistake == mistake::one_lane_syncs && device::thread() == 5) device::sync_warp();
       one_tile(o, state, a, keys(j % 2), length - j * tile);
@@ -148,8 +150,8 @@ struct streaming_attention {
     for (unsigned step = 0; step < 4; ++step) device::load_matrix(a[step], piece(queries, row, 2 * step + device::lane() / 16));
   }
 
-  static HEDDLE_DEVICE void one_tile(float (&o)[8][4], row_state& state, const std::uint32_t (&a)[4][4], device::shared_address keys,
-                                     unsigned valid) {
+  static HEDDLE_DEVICE void one_tile(float (&o)[8][4], row_state& state, const std::uint32_t (&a)[4][4],
+                                     device::shared_address keys, unsigned valid) {
     const unsigned lane = device::lane();
     float s[8][4] = {};
     HEDDLE_DEVICE_UNROLL
@@ -177,7 +179,8 @@ struct streaming_attention {
       HEDDLE_DEVICE_UNROLL
       for (unsigned n = 0; n < 4; ++n) {
         std::uint32_t b[4];
-        device::load_matrix<Mistake != mistake::not_transposed>(b, piece(keys + tile_bytes, 16 * step + lane % 16, 2 * n + lane / 16));
+        device::load_matrix<Mistake != mistake::not_transposed>(
+            b, piece(keys + tile_bytes, 16 * step + lane % 16, 2 * n + lane / 16));
         device::mma<device::bf16>(o[2 * n], p, b[0], b[1]);
         device::mma<device::bf16>(o[2 * n + 1], p, b[2], b[3]);
       }
@@ -205,7 +208,7 @@ struct streaming_attention {
 template <mistake Mistake = mistake::none>
 struct specialised_attention {
   static constexpr unsigned threads = 256;
-  static constexpr unsigned barriers = 5 * tile_bytes;   // byte of the first: queries, full [2], empty [2]
+  static constexpr unsigned barriers = 5 * tile_bytes;  // byte of the first: queries, full [2], empty [2]
   static constexpr unsigned shared_bytes = barriers + 64;
   device::tensor_map q;
   device::tensor_map k;
@@ -213,7 +216,9 @@ struct specialised_attention {
   device::tensor_map out;
   unsigned length;
 
-  static HEDDLE_DEVICE device::shared_address keys(unsigned stage) { return device::shared_base() + (1 + 2 * stage) * tile_bytes; }
+  static HEDDLE_DEVICE device::shared_address keys(unsigned stage) {
+    return device::shared_base() + (1 + 2 * stage) * tile_bytes;
+  }
   static HEDDLE_DEVICE device::shared_address here() { return device::shared_base() + barriers; }
   static HEDDLE_DEVICE device::shared_address full(unsigned stage) { return here() + 8 + 8 * stage; }
   static HEDDLE_DEVICE device::shared_address empty(unsigned stage) { return here() + 24 + 8 * stage; }
@@ -292,7 +297,8 @@ struct specialised_attention {
       device::wgmma_commit();
       if constexpr (Mistake == mistake::arrive_before_product) device::mbarrier_arrive(empty(stage));
       device::wgmma_wait<0>(o);
-      if constexpr (Mistake != mistake::arrive_before_product && Mistake != mistake::no_empty_arrive) device::mbarrier_arrive(empty(stage));
+      if constexpr (Mistake != mistake::arrive_before_product && Mistake != mistake::no_empty_arrive)
+        device::mbarrier_arrive(empty(stage));
     }
     store(o, state, first_query);
   }

@@ -46,7 +46,7 @@ struct tensors {
           double y = 0;
           for (std::size_t j = 0; j < length; ++j) y += p[j] / sum * double{v[(h * length + j) * head + c]};
           const double difference = std::abs(y - double{out[row + c]});
-          worst = difference <= worst ? worst : difference;   // not a number counts
+          worst = difference <= worst ? worst : difference;  // not a number counts
         }
       }
     }

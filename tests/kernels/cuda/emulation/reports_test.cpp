@@ -112,7 +112,7 @@ struct faulty {
       device::mbarrier_arrive(device::shared_base());
       device::mbarrier_wait(device::shared_base(), 0);
     } else {
-      held.store(i, 1.0f);   // a lane needs no barrier for what is its own
+      held.store(i, 1.0f);  // a lane needs no barrier for what is its own
       device::store_global(out + i, held.load(i));
       held.store(i, 2.0f);
     }

@@ -33,13 +33,16 @@ TEST_CASE("emulation: specialised attention is right and clean") {
 
 TEST_CASE("emulation: mistakes of the specialised kernel are reported") {
   SECTION("the producer does not wait for empty stages") {
-    require_reported([](auto seed) { specialise<mistake::no_empty_wait>(seed, 256); }, {problem::in_flight, problem::race, problem::barrier_misuse});
+    require_reported([](auto seed) { specialise<mistake::no_empty_wait>(seed, 256); },
+                     {problem::in_flight, problem::race, problem::barrier_misuse});
   }
   SECTION("the consumer does not wait for full stages") {
-    require_reported([](auto seed) { specialise<mistake::no_full_wait>(seed, 256); }, {problem::in_flight, problem::race, problem::never_written});
+    require_reported([](auto seed) { specialise<mistake::no_full_wait>(seed, 256); },
+                     {problem::in_flight, problem::race, problem::never_written});
   }
   SECTION("stages are given back before the product has read them") {
-    require_reported([](auto seed) { specialise<mistake::arrive_before_product>(seed, 256); }, {problem::in_flight, problem::race});
+    require_reported([](auto seed) { specialise<mistake::arrive_before_product>(seed, 256); },
+                     {problem::in_flight, problem::race});
   }
   SECTION("stages are never given back") {
     require_reported([](auto seed) { specialise<mistake::no_empty_arrive>(seed, 256); }, {problem::deadlock});
@@ -57,12 +60,14 @@ TEST_CASE("emulation: mistakes of the specialised kernel are reported") {
     require_reported([](auto seed) { specialise<mistake::no_init_fence>(seed, 64); }, {problem::missing_fence});
   }
   SECTION("no barrier between stores and the tile engine") {
-    require_reported([](auto seed) { specialise<mistake::no_store_barrier>(seed, 64); }, {problem::race, problem::never_written});
+    require_reported([](auto seed) { specialise<mistake::no_store_barrier>(seed, 64); },
+                     {problem::race, problem::never_written});
   }
   SECTION("no wait for the stored tile") {
     require_reported([](auto seed) { specialise<mistake::no_store_wait>(seed, 64); }, {problem::unfinished_copy});
   }
   SECTION("fewer bytes expected than loaded") {
-    require_reported([](auto seed) { specialise<mistake::too_few_bytes>(seed, 256); }, {problem::in_flight, problem::deadlock, problem::race});
+    require_reported([](auto seed) { specialise<mistake::too_few_bytes>(seed, 256); },
+                     {problem::in_flight, problem::deadlock, problem::race});
   }
 }

@@ -13,7 +13,8 @@ double stream(std::uint64_t seed, unsigned length, unsigned heads = 1) {
   const emulation::options_scope order({.seed = seed});
   using kernel = test::streaming_attention<Mistake>;
   const unsigned blocks = (length + 63) / 64;
-  device::launch(nullptr, heads * blocks, kernel::shared_bytes, kernel{t.q.data(), t.k.data(), t.v.data(), t.out.data(), length, blocks});
+  device::launch(nullptr, heads * blocks, kernel::shared_bytes,
+                 kernel{t.q.data(), t.k.data(), t.v.data(), t.out.data(), length, blocks});
   return t.error();
 }
 
@@ -57,7 +58,8 @@ TEST_CASE("emulation: mistakes of the streaming kernel are reported") {
     require_reported([](auto seed) { stream<mistake::lane_leaves_early>(seed, 64); }, {problem::deadlock});
   }
   SECTION("a warp skips a barrier") {
-    require_reported([](auto seed) { stream<mistake::warp_skips_sync>(seed, 192); }, {problem::race, problem::deadlock, problem::in_flight});
+    require_reported([](auto seed) { stream<mistake::warp_skips_sync>(seed, 192); },
+                     {problem::race, problem::deadlock, problem::in_flight});
   }
   SECTION("stores and loads outside the tensor") {
     require_reported([](auto seed) { stream<mistake::store_past_the_end>(seed, 49); }, {problem::global_access});

@@ -36,7 +36,8 @@ void measure(unsigned length, emulation::emulation_options how) {
   using streaming = streaming_attention<mistake::none>;
   emulation::counters() = {};
   const double stream = fastest([&] {
-    device::launch(nullptr, blocks, streaming::shared_bytes, streaming{q.data(), k.data(), v.data(), out.data(), length, blocks});
+    device::launch(nullptr, blocks, streaming::shared_bytes,
+                   streaming{q.data(), k.data(), v.data(), out.data(), length, blocks});
   });
   const auto switches = emulation::counters().switches / 9;
 
@@ -51,10 +52,11 @@ void measure(unsigned length, emulation::emulation_options how) {
   emulation::counters() = {};
   const double special = fastest([&] { device::launch(nullptr, blocks, specialised::shared_bytes, kernel); });
   const double pairs = blocks * blocks;
-  std::printf("length %4u, %s, %s: streaming %6.2f ms (%.2f a pair of tiles, %llu switches), specialised %6.2f ms (%.2f, %llu)\n", length,
-              how.races ? "checked  " : "unchecked", how.seed == 0 ? "in order " : "at random", stream, stream / pairs,
-              static_cast<unsigned long long>(switches), special, special / pairs,
-              static_cast<unsigned long long>(emulation::counters().switches / 9));
+  std::printf(
+      "length %4u, %s, %s: streaming %6.2f ms (%.2f a pair of tiles, %llu switches), specialised %6.2f ms (%.2f, %llu)\n",
+      length, how.races ? "checked  " : "unchecked", how.seed == 0 ? "in order " : "at random", stream, stream / pairs,
+      static_cast<unsigned long long>(switches), special, special / pairs,
+      static_cast<unsigned long long>(emulation::counters().switches / 9));
 }
 
 }  // namespace

@@ -13,8 +13,16 @@ using namespace heddle;
 
 namespace {
 
-constexpr examples::ats_config config{
-    .classes = 5, .height = 32, .width = 32, .patch = 8, .channels = 16, .depth = 2, .heads = 2, .hidden = 32, .sampled = 3, .points = 9};
+constexpr examples::ats_config config{.classes = 5,
+                                      .height = 32,
+                                      .width = 32,
+                                      .patch = 8,
+                                      .channels = 16,
+                                      .depth = 2,
+                                      .heads = 2,
+                                      .hidden = 32,
+                                      .sampled = 3,
+                                      .points = 9};
 using network = examples::ats<config>;
 
 }  // namespace

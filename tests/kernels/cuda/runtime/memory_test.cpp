@@ -41,7 +41,7 @@ TEST_CASE("device memory comes back as it was sent", "[cuda]") {
   a.copy_from(view<const float, row>(sent.data(), row(1000)));
   device::copy_on_device<float>(nullptr, b.data() + 10, a.data(), 990);
   const tensor<float, row> got = b.to_host();
-  for (std::size_t i = 0; i < 10; ++i) CHECK(got(i) == 0.0F);   // zero at first
+  for (std::size_t i = 0; i < 10; ++i) CHECK(got(i) == 0.0F);  // zero at first
   for (std::size_t i = 10; i < 1000; ++i) REQUIRE(got(i) == sent[i - 10]);
   device::clear(nullptr, b.data(), 1000);
   CHECK(b.to_host()(999) == 0.0F);
@@ -55,7 +55,7 @@ TEST_CASE("the host stops where it follows a device pointer", "[cuda]") {
     const device::emulation::open_memory outer;
     const device::emulation::open_memory inner;
     CHECK(a.data()[3] == 0.0F);
-    CHECK(faults(a.data() + sysconf(_SC_PAGESIZE) / 4));   // the guard behind the last page
+    CHECK(faults(a.data() + sysconf(_SC_PAGESIZE) / 4));  // the guard behind the last page
   }
   CHECK(faults(a.data()));
   const device::memory managed = device::allocate_managed(16);
@@ -101,7 +101,8 @@ TEST_CASE("refusals are one clear sentence each", "[cuda]") {
         "attend: q points to host memory; copy it to the device (heddle::device_tensor)");
 #if HEDDLE_CUDA_EMULATED
   const std::byte* other = device::emulated::memory_map::instance().allocate(64, false, 3);
-  CHECK(refusal([&] { device::require_device_pointer("gemm", "x", other); }) == "gemm: x lies on device 3, but the current device is 0");
+  CHECK(refusal([&] { device::require_device_pointer("gemm", "x", other); }) ==
+        "gemm: x lies on device 3, but the current device is 0");
   device::emulated::memory_map::instance().release(const_cast<std::byte*>(other));
   CHECK(refusal([&] { device::copy_to_device<float>(nullptr, on_device + 1, host.data(), 8); }) ==
         "device::copy: the destination has less than the 32 bytes that are copied");
@@ -145,7 +146,9 @@ TEST_CASE("parameters move to managed memory, which copies of the model share", 
     parameter<3, 5> weight;
     parameter<7> bias;
     buffer<2> absent;
-    static constexpr auto members() { return heddle::members<&model::weight, &model::bias, &model::absent>("weight", "bias", "absent"); }
+    static constexpr auto members() {
+      return heddle::members<&model::weight, &model::bias, &model::absent>("weight", "bias", "absent");
+    }
   };
   std::vector<float> w(15), b(7);
   std::iota(w.begin(), w.end(), 0.5F);

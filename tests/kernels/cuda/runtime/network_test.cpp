@@ -41,7 +41,8 @@ TEST_CASE("a network on the device gives what the reference gives, directly and 
   CHECK(test::worst(as_span(std::as_const(expected).view()), as_span(direct.view())).relative() < 2e-5);
 
   const device::owned_stream stream;
-  const device::graph graph = device::capture(stream, [&] { run<cuda<>>(on_device, in.view(), out.view(), scratch, cuda<>{stream}); });
+  const device::graph graph =
+      device::capture(stream, [&] { run<cuda<>>(on_device, in.view(), out.view(), scratch, cuda<>{stream}); });
   device::clear(stream, out.data(), out.size());
   graph.launch(stream);
   const tensor<float, map_extents> replayed = out.to_host(stream);

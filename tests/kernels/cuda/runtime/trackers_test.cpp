@@ -15,9 +15,17 @@ using namespace heddle::examples;
 
 namespace {
 
-constexpr vittrack_config small_vittrack{.channels = 8, .depth = 1, .mlp_ratio = 2, .head_channels = {4, 4, 4, 4}, .template_side = 32, .search_side = 48};
-constexpr mixvit_config small_mixvit{
-    .search_size = 16, .template_size = 8, .patch = 4, .dim = 16, .depth = 1, .heads = 1, .mlp_ratio = 2, .head_channels = 8, .score_heads = 1};
+constexpr vittrack_config small_vittrack{
+    .channels = 8, .depth = 1, .mlp_ratio = 2, .head_channels = {4, 4, 4, 4}, .template_side = 32, .search_side = 48};
+constexpr mixvit_config small_mixvit{.search_size = 16,
+                                     .template_size = 8,
+                                     .patch = 4,
+                                     .dim = 16,
+                                     .depth = 1,
+                                     .heads = 1,
+                                     .mlp_ratio = 2,
+                                     .head_channels = 8,
+                                     .score_heads = 1};
 
 /// A network on the host, and the same one on the device.
 template <class Network>
@@ -43,7 +51,9 @@ void require_same_boxes(Expected expected, Got got, int frames) {
     const auto& frame = i % 2 == 0 ? larger : first;
     const track_result a = expected.track(frame.view());
     const track_result b = got.track(frame.view());
-    CHECK(std::abs(a.box.x - b.box.x) + std::abs(a.box.y - b.box.y) + std::abs(a.box.w - b.box.w) + std::abs(a.box.h - b.box.h) < 1e-2);
+    CHECK(std::abs(a.box.x - b.box.x) + std::abs(a.box.y - b.box.y) + std::abs(a.box.w - b.box.w) +
+              std::abs(a.box.h - b.box.h) <
+          1e-2);
     CHECK(std::abs(a.score - b.score) < 1e-4);
   }
 }
@@ -52,7 +62,8 @@ void require_same_boxes(Expected expected, Got got, int frames) {
 
 TEST_CASE("ViTTrack on the device follows as it does on the host", "[cuda]") {
   const loaded_twice<vittrack<small_vittrack>> net;
-  require_same_boxes(vittrack_tracker<reference, small_vittrack>(net.host), vittrack_tracker<cuda<>, small_vittrack>(net.placed), 2);
+  require_same_boxes(vittrack_tracker<reference, small_vittrack>(net.host),
+                     vittrack_tracker<cuda<>, small_vittrack>(net.placed), 2);
 }
 
 TEST_CASE("MixFormer-ViT on the device follows and renews its templates as it does on the host", "[cuda]") {
