@@ -67,6 +67,7 @@ using last = causal<alignment::bottom_right>;
 TEST_CASE("heads that share keys on vectors") {
   for (const std::size_t queries : {1U, 3U, 20U, 130U})
     for (const std::size_t keys : {1U, 17U, 90U, 700U}) {
+      if (queries == 130 && keys == 700) continue;  // both are long below
       plain<float>(attention<shared_cross>{}, {6, 2, queries, keys, 12});
       plain<float>(attention<shared_cross, last>{}, {8, 8, queries, keys, 16});
       plain<float>(attention<multi_query<cross_source>>{}, {5, 1, queries, keys, 20});
