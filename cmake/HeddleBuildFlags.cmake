@@ -16,7 +16,7 @@ else()
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${HEDDLE_WERROR}>:-Werror>)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # The ABI note on vector arguments (-Wpsabi) is about code compiled by GCC 4.5 and cannot concern us.
-    # What templates of a test take in memory is not worth being collected: a tenth of the time, a quarter more memory.
+    # What templates take in memory is not worth being collected: a tenth of the time for up to half more memory.
     target_compile_options(heddle_build_flags INTERFACE -Wno-psabi "SHELL:--param ggc-min-heapsize=1000000")
   endif()
 endif()
